@@ -1,0 +1,24 @@
+// Error: what every function of Sobograd throws when its caller gave it something wrong.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace sg {
+
+/// Bad input, found where it happens. The message reads `operation: what is wrong: the values`.
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Throws an Error with a message formatted by fmt.
+template <class... Args>
+[[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) {
+  throw Error(fmt::format(format, std::forward<Args>(args)...));
+}
+
+}  // namespace sg
