@@ -1,0 +1,120 @@
+// The tile machine: runs a fused chain of elementwise work, with broadcasts before it and reductions after it, in one pass
+// over tiles that stay in the first-level cache.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/dtype.h"
+#include "engine/kernels/cpu.h"
+
+namespace sg::kernels {
+
+inline constexpr int kMaxTileDims = 16;
+
+/// The instructions. Comparisons give 1 or 0 in the program's dtype. In an i64 program only those from `constant` to
+/// `multiply_immediate` that make sense on integers exist: see `supports`.
+enum class TileOp : std::uint8_t {
+  constant,  // out = immediate
+  copy,      // out = a
+  neg,
+  abs,
+  sign,  // -1, 0, 1; NaN stays NaN
+  square,
+  add_immediate,       // a + immediate
+  multiply_immediate,  // a * immediate
+  add,
+  sub,
+  mul,
+  div,  // i64: truncates towards zero, as C does; by zero gives 0
+  minimum,
+  maximum,  // NaN where either is NaN
+  equal,
+  not_equal,
+  less,
+  less_equal,
+  where,         // a != 0 ? b : c
+  multiply_add,  // a * b + c, with one rounding where the processor has it
+  floor,
+  sqrt,
+  rsqrt,
+  reciprocal,
+  exp,
+  expm1,
+  log,
+  log1p,
+  sin,
+  cos,
+  tan,
+  tanh,
+  sigmoid,
+  softplus,  // log(1 + exp(a)), without overflow
+  erf,
+  atan,
+  pow,  // a to the power of b, as C's pow
+};
+inline constexpr int kTileOpCount = static_cast<int>(TileOp::pow) + 1;
+
+const char* name_of(TileOp op);
+/// The number of values that it reads: 0 to 3.
+int arity(TileOp op);
+/// Whether a program of this dtype may use it.
+bool supports(Dtype dtype, TileOp op);
+
+/// `out` and the operands are values of the program (indices below value_count); unused operands are ignored.
+struct TileInstruction {
+  TileOp op;
+  std::uint16_t out = 0, a = 0, b = 0, c = 0;
+  double immediate = 0;  // of constant, add_immediate and multiply_immediate
+};
+
+/// A tensor in memory that becomes a value (load) or takes one (store), over the program's whole shape.
+struct TileOperand {
+  std::uint16_t value;
+  Dtype dtype;                          // in memory; converted to and from the program's (towards i64: truncated)
+  std::int64_t strides[kMaxTileDims]{};  // in elements, of the program's dimensions; 0 broadcasts (loads only)
+};
+
+enum class ReduceOp : std::uint8_t { sum, max, min };  // max and min of a set with a NaN are NaN
+
+/// A value reduced over the program's reduced axes into a contiguous tensor of the kept axes, in their order.
+struct TileReduction {
+  std::uint16_t value;
+  Dtype dtype;  // in memory
+  ReduceOp op;
+};
+
+/// In static single assignment: a value is made once, by a load or by an instruction, before it is read.
+struct TileProgram {
+  Dtype dtype = Dtype::f32;  // every value's
+  int value_count = 0;
+  std::vector<TileInstruction> code;
+  std::vector<TileOperand> loads;
+  std::vector<TileOperand> stores;
+  std::vector<TileReduction> reductions;
+  std::uint32_t reduced_axes = 0;  // bit d is set where dimension d is reduced
+};
+
+/// A program made ready for one shape: dimensions joined, values assigned to places in the first-level cache, work cut into
+/// tasks by the shape alone. Immutable once made, so that any number of threads may run it.
+class CompiledTile {
+ public:
+  /// `isa` is an argument for the tests' sake; it must not exceed what the processor has.
+  CompiledTile(const TileProgram& program, std::span<const std::int64_t> shape, Isa isa = kernels::isa());
+  ~CompiledTile();
+  CompiledTile(CompiledTile&&) noexcept;
+  CompiledTile& operator=(CompiledTile&&) noexcept;
+
+  /// Pointers in the order of the program's loads, stores and reductions. A store may be the very buffer of a load of the
+  /// same dtype and strides; any other overlap of a store with another operand is an error of the caller's.
+  /// Reductions over nothing give 0 (sum), the lowest (max) or the highest value (min).
+  void run(const void* const* loads, void* const* stores, void* const* reductions) const;
+
+ private:
+  struct Plan;
+  std::unique_ptr<const Plan> plan_;
+};
+
+}  // namespace sg::kernels
