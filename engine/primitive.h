@@ -1,0 +1,86 @@
+// Primitive: the interface of what makes a tensor out of others.
+//
+// A primitive is one block in one file, its parts in this order: name, attributes, shape rule, kernel, vjp, jvp, jet; right under it
+// the public function that makes the node. The contract:
+//  - `vjp`, `jvp` and `jet` are written with functions of ops.h only, so that their results can be differentiated again.
+//  - A linear primitive says so, and gets `jvp` and `jet` for nothing: it is applied to each tangent or coefficient. A bilinear one
+//    says so as well. Any other without a `jvp` gets one from its `vjp`, transposed twice.
+//  - Bad input throws sg::Error in the public function; `run` sees only what the shape rule has let through.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "engine/kernels/tile_vm.h"
+#include "engine/tensor.h"
+
+namespace sg {
+
+struct Layout;
+
+/// Raw elements that a kernel reads or writes.
+struct Span {
+  void* data;              // the first element, the offset added
+  const Shape* shape;
+  const Shape* strides;    // in elements
+  Dtype dtype;
+  template <class T>
+  T* as() const { return static_cast<T*>(data); }
+};
+
+/// The Taylor coefficients of a tensor along a direction: `series[k]` is the k-th derivative divided by k!. An undefined tensor
+/// stands for zeros.
+using Series = std::vector<Tensor>;
+
+class Primitive {
+ public:
+  virtual ~Primitive() = default;
+
+  virtual std::string_view name() const = 0;
+
+  /// What distinguishes two instances of one class: axes, extents, flags.
+  virtual std::vector<std::int64_t> attributes() const { return {}; }
+
+  /// How the planner treats the primitive.
+  enum class Kind {
+    elementwise,  // one instruction of the tile machine, given by tile_op()
+    reduction,    // of one input, over axes(): tile_op() is add, maximum or minimum
+    constant,     // one number everywhere, given by immediate()
+    view,         // the input's elements in another order, given by view(); may have to copy
+    kernel,       // run()
+  };
+  virtual Kind kind() const { return Kind::kernel; }
+  virtual kernels::TileOp tile_op() const;
+  virtual double immediate() const { return 0; }
+  virtual std::span<const std::int64_t> axes() const { return {}; }
+  /// Where the elements of the output lie, given where those of the input do; false when that cannot be said by strides.
+  virtual bool view(const Shape& input_shape, const Layout& input, const Shape& output_shape, Layout& output) const;
+  /// Computes the output, contiguous and uninitialised, from contiguous inputs (any strides where `accepts_strides`).
+  virtual void run(std::span<const Span> inputs, const Span& output) const;
+  virtual bool accepts_strides(const Shape& shape, const Shape& strides) const;
+  /// Multiply-adds times two and other floating operations of one run, for the profile.
+  virtual double flops(std::span<const Shape* const> inputs, const Shape& output) const;
+
+  /// The cotangent of input `argument`; undefined when the output does not depend on it smoothly (an index).
+  virtual Tensor vjp(const Tensors& inputs, const Tensor& output, const Tensor& cotangent, std::size_t argument) const = 0;
+
+  enum class Linearity { none, linear, bilinear };
+  virtual Linearity linearity() const { return Linearity::none; }
+  /// The primitive applied to other inputs of the same shapes: what a linear primitive's tangents and coefficients go through.
+  Tensor apply(Tensors inputs) const;
+
+  /// The tangent of the output; an undefined tangent stands for zeros, and at least one is defined.
+  virtual Tensor jvp(const Tensors& inputs, const Tensor& output, const Tensors& tangents) const;
+
+  /// The coefficients 0..order of the output, `output` being coefficient 0.
+  virtual Series jet(const std::vector<Series>& inputs, const Tensor& output, int order) const;
+
+ protected:
+  /// What has neither a jet of its own nor linearity: throws, and names the primitive.
+  [[noreturn]] void no_derivative(std::string_view what) const;
+};
+
+/// The names of all primitives, each of which has a row in tests/engine/primitive_cases.cpp.
+std::span<const std::string_view> primitive_names();
+
+}  // namespace sg

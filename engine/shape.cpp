@@ -1,0 +1,54 @@
+// Shape: the arithmetic on extents.
+#include "engine/shape.h"
+
+namespace sg {
+
+std::int64_t element_count(const Shape& shape) {
+  std::int64_t count = 1;
+  for (std::int64_t extent : shape) count *= extent;
+  return count;
+}
+
+std::string to_string(const Shape& shape) { return fmt::format("[{}]", fmt::join(shape.begin(), shape.end(), ", ")); }
+
+Shape contiguous_strides(const Shape& shape) {
+  Shape strides(shape.size(), 1);
+  for (std::size_t i = shape.size(); i-- > 1;) strides[i - 1] = strides[i] * std::max<std::int64_t>(shape[i], 1);
+  return strides;
+}
+
+Shape broadcast_shapes(std::string_view operation, const Shape& a, const Shape& b) {
+  if (a == b) return a;
+  const Shape& longer = a.size() >= b.size() ? a : b;
+  const Shape& shorter = a.size() >= b.size() ? b : a;
+  Shape result = longer;
+  const std::size_t offset = longer.size() - shorter.size();
+  for (std::size_t i = 0; i < shorter.size(); ++i) {
+    std::int64_t& extent = result[offset + i];
+    if (extent == 1) {
+      extent = shorter[i];
+    } else if (shorter[i] != 1 && shorter[i] != extent) {
+      fail("{}: shapes do not broadcast: {} and {}", operation, a, b);
+    }
+  }
+  return result;
+}
+
+std::int64_t normalise_axis(std::string_view operation, std::int64_t axis, std::size_t rank) {
+  const auto signed_rank = static_cast<std::int64_t>(rank);
+  if (axis < -signed_rank || axis >= signed_rank) fail("{}: no axis {} in a tensor of {} axes", operation, axis, rank);
+  return axis < 0 ? axis + signed_rank : axis;
+}
+
+Axes normalise_axes(std::string_view operation, const Axes& axes, std::size_t rank) {
+  Axes result;
+  result.reserve(axes.size());
+  for (std::int64_t axis : axes) result.push_back(normalise_axis(operation, axis, rank));
+  std::sort(result.begin(), result.end());
+  if (std::adjacent_find(result.begin(), result.end()) != result.end()) {
+    fail("{}: an axis is named twice: [{}]", operation, fmt::join(axes, ", "));
+  }
+  return result;
+}
+
+}  // namespace sg
