@@ -112,8 +112,9 @@ class CompiledTile {
   /// Reductions over nothing give 0 (sum), the lowest (max) or the highest value (min).
   void run(const void* const* loads, void* const* stores, void* const* reductions) const;
 
+  struct Plan;  // tile_plan.h
+
  private:
-  struct Plan;
   std::unique_ptr<const Plan> plan_;
 };
 

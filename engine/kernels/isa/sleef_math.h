@@ -1,0 +1,40 @@
+// The f64 elementary functions on vectors: SLEEF's (within 1 ulp) for each instruction set, C's where SLEEF is not used.
+#pragma once
+
+#include <cmath>
+
+#include "engine/kernels/vector.h"
+
+#if defined(__x86_64__)
+#include <sleef.h>
+#endif
+
+#if defined(__AVX512F__)
+#define SG_SLEEF_F64(name) Sleef_##name##d8_u10avx512f
+#define SG_SLEEF_F32(name) Sleef_##name##f16_u10avx512f
+#elif defined(__AVX2__)
+#define SG_SLEEF_F64(name) Sleef_##name##d4_u10avx2
+#define SG_SLEEF_F32(name) Sleef_##name##f8_u10avx2
+#elif defined(__x86_64__)
+#define SG_SLEEF_F64(name) Sleef_##name##d2_u10sse2
+#define SG_SLEEF_F32(name) Sleef_##name##f4_u10sse2
+#else
+#define SG_SLEEF_F64(name) std::name
+#define SG_SLEEF_F32(name) std::name
+#endif
+
+namespace sg::kernels::SG_ISA {
+
+/// Calls `function` on vectors, or on each element where only a scalar function exists.
+template <class V, class Function, class... Arguments>
+inline V call_lanes(Function function, V first, Arguments... rest) {
+#if defined(__x86_64__)
+  return (V)function(first, rest...);
+#else
+  V result;
+  for (int i = 0; i < kLanesOf<V>; ++i) result[i] = function(first[i], rest[i]...);
+  return result;
+#endif
+}
+
+}  // namespace sg::kernels::SG_ISA

@@ -1,0 +1,129 @@
+// The loops of a tile table, for one element type: elementwise operations.
+#pragma once
+
+#include "engine/kernels/isa/tile_kernels.h"
+#include "engine/kernels/vector.h"
+#include "engine/kernels/vector_math.h"
+
+namespace sg::kernels::SG_ISA {
+
+/// One loop over `count` elements: whole vectors, then what is left.
+template <class T, int Arity, class Function>
+inline void for_vectors(void* out, const void* a, const void* b, const void* c, std::int64_t count, Function function) {
+  using V = Vector<T, kLanes<T>>;
+  constexpr int lanes = kLanes<T>;
+  T* const o = static_cast<T*>(out);
+  const T* const x = static_cast<const T*>(a);
+  const T* const y = static_cast<const T*>(b);
+  const T* const z = static_cast<const T*>(c);
+  std::int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    if constexpr (Arity == 0) store(o + i, function());
+    if constexpr (Arity == 1) store(o + i, function(load<V>(x + i)));
+    if constexpr (Arity == 2) store(o + i, function(load<V>(x + i), load<V>(y + i)));
+    if constexpr (Arity == 3) store(o + i, function(load<V>(x + i), load<V>(y + i), load<V>(z + i)));
+  }
+  const std::int64_t rest = count - i;
+  if (rest == 0) return;
+  V result;
+  if constexpr (Arity == 0) result = function();
+  if constexpr (Arity == 1) result = function(load_partial<V>(x + i, rest));
+  if constexpr (Arity == 2) result = function(load_partial<V>(x + i, rest), load_partial<V>(y + i, rest));
+  if constexpr (Arity == 3) {
+    result = function(load_partial<V>(x + i, rest), load_partial<V>(y + i, rest), load_partial<V>(z + i, rest));
+  }
+  store_partial(o + i, result, rest);
+}
+
+/// The loop of one operation, as the table holds it. `Function` is stateless and takes vectors.
+template <class T, int Arity, class Function>
+void operation(void* out, const void* a, const void* b, const void* c, std::int64_t count, double) {
+  for_vectors<T, Arity>(out, a, b, c, count, Function{});
+}
+
+template <class V>
+inline V truth(MaskOf<V> mask) {
+  return select<V>(mask, splat<V>(1), V{});
+}
+
+template <class T>
+void constant_loop(void* out, const void* a, const void* b, const void* c, std::int64_t count, double immediate) {
+  using V = Vector<T, kLanes<T>>;
+  const V value = splat<V>(static_cast<T>(immediate));
+  for_vectors<T, 0>(out, a, b, c, count, [=] { return value; });
+}
+template <class T>
+void add_immediate_loop(void* out, const void* a, const void* b, const void* c, std::int64_t count, double immediate) {
+  using V = Vector<T, kLanes<T>>;
+  const V value = splat<V>(static_cast<T>(immediate));
+  for_vectors<T, 1>(out, a, b, c, count, [=](V x) { return x + value; });
+}
+template <class T>
+void multiply_immediate_loop(void* out, const void* a, const void* b, const void* c, std::int64_t count, double immediate) {
+  using V = Vector<T, kLanes<T>>;
+  const V value = splat<V>(static_cast<T>(immediate));
+  for_vectors<T, 1>(out, a, b, c, count, [=](V x) { return x * value; });
+}
+
+/// The operations that integers have too.
+template <class T>
+void add_arithmetic(TileKernels& table) {
+  using V = Vector<T, kLanes<T>>;
+  const auto set = [&table](TileOp op, TileKernels::Operation loop) { table.operations[static_cast<int>(op)] = loop; };
+  const auto unary = [&](TileOp op, auto function) { set(op, operation<T, 1, decltype(function)>); };
+  const auto binary = [&](TileOp op, auto function) { set(op, operation<T, 2, decltype(function)>); };
+  const auto ternary = [&](TileOp op, auto function) { set(op, operation<T, 3, decltype(function)>); };
+  set(TileOp::constant, constant_loop<T>);
+  set(TileOp::add_immediate, add_immediate_loop<T>);
+  set(TileOp::multiply_immediate, multiply_immediate_loop<T>);
+  unary(TileOp::copy, [](V a) { return a; });
+  unary(TileOp::neg, [](V a) { return -a; });
+  unary(TileOp::square, [](V a) { return a * a; });
+  unary(TileOp::sign, [](V a) {
+    const V size_one = select<V>(a > 0, splat<V>(1), splat<V>(-1));
+    const V nonzero = select<V>(a == 0, a, size_one);
+    return select<V>(a == a, nonzero, a);
+  });
+  binary(TileOp::add, [](V a, V b) { return a + b; });
+  binary(TileOp::sub, [](V a, V b) { return a - b; });
+  binary(TileOp::mul, [](V a, V b) { return a * b; });
+  binary(TileOp::minimum, [](V a, V b) { return minimum(a, b); });
+  binary(TileOp::maximum, [](V a, V b) { return maximum(a, b); });
+  binary(TileOp::equal, [](V a, V b) { return truth<V>(a == b); });
+  binary(TileOp::not_equal, [](V a, V b) { return truth<V>(a != b); });
+  binary(TileOp::less, [](V a, V b) { return truth<V>(a < b); });
+  binary(TileOp::less_equal, [](V a, V b) { return truth<V>(a <= b); });
+  ternary(TileOp::where, [](V a, V b, V c) { return select<V>(a != 0, b, c); });
+}
+
+/// The operations of floating point only.
+template <class T>
+void add_functions(TileKernels& table) {
+  using V = Vector<T, kLanes<T>>;
+  const auto set = [&table](TileOp op, TileKernels::Operation loop) { table.operations[static_cast<int>(op)] = loop; };
+  const auto unary = [&](TileOp op, auto function) { set(op, operation<T, 1, decltype(function)>); };
+  const auto binary = [&](TileOp op, auto function) { set(op, operation<T, 2, decltype(function)>); };
+  const auto ternary = [&](TileOp op, auto function) { set(op, operation<T, 3, decltype(function)>); };
+  unary(TileOp::abs, [](V a) { return absolute(a); });
+  unary(TileOp::floor, [](V a) { return floor(a); });
+  unary(TileOp::sqrt, [](V a) { return square_root(a); });
+  unary(TileOp::rsqrt, [](V a) { return splat<V>(1) / square_root(a); });
+  unary(TileOp::reciprocal, [](V a) { return splat<V>(1) / a; });
+  unary(TileOp::exp, [](V a) { return exponential(a); });
+  unary(TileOp::expm1, [](V a) { return exponential_minus_1(a); });
+  unary(TileOp::log, [](V a) { return logarithm(a); });
+  unary(TileOp::log1p, [](V a) { return logarithm_1_plus(a); });
+  unary(TileOp::sin, [](V a) { return sine(a); });
+  unary(TileOp::cos, [](V a) { return cosine(a); });
+  unary(TileOp::tan, [](V a) { return tangent(a); });
+  unary(TileOp::tanh, [](V a) { return hyperbolic_tangent(a); });
+  unary(TileOp::sigmoid, [](V a) { return sigmoid(a); });
+  unary(TileOp::softplus, [](V a) { return softplus(a); });
+  unary(TileOp::erf, [](V a) { return error_function(a); });
+  unary(TileOp::atan, [](V a) { return arc_tangent(a); });
+  binary(TileOp::div, [](V a, V b) { return a / b; });
+  binary(TileOp::pow, [](V a, V b) { return power(a, b); });
+  ternary(TileOp::multiply_add, [](V a, V b, V c) { return multiply_add(a, b, c); });
+}
+
+}  // namespace sg::kernels::SG_ISA

@@ -1,0 +1,182 @@
+// The loops of a tile table that move values between memory and tiles, and those that reduce tiles.
+#pragma once
+
+#include <limits>
+#include <type_traits>
+
+#include "engine/kernels/isa/tile_kernels.h"
+#include "engine/kernels/vector.h"
+
+namespace sg::kernels::SG_ISA {
+
+template <class To, class From>
+inline To convert(From value) {
+  if constexpr (std::is_same_v<To, std::int64_t> && !std::is_same_v<From, std::int64_t>) {
+    // What does not fit becomes the lowest integer, as the processor's own conversion gives it.
+    if (!(value >= From(-9223372036854775808.0) && value < From(9223372036854775808.0))) return INT64_MIN;
+  }
+  return static_cast<To>(value);
+}
+
+template <class T, class Memory>
+void gather(void* values, const void* source, std::int64_t rows, std::int64_t row_stride, std::int64_t count,
+            std::int64_t stride) {
+  T* __restrict out = static_cast<T*>(values);
+  const Memory* in = static_cast<const Memory*>(source);
+  if (stride == 1 && row_stride == count) {
+    count *= rows;
+    rows = 1;
+  }
+  for (std::int64_t r = 0; r < rows; ++r, out += count, in += row_stride) {
+    if (stride == 1) {
+      for (std::int64_t i = 0; i < count; ++i) out[i] = convert<T>(in[i]);
+    } else if (stride == 0) {
+      const T value = convert<T>(*in);
+      for (std::int64_t i = 0; i < count; ++i) out[i] = value;
+    } else {
+      for (std::int64_t i = 0; i < count; ++i) out[i] = convert<T>(in[i * stride]);
+    }
+  }
+}
+
+template <class T, class Memory>
+void scatter(void* destination, const void* values, std::int64_t rows, std::int64_t row_stride, std::int64_t count,
+             std::int64_t stride) {
+  Memory* __restrict out = static_cast<Memory*>(destination);
+  const T* in = static_cast<const T*>(values);
+  if (stride == 1 && row_stride == count) {
+    count *= rows;
+    rows = 1;
+  }
+  for (std::int64_t r = 0; r < rows; ++r, out += row_stride, in += count) {
+    if (stride == 1) {
+      for (std::int64_t i = 0; i < count; ++i) out[i] = convert<Memory>(in[i]);
+    } else {
+      for (std::int64_t i = 0; i < count; ++i) out[i * stride] = convert<Memory>(in[i]);
+    }
+  }
+}
+
+template <class T>
+using Accumulator = std::conditional_t<std::is_same_v<T, std::int64_t>, std::int64_t, double>;
+
+/// The three reductions on elements and on vectors of them.
+template <ReduceOp Op>
+struct Reduce {
+  template <class V>
+  static V apply(V a, V b) {
+    if constexpr (Op == ReduceOp::sum) return a + b;
+    else if constexpr (std::is_arithmetic_v<V>) {
+      if (a != a) return a;
+      if (b != b) return b;
+      if constexpr (Op == ReduceOp::max) return a > b ? a : b;
+      else return a < b ? a : b;
+    } else if constexpr (Op == ReduceOp::max) return maximum(a, b);
+    else return minimum(a, b);
+  }
+  template <class T>
+  static T nothing() {
+    if constexpr (Op == ReduceOp::sum) return T(0);
+    else if constexpr (std::is_same_v<T, std::int64_t>) return Op == ReduceOp::max ? INT64_MIN : INT64_MAX;
+    else return Op == ReduceOp::max ? -__builtin_inf() : __builtin_inf();
+  }
+};
+
+template <class T, ReduceOp Op>
+void reduce_rows(void* accumulators, const void* values, std::int64_t rows, std::int64_t count) {
+  using V = Vector<T, kLanes<T>>;
+  using A = Accumulator<T>;
+  constexpr int lanes = kLanes<T>;
+  using R = Reduce<Op>;
+  A* const out = static_cast<A*>(accumulators);
+  const T* in = static_cast<const T*>(values);
+  for (std::int64_t r = 0; r < rows; ++r, in += count) {
+    A total = out[r];
+    std::int64_t i = 0;
+    if (count >= 4 * lanes) {
+      // Several accumulators, for speed and for short chains of additions.
+      V v0 = load<V>(in), v1 = load<V>(in + lanes), v2 = load<V>(in + 2 * lanes), v3 = load<V>(in + 3 * lanes);
+      for (i = 4 * lanes; i + 4 * lanes <= count; i += 4 * lanes) {
+        v0 = R::apply(v0, load<V>(in + i));
+        v1 = R::apply(v1, load<V>(in + i + lanes));
+        v2 = R::apply(v2, load<V>(in + i + 2 * lanes));
+        v3 = R::apply(v3, load<V>(in + i + 3 * lanes));
+      }
+      const V v = R::apply(R::apply(v0, v1), R::apply(v2, v3));
+      for (int lane = 0; lane < lanes; ++lane) total = R::apply(total, static_cast<A>(v[lane]));
+    }
+    for (; i < count; ++i) total = R::apply(total, static_cast<A>(in[i]));
+    out[r] = total;
+  }
+}
+
+template <class T, ReduceOp Op>
+void reduce_columns(void* accumulators, const void* values, std::int64_t rows, std::int64_t count, void* scratch) {
+  using V = Vector<T, kLanes<T>>;
+  using A = Accumulator<T>;
+  constexpr int lanes = kLanes<T>;
+  using R = Reduce<Op>;
+  A* const out = static_cast<A*>(accumulators);
+  const T* in = static_cast<const T*>(values);
+  T* const folded = static_cast<T*>(scratch);
+  // Halves are folded onto each other while there are rows enough: as fast for three columns as for many.
+  while (rows > 1) {
+    const std::int64_t half = rows / 2, kept = rows - half;
+    const T* const upper = in + kept * count;
+    const std::int64_t added = half * count, all = kept * count;
+    std::int64_t i = 0;
+    for (; i + lanes <= added; i += lanes) store(folded + i, R::apply(load<V>(in + i), load<V>(upper + i)));
+    for (; i < added; ++i) folded[i] = R::apply(in[i], upper[i]);
+    if (in != folded) {
+      for (; i < all; ++i) folded[i] = in[i];
+    }
+    in = folded;
+    rows = kept;
+  }
+  for (std::int64_t j = 0; j < count; ++j) out[j] = R::apply(out[j], static_cast<A>(in[j]));
+}
+
+template <class T, ReduceOp Op>
+void reduce_begin(void* accumulators, std::int64_t count) {
+  using A = Accumulator<T>;
+  A* const out = static_cast<A*>(accumulators);
+  for (std::int64_t i = 0; i < count; ++i) out[i] = Reduce<Op>::template nothing<A>();
+}
+template <class T, ReduceOp Op>
+void reduce_combine(void* accumulators, const void* others, std::int64_t count) {
+  using A = Accumulator<T>;
+  A* const out = static_cast<A*>(accumulators);
+  const A* const in = static_cast<const A*>(others);
+  for (std::int64_t i = 0; i < count; ++i) out[i] = Reduce<Op>::apply(out[i], in[i]);
+}
+template <class T, class Memory>
+void reduce_end(void* destination, const void* accumulators, std::int64_t count) {
+  scatter<Accumulator<T>, Memory>(destination, accumulators, 1, count, count, 1);
+}
+
+template <class T>
+void add_memory(TileKernels& table) {
+  table.gather[0] = gather<T, float>;
+  table.gather[1] = gather<T, double>;
+  table.gather[2] = gather<T, std::int64_t>;
+  table.scatter[0] = scatter<T, float>;
+  table.scatter[1] = scatter<T, double>;
+  table.scatter[2] = scatter<T, std::int64_t>;
+  table.reduce_rows[0] = reduce_rows<T, ReduceOp::sum>;
+  table.reduce_rows[1] = reduce_rows<T, ReduceOp::max>;
+  table.reduce_rows[2] = reduce_rows<T, ReduceOp::min>;
+  table.reduce_columns[0] = reduce_columns<T, ReduceOp::sum>;
+  table.reduce_columns[1] = reduce_columns<T, ReduceOp::max>;
+  table.reduce_columns[2] = reduce_columns<T, ReduceOp::min>;
+  table.reduce_begin[0] = reduce_begin<T, ReduceOp::sum>;
+  table.reduce_begin[1] = reduce_begin<T, ReduceOp::max>;
+  table.reduce_begin[2] = reduce_begin<T, ReduceOp::min>;
+  table.reduce_combine[0] = reduce_combine<T, ReduceOp::sum>;
+  table.reduce_combine[1] = reduce_combine<T, ReduceOp::max>;
+  table.reduce_combine[2] = reduce_combine<T, ReduceOp::min>;
+  table.reduce_end[0] = reduce_end<T, float>;
+  table.reduce_end[1] = reduce_end<T, double>;
+  table.reduce_end[2] = reduce_end<T, std::int64_t>;
+}
+
+}  // namespace sg::kernels::SG_ISA

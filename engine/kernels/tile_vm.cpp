@@ -1,0 +1,351 @@
+// The tile machine's run: tasks, their tiles, and the combination of partial reductions.
+#include "engine/kernels/tile_vm.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+#include <new>
+
+#include "engine/kernels/memory.h"
+#include "engine/kernels/parallel.h"
+#include "engine/kernels/tile_plan.h"
+
+namespace sg::kernels {
+
+namespace {
+
+using Plan = CompiledTile::Plan;
+
+/// The scratch of one thread: kept, because asking for memory would cost more than a small program.
+class ThreadScratch {
+ public:
+  ThreadScratch() = default;
+  ThreadScratch(const ThreadScratch&) = delete;
+  ThreadScratch& operator=(const ThreadScratch&) = delete;
+  ~ThreadScratch() { ::operator delete(data_, std::align_val_t{64}); }
+  char* get(std::size_t bytes) {
+    if (bytes > size_) {
+      ::operator delete(data_, std::align_val_t{64});
+      data_ = nullptr;
+      size_ = 0;
+      data_ = ::operator new(bytes, std::align_val_t{64});
+      size_ = bytes;
+    }
+    return static_cast<char*>(data_);
+  }
+
+ private:
+  void* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+thread_local ThreadScratch thread_scratch;
+
+}  // namespace
+
+struct Plan::Task {
+  const Code& code;
+  char* scratch;
+  char** pointers;             // slots, then where the next tile lies in loads and stores
+  const char** cached;         // the source of what a load's slot holds
+  char* accumulators;          // one box after another
+  std::int64_t accumulator;    // where the next tile goes in each box
+  Extents begin, end;
+};
+
+void Plan::gather(const Operand& load, int dim, std::int64_t rows, const char* source, char*& values) const {
+  const std::int64_t bytes = size_of(load.dtype);
+  const std::int64_t extent = load.nest_extent[dim] * rows;
+  const TileKernels::Gather loop = kernels->gather[static_cast<int>(load.dtype)];
+  const int left = load.nest_dims - dim;
+  if (left == 1) {
+    loop(values, source, 1, 0, extent, load.nest_stride[dim]);
+    values += extent * element_size;
+  } else if (left == 2) {
+    const std::int64_t count = load.nest_extent[dim + 1];
+    loop(values, source, extent, load.nest_stride[dim], count, load.nest_stride[dim + 1]);
+    values += extent * count * element_size;
+  } else {
+    for (std::int64_t i = 0; i < extent; ++i) gather(load, dim + 1, 1, source + i * load.nest_stride[dim] * bytes, values);
+  }
+}
+
+void Plan::scatter(const Operand& store, int dim, std::int64_t rows, const char*& values, char* destination) const {
+  const std::int64_t bytes = size_of(store.dtype);
+  const std::int64_t extent = store.nest_extent[dim] * rows;
+  const TileKernels::Scatter loop = kernels->scatter[static_cast<int>(store.dtype)];
+  const int left = store.nest_dims - dim;
+  if (left == 1) {
+    loop(destination, values, 1, 0, extent, store.nest_stride[dim]);
+    values += extent * element_size;
+  } else if (left == 2) {
+    const std::int64_t count = store.nest_extent[dim + 1];
+    loop(destination, values, extent, store.nest_stride[dim], count, store.nest_stride[dim + 1]);
+    values += extent * count * element_size;
+  } else {
+    for (std::int64_t i = 0; i < extent; ++i) {
+      scatter(store, dim + 1, 1, values, destination + i * store.nest_stride[dim] * bytes);
+    }
+  }
+}
+
+void Plan::reduce(int op, int group, std::int64_t rows, const char*& values, char* accumulators, char* scratch) const {
+  const std::int64_t extent = group_extent[group] * rows;
+  const int left = groups - group;
+  if (left == 1) {
+    if (group_reduced[group]) kernels->reduce_rows[op](accumulators, values, 1, extent);
+    else kernels->reduce_columns[op](accumulators, values, 1, extent, scratch);
+    values += extent * element_size;
+  } else if (left == 2) {
+    const std::int64_t count = group_extent[group + 1];
+    if (group_reduced[group]) kernels->reduce_columns[op](accumulators, values, extent, count, scratch);
+    else kernels->reduce_rows[op](accumulators, values, extent, count);
+    values += extent * count * element_size;
+  } else {
+    const std::int64_t stride = group_reduced[group] ? 0 : group_stride[group] * 8;
+    for (std::int64_t i = 0; i < extent; ++i) reduce(op, group + 1, 1, values, accumulators + i * stride, scratch);
+  }
+}
+
+void Plan::run_tile(Task& task, std::int64_t rows) const {
+  const Code& code = task.code;
+  char** const pointers = task.pointers;
+  char** const sources = pointers + code.slots;
+  const std::int64_t count = rows * tile_inner;
+  for (std::size_t i = 0; i < loads.size(); ++i) {
+    const std::uint16_t slot = code.load_slots[i];
+    if (slot == kDirect) continue;
+    const Operand& load = loads[i];
+    // A task's first tile is its longest, so that what it cached serves the others.
+    if (load.cached && task.cached[i] == sources[i]) continue;
+    task.cached[i] = sources[i];
+    if (load.access == Access::splat) {
+      kernels->gather[static_cast<int>(load.dtype)](pointers[slot], sources[i], 1, 0, load.cached ? capacity : count, 0);
+    } else {
+      char* values = pointers[slot];
+      gather(load, 0, rows, sources[i], values);
+    }
+  }
+  for (const Step& step : code.steps) {
+    step.operation(pointers[step.out], pointers[step.a], pointers[step.b], pointers[step.c], count, step.immediate);
+  }
+  for (std::size_t i = 0; i < reductions.size(); ++i) {
+    const char* values = pointers[code.reduction_pointers[i]];
+    char* const accumulators = task.accumulators + (static_cast<std::int64_t>(i) * kept_box + task.accumulator) * 8;
+    reduce(reductions[i].op, 0, rows, values, accumulators, task.scratch + static_cast<std::size_t>(slots - 1) * slot_bytes);
+  }
+  for (const LateStore& late : code.late_stores) {
+    const char* values = pointers[late.pointer];
+    scatter(stores[late.store], 0, rows, values, sources[loads.size() + late.store]);
+  }
+}
+
+void Plan::run_task(std::int64_t index, const Code& code, const void* const* load_data, void* const* store_data,
+                    void* const* outputs, char* partials) const {
+  char* const scratch = thread_scratch.get(scratch_bytes);
+  char** const pointers = reinterpret_cast<char**>(scratch + pointers_offset);
+  char** const sources = pointers + code.slots;
+  const std::size_t operands = loads.size() + stores.size();
+  Task task{.code = code,
+            .scratch = scratch,
+            .pointers = pointers,
+            .cached = const_cast<const char**>(sources + operands),
+            .accumulators = scratch + accumulators_offset,
+            .accumulator = 0,
+            .begin = {},
+            .end = {}};
+
+  std::int64_t rest = index;
+  for (int d = dims - 1; d >= 0; --d) {
+    task.begin[d] = rest % splits[d] * box[d];
+    task.end[d] = std::min(task.begin[d] + box[d], extent[d]);
+    rest /= splits[d];
+  }
+  for (int s = 0; s < code.slots; ++s) task.pointers[s] = scratch + static_cast<std::size_t>(s) * slot_bytes;
+  for (std::size_t i = 0; i < operands; ++i) {
+    const bool is_load = i < loads.size();
+    const Operand& operand = is_load ? loads[i] : stores[i - loads.size()];
+    std::int64_t offset = 0;
+    for (int d = 0; d < dims; ++d) offset += task.begin[d] * operand.strides[d];
+    const char* base = static_cast<const char*>(is_load ? load_data[i] : store_data[i - loads.size()]);
+    sources[i] = const_cast<char*>(base) + offset * size_of(operand.dtype);
+  }
+  std::fill_n(task.cached, loads.size(), nullptr);
+  for (const Constant& constant : code.constants) {
+    kernels->operations[static_cast<int>(TileOp::constant)](task.pointers[constant.slot], nullptr, nullptr, nullptr, capacity,
+                                                            constant.value);
+  }
+  for (std::size_t i = 0; i < reductions.size(); ++i) {
+    kernels->reduce_begin[reductions[i].op](task.accumulators + static_cast<std::int64_t>(i) * kept_box * 8, kept_box);
+  }
+
+  const auto move = [&](int d, std::int64_t by) {
+    for (std::size_t i = 0; i < loads.size(); ++i) sources[i] += by * loads[i].strides[d] * size_of(loads[i].dtype);
+    char** const destinations = sources + loads.size();
+    for (std::size_t i = 0; i < stores.size(); ++i) destinations[i] += by * stores[i].strides[d] * size_of(stores[i].dtype);
+    task.accumulator += by * accumulator_strides[d];
+  };
+  Extents at;
+  std::copy_n(task.begin, dims, at);
+  while (true) {
+    const std::int64_t all_rows = task.end[tile_dim] - task.begin[tile_dim];
+    std::int64_t row = 0;
+    while (true) {
+      const std::int64_t rows = std::min(tile_rows, all_rows - row);
+      run_tile(task, rows);
+      row += rows;
+      if (row == all_rows) {
+        if (row != rows) move(tile_dim, rows - row);
+        break;
+      }
+      move(tile_dim, rows);
+    }
+    int d = tile_dim - 1;
+    for (; d >= 0; --d) {
+      if (++at[d] < task.end[d]) {
+        move(d, 1);
+        break;
+      }
+      move(d, task.begin[d] + 1 - task.end[d]);
+      at[d] = task.begin[d];
+    }
+    if (d < 0) break;
+  }
+  if (!reductions.empty()) write_outputs(task, outputs, partials);
+}
+
+void Plan::write_outputs(const Task& task, void* const* outputs, char* partials) const {
+  // The number of the part of the reduced range that this task had.
+  std::int64_t part = 0, offset = 0, run = kept_box;
+  for (int d = 0; d < dims; ++d) {
+    if (reduced[d]) part = part * splits[d] + task.begin[d] / box[d];
+    offset += task.begin[d] * output_strides[d];
+  }
+  if (run_dim >= 0) run = (task.end[run_dim] - task.begin[run_dim]) * accumulator_strides[run_dim];
+  for (std::size_t i = 0; i < reductions.size(); ++i) {
+    const Reduction& reduction = reductions[i];
+    const char* const from = task.accumulators + static_cast<std::int64_t>(i) * kept_box * 8;
+    const std::int64_t bytes = reduced_splits > 1 ? 8 : size_of(reduction.dtype);
+    char* const to = reduced_splits > 1 ? partials + (static_cast<std::int64_t>(i) * reduced_splits + part) * kept_total * 8
+                                        : static_cast<char*>(outputs[i]);
+    Extents at;
+    std::copy_n(task.begin, dims, at);
+    std::int64_t source = 0, destination = offset;
+    while (true) {
+      if (reduced_splits > 1) std::memcpy(to + destination * bytes, from + source * 8, static_cast<std::size_t>(run * 8));
+      else kernels->reduce_end[static_cast<int>(reduction.dtype)](to + destination * bytes, from + source * 8, run);
+      int d = run_dim - 1;
+      for (; d >= 0; --d) {
+        if (reduced[d]) continue;
+        if (++at[d] < task.end[d]) {
+          source += accumulator_strides[d];
+          destination += output_strides[d];
+          break;
+        }
+        const std::int64_t back = at[d] - 1 - task.begin[d];
+        source -= back * accumulator_strides[d];
+        destination -= back * output_strides[d];
+        at[d] = task.begin[d];
+      }
+      if (d < 0) break;
+    }
+  }
+}
+
+void Plan::combine(void* const* outputs, char* partials) const {
+  constexpr std::int64_t kChunk = 4096;
+  const std::int64_t chunks = (kept_total + kChunk - 1) / kChunk;
+  const auto combine_chunk = [&](std::int64_t chunk) {
+    const std::int64_t begin = chunk * kChunk, count = std::min(kChunk, kept_total - begin);
+    for (std::size_t i = 0; i < reductions.size(); ++i) {
+      char* const first = partials + (static_cast<std::int64_t>(i) * reduced_splits * kept_total + begin) * 8;
+      for (std::int64_t part = 1; part < reduced_splits; ++part) {
+        kernels->reduce_combine[reductions[i].op](first, first + part * kept_total * 8, count);
+      }
+      const int dtype = static_cast<int>(reductions[i].dtype);
+      kernels->reduce_end[dtype](static_cast<char*>(outputs[i]) + begin * size_of(reductions[i].dtype), first, count);
+    }
+  };
+  if (chunks == 1) combine_chunk(0);
+  else parallel_for(chunks, combine_chunk);
+}
+
+void Plan::run(const void* const* load_data, void* const* store_data, void* const* outputs) const {
+  if (total == 0) {
+    for (std::size_t i = 0; i < reductions.size(); ++i) {
+      std::int64_t nothing;
+      kernels->reduce_begin[reductions[i].op](&nothing, 1);
+      const std::int64_t bytes = size_of(reductions[i].dtype);
+      for (std::int64_t k = 0; k < kept_total; ++k) {
+        kernels->reduce_end[static_cast<int>(reductions[i].dtype)](static_cast<char*>(outputs[i]) + k * bytes, &nothing, 1);
+      }
+    }
+    return;
+  }
+  bool aliased = false;
+  for (std::size_t s = 0; s < stores.size(); ++s) {
+    for (std::size_t l = 0; l < loads.size(); ++l) aliased = aliased || store_data[s] == load_data[l];
+  }
+  const Code& chosen = code[aliased ? 1 : 0];
+  if (tasks == 1) {
+    run_task(0, chosen, load_data, store_data, outputs, nullptr);
+    return;
+  }
+  if (reduced_splits == 1) {
+    parallel_for(tasks, [&](std::int64_t task) { run_task(task, chosen, load_data, store_data, outputs, nullptr); });
+    return;
+  }
+  const Scratch partials(reductions.size() * static_cast<std::size_t>(reduced_splits * kept_total) * 8);
+  parallel_for(tasks, [&](std::int64_t task) { run_task(task, chosen, load_data, store_data, outputs, partials.as<char>()); });
+  combine(outputs, partials.as<char>());
+}
+
+CompiledTile::CompiledTile(const TileProgram& program, std::span<const std::int64_t> shape, Isa isa)
+    : plan_(make_tile_plan(program, shape, isa)) {}
+CompiledTile::~CompiledTile() = default;
+CompiledTile::CompiledTile(CompiledTile&&) noexcept = default;
+CompiledTile& CompiledTile::operator=(CompiledTile&&) noexcept = default;
+
+void CompiledTile::run(const void* const* loads, void* const* stores, void* const* reductions) const {
+  plan_->run(loads, stores, reductions);
+}
+
+const TileKernels& tile_kernels(Isa isa, Dtype dtype) {
+#if defined(SG_X86_ISAS)
+  if (isa == Isa::avx512) {
+    return dtype == f32 ? avx512::tile_kernels_f32() : dtype == f64 ? avx512::tile_kernels_f64() : avx512::tile_kernels_i64();
+  }
+  if (isa == Isa::avx2) {
+    return dtype == f32 ? avx2::tile_kernels_f32() : dtype == f64 ? avx2::tile_kernels_f64() : avx2::tile_kernels_i64();
+  }
+#endif
+  (void)isa;
+  return dtype == f32 ? baseline::tile_kernels_f32() : dtype == f64 ? baseline::tile_kernels_f64() : baseline::tile_kernels_i64();
+}
+
+namespace {
+
+struct OpTraits {
+  const char* name;
+  int arity;
+  bool integer;
+};
+constexpr OpTraits kOpTraits[kTileOpCount] = {
+    {"constant", 0, true},      {"copy", 1, true},          {"neg", 1, true},        {"abs", 1, true},
+    {"sign", 1, true},          {"square", 1, true},        {"add_immediate", 1, true}, {"multiply_immediate", 1, true},
+    {"add", 2, true},           {"sub", 2, true},           {"mul", 2, true},        {"div", 2, true},
+    {"minimum", 2, true},       {"maximum", 2, true},       {"equal", 2, true},      {"not_equal", 2, true},
+    {"less", 2, true},          {"less_equal", 2, true},    {"where", 3, true},      {"multiply_add", 3, true},
+    {"floor", 1, false},        {"sqrt", 1, false},         {"rsqrt", 1, false},     {"reciprocal", 1, false},
+    {"exp", 1, false},          {"expm1", 1, false},        {"log", 1, false},       {"log1p", 1, false},
+    {"sin", 1, false},          {"cos", 1, false},          {"tan", 1, false},       {"tanh", 1, false},
+    {"sigmoid", 1, false},      {"softplus", 1, false},     {"erf", 1, false},       {"atan", 1, false},
+    {"pow", 2, false},
+};
+
+}  // namespace
+
+const char* name_of(TileOp op) { return kOpTraits[static_cast<int>(op)].name; }
+int arity(TileOp op) { return kOpTraits[static_cast<int>(op)].arity; }
+bool supports(Dtype dtype, TileOp op) { return dtype != i64 || kOpTraits[static_cast<int>(op)].integer; }
+
+}  // namespace sg::kernels
