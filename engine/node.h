@@ -89,24 +89,32 @@ class DerivativeScope {
   bool previous_;
 };
 
-/// The nodes that `roots` are made of, inputs before outputs, without recursion; stops at nodes for which `stop` holds (they
-/// are left out). Sets each node's `walk` and `index` (its place in the result).
-template <class Stop>
-std::vector<Node*> topological_order(const Tensors& roots, Stop stop) {
+/// Another handle on a node.
+inline Tensor handle(Node* node) {
+  ++node->references;
+  return Tensor::adopt(node);
+}
+
+/// The nodes that `roots` are made of, inputs before outputs, without recursion. Nodes for which `skip` holds are left out; the
+/// inputs of those for which `expand` does not hold are not followed. Sets each node's `walk` and `index` (its place in the
+/// result).
+template <class Skip, class Expand>
+std::vector<Node*> topological_order(const Tensors& roots, Skip skip, Expand expand) {
   const std::uint64_t walk = next_walk();
   std::vector<Node*> order;
   std::vector<std::pair<Node*, std::size_t>> stack;
   auto visit = [&](Node* node) {
-    if (node->walk == walk || stop(*node)) return;
+    if (node->walk == walk || skip(*node)) return;
     node->walk = walk;
-    stack.emplace_back(node, 0);
+    stack.emplace_back(node, expand(*node) ? 0 : node->inputs.size());
   };
   for (const Tensor& root : roots) {
     visit(root.node());
     while (!stack.empty()) {
       auto& [node, next] = stack.back();
       if (next < node->inputs.size()) {
-        visit(node->inputs[next++].node());
+        Node* input = node->inputs[next++].node();
+        visit(input);  // may move `node` and `next` away
       } else {
         node->index = static_cast<std::int64_t>(order.size());
         order.push_back(node);

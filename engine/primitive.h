@@ -66,18 +66,15 @@ class Primitive {
 
   enum class Linearity { none, linear, bilinear };
   virtual Linearity linearity() const { return Linearity::none; }
-  /// The primitive applied to other inputs of the same shapes: what a linear primitive's tangents and coefficients go through.
-  Tensor apply(Tensors inputs) const;
+  /// The primitive that made `like` applied to other inputs of the same shapes: what tangents and coefficients of a linear or
+  /// bilinear primitive go through.
+  Tensor apply(Tensors inputs, const Tensor& like) const;
 
   /// The tangent of the output; an undefined tangent stands for zeros, and at least one is defined.
   virtual Tensor jvp(const Tensors& inputs, const Tensor& output, const Tensors& tangents) const;
 
   /// The coefficients 0..order of the output, `output` being coefficient 0.
   virtual Series jet(const std::vector<Series>& inputs, const Tensor& output, int order) const;
-
- protected:
-  /// What has neither a jet of its own nor linearity: throws, and names the primitive.
-  [[noreturn]] void no_derivative(std::string_view what) const;
 };
 
 /// The names of all primitives, each of which has a row in tests/engine/primitive_cases.cpp.

@@ -68,6 +68,8 @@ class Tensor {
   const std::string& name() const;
 
   Node* node() const { return node_; }
+  /// Gives up the reference to the node without counting it down.
+  Node* release() { return std::exchange(node_, nullptr); }
   /// Takes over a node on which the caller holds a reference.
   static Tensor adopt(Node* node) {
     Tensor tensor;

@@ -1,0 +1,258 @@
+// Differentiation: walks over the graph. What each primitive contributes stands in its own block under ops/.
+#include "engine/autodiff.h"
+
+#include <algorithm>
+
+#include "engine/node.h"
+#include "engine/ops.h"
+#include "engine/primitive.h"
+
+namespace sg {
+namespace {
+
+/// The part of a graph between `ys` and `xs`: nodes in order, inputs before outputs. The places of inputs are written down at
+/// once, because a rule may walk the graph itself and number the nodes anew.
+struct Walk {
+  std::vector<Node*> nodes;
+  std::vector<std::vector<std::int64_t>> inputs;  // for each node, its inputs' places; -1 outside the walk
+  std::vector<std::int64_t> xs, ys;               // places of the xs and ys; -1 outside the walk
+  std::vector<bool> depends;                      // on an x
+
+  std::vector<bool> is_x;
+
+  Walk(const Tensors& y_tensors, const Tensors& x_tensors) {
+    const auto among_xs = [&](const Node& node) {
+      return std::any_of(x_tensors.begin(), x_tensors.end(), [&](const Tensor& x) { return x.node() == &node; });
+    };
+    // Constants stop the walk, unless somebody asks for the derivative by just this one. Below a single x nothing is of interest.
+    const Node* single = x_tensors.size() == 1 ? x_tensors[0].node() : nullptr;
+    const auto expand = [&](const Node& node) { return &node != single; };
+    nodes = topological_order(y_tensors, [&](const Node& node) { return node.constant && !among_xs(node); }, expand);
+    const auto place = [&](const Node* node) { return !nodes.empty() && node->walk == nodes[0]->walk ? node->index : -1; };
+    for (const Tensor& x : x_tensors) xs.push_back(place(x.node()));
+    for (const Tensor& y : y_tensors) ys.push_back(place(y.node()));
+    is_x.assign(nodes.size(), false);
+    for (std::int64_t x : xs) if (x >= 0) is_x[x] = true;
+    depends = is_x;
+    inputs.resize(nodes.size());
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      if (!expand(*nodes[i])) continue;
+      for (const Tensor& input : nodes[i]->inputs) {
+        const std::int64_t from = place(input.node());
+        inputs[i].push_back(from);
+        if (from >= 0 && depends[from]) depends[i] = true;
+      }
+    }
+  }
+};
+
+std::string describe(const Tensor& x, std::size_t number) {
+  return x.name().empty() ? fmt::format("x number {} of shape {}", number, x.shape()) : fmt::format("\"{}\" of shape {}", x.name(), x.shape());
+}
+
+void check_differentiable(std::string_view operation, const Tensors& tensors) {
+  for (const Tensor& t : tensors) {
+    if (!t.defined()) fail("{}: a tensor is undefined", operation);
+    if (!is_floating(t.dtype())) fail("{}: needs f32 or f64, got {}", operation, name_of(t.dtype()));
+  }
+}
+
+void check_like(std::string_view operation, std::string_view what, const Tensor& given, const Tensor& like) {
+  if (given.shape() != like.shape() || given.dtype() != like.dtype()) {
+    fail("{}: the {} is {} {}, needs {} {}", operation, what, name_of(given.dtype()), given.shape(), name_of(like.dtype()), like.shape());
+  }
+}
+
+Tensor accumulate(const Tensor& a, const Tensor& b) { return a.defined() ? a + b : b; }
+
+/// The element-th unit tensor of the given shape.
+Tensor unit(const Shape& shape, Dtype dtype, std::int64_t element) {
+  std::vector<double> values(element_count(shape), 0.0);
+  values[element] = 1;
+  return tensor(std::span<const double>(values), shape, dtype);
+}
+
+/// The unit row of d columns, repeated for n rows.
+Tensor unit_column(std::int64_t n, std::int64_t d, Dtype dtype, std::int64_t column) {
+  return broadcast_to(unit({1, d}, dtype, column), {n, d});
+}
+
+Shape joined(const Shape& a, const Shape& b) {
+  Shape shape = a;
+  for (std::int64_t extent : b) shape.push_back(extent);
+  return shape;
+}
+
+void check_rows(std::string_view operation, const Tensor& y, const Tensor& x) {
+  if (x.rank() != 2 || y.rank() < 1 || y.rank() > 2 || y.shape()[0] != x.shape()[0]) {
+    fail("{}: needs y [N, m] and x [N, d], got {} and {}", operation, y.shape(), x.shape());
+  }
+}
+
+}  // namespace
+
+Tensors grad(const Tensors& ys, const Tensors& xs, const Tensors& cotangents, Unused unused) {
+  check_differentiable("grad", ys);
+  check_differentiable("grad", xs);
+  if (ys.size() != cotangents.size()) fail("grad: {} outputs and {} cotangents", ys.size(), cotangents.size());
+  const DerivativeScope scope;
+  const Walk walk(ys, xs);
+  Tensors cotangent(walk.nodes.size());
+  for (std::size_t i = 0; i < ys.size(); ++i) {
+    if (cotangents[i].defined()) check_like("grad", "cotangent", cotangents[i], ys[i]);
+    if (walk.ys[i] < 0) continue;
+    cotangent[walk.ys[i]] = accumulate(cotangent[walk.ys[i]], cotangents[i].defined() ? cotangents[i] : ones_like(ys[i]));
+  }
+  for (std::size_t i = walk.nodes.size(); i-- > 0;) {
+    Node& node = *walk.nodes[i];
+    if (!walk.depends[i]) continue;
+    node.differentiated = true;
+    if (!cotangent[i].defined() || walk.inputs[i].empty()) continue;
+    const Tensor output = handle(&node);
+    for (std::size_t argument = 0; argument < node.inputs.size(); ++argument) {
+      const std::int64_t from = walk.inputs[i][argument];
+      if (from < 0 || !walk.depends[from]) continue;
+      const Tensor contribution = node.primitive->vjp(node.inputs, output, cotangent[i], argument);
+      if (contribution.defined()) cotangent[from] = accumulate(cotangent[from], contribution);
+    }
+    // An inner cotangent is not needed any more once it has been passed on.
+    if (!walk.is_x[i]) cotangent[i] = Tensor();
+  }
+  Tensors result;
+  for (std::size_t i = 0; i < xs.size(); ++i) {
+    if (walk.xs[i] < 0 && unused == Unused::error) fail("grad: y does not depend on {}", describe(xs[i], i));
+    const bool known = walk.xs[i] >= 0 && cotangent[walk.xs[i]].defined();
+    result.push_back(known ? cotangent[walk.xs[i]] : zeros_like(xs[i]));
+  }
+  return result;
+}
+
+Tensors grad(const Tensor& y, const Tensors& xs, const Tensor& cotangent, Unused unused) {
+  return grad(Tensors{y}, xs, Tensors{cotangent}, unused);
+}
+
+Tensor grad(const Tensor& y, const Tensor& x, Unused unused) { return grad(Tensors{y}, Tensors{x}, Tensors{Tensor()}, unused)[0]; }
+
+Tensors jvp(const Tensors& ys, const Tensors& xs, const Tensors& tangents) {
+  check_differentiable("jvp", ys);
+  check_differentiable("jvp", xs);
+  if (xs.size() != tangents.size()) fail("jvp: {} inputs and {} tangents", xs.size(), tangents.size());
+  const DerivativeScope scope;
+  const Walk walk(ys, xs);
+  Tensors tangent(walk.nodes.size());
+  for (std::size_t i = 0; i < xs.size(); ++i) {
+    check_like("jvp", "tangent", tangents[i], xs[i]);
+    if (walk.xs[i] < 0) fail("jvp: y does not depend on {}", describe(xs[i], i));
+    tangent[walk.xs[i]] = tangents[i];
+  }
+  for (std::size_t i = 0; i < walk.nodes.size(); ++i) {
+    Node& node = *walk.nodes[i];
+    if (!walk.depends[i]) continue;
+    node.differentiated = true;
+    if (walk.is_x[i]) continue;
+    Tensors arguments(node.inputs.size());
+    bool any = false;
+    for (std::size_t k = 0; k < arguments.size(); ++k) {
+      if (walk.inputs[i][k] >= 0) arguments[k] = tangent[walk.inputs[i][k]];
+      any = any || arguments[k].defined();
+    }
+    if (any) tangent[i] = node.primitive->jvp(node.inputs, handle(&node), arguments);
+  }
+  Tensors result;
+  for (std::int64_t y : walk.ys) result.push_back(y >= 0 ? tangent[y] : Tensor());
+  return result;
+}
+
+Tensor jvp(const Tensor& y, const Tensors& xs, const Tensors& tangents) {
+  const Tensor result = jvp(Tensors{y}, xs, tangents)[0];
+  return result.defined() ? result : zeros_like(y);
+}
+
+Tensor hvp(const Tensor& y, const Tensor& x, const Tensor& v) {
+  check_like("hvp", "direction", v, x);
+  const Tensor gradient = grad(y, x);
+  return Walk({gradient}, {x}).xs[0] < 0 ? zeros_like(x) : jvp(gradient, {x}, {v});
+}
+
+Tensor jacobian(const Tensor& y, const Tensor& x) {
+  check_differentiable("jacobian", {y, x});
+  if (y.size() == 0 || x.size() == 0) return zeros(joined(y.shape(), x.shape()), x.dtype());
+  Tensors parts;
+  if (x.size() < y.size()) {  // a forward pass for each column
+    for (std::int64_t i = 0; i < x.size(); ++i) parts.push_back(flatten(jvp(y, {x}, {unit(x.shape(), x.dtype(), i)})));
+    return reshape(stack(parts, 1), joined(y.shape(), x.shape()));
+  }
+  for (std::int64_t i = 0; i < y.size(); ++i) parts.push_back(flatten(grad(y, {x}, unit(y.shape(), y.dtype(), i))[0]));
+  return reshape(stack(parts, 0), joined(y.shape(), x.shape()));
+}
+
+Tensor hessian(const Tensor& y, const Tensor& x) {
+  if (y.size() != 1) fail("hessian: needs a scalar, got {}", y.shape());
+  const Tensor gradient = grad(y, x);
+  if (Walk({gradient}, {x}).xs[0] < 0) return zeros(joined(x.shape(), x.shape()), x.dtype());
+  return jacobian(gradient, x);
+}
+
+Tensor batched_jacobian(const Tensor& y, const Tensor& x) {
+  check_differentiable("batched_jacobian", {y, x});
+  check_rows("batched_jacobian", y, x);
+  if (y.rank() == 1) return batched_jacobian(unsqueeze(y, 1), x);
+  const std::int64_t n = x.shape()[0], d = x.shape()[1], m = y.shape()[1];
+  if (n == 0 || d == 0 || m == 0) return zeros({n, m, d}, x.dtype());
+  Tensors parts;
+  if (d < m) {
+    for (std::int64_t i = 0; i < d; ++i) parts.push_back(jvp(y, {x}, {unit_column(n, d, x.dtype(), i)}));
+    return stack(parts, 2);
+  }
+  for (std::int64_t i = 0; i < m; ++i) parts.push_back(grad(y, {x}, unit_column(n, m, y.dtype(), i))[0]);
+  return stack(parts, 1);
+}
+
+Tensor batched_hessian(const Tensor& y, const Tensor& x) {
+  check_rows("batched_hessian", y, x);
+  if (y.size() != x.shape()[0]) fail("batched_hessian: needs one value a row, got {}", y.shape());
+  const Tensor gradient = grad(y, x);
+  const std::int64_t n = x.shape()[0], d = x.shape()[1];
+  if (Walk({gradient}, {x}).xs[0] < 0) return zeros({n, d, d}, x.dtype());
+  return batched_jacobian(gradient, x);
+}
+
+Tensors jet(const Tensor& y, const Tensor& x, const Tensor& v, int order) {
+  check_differentiable("jet", {y, x});
+  check_like("jet", "direction", v, x);
+  if (order < 0) fail("jet: the order must not be negative, got {}", order);
+  const DerivativeScope scope;
+  const Walk walk({y}, {x});
+  if (walk.xs[0] < 0) fail("jet: y does not depend on {}", describe(x, 0));
+  const auto varies = [](const Series& s) {
+    return std::any_of(s.begin() + std::min<std::size_t>(1, s.size()), s.end(), [](const Tensor& t) { return t.defined(); });
+  };
+  std::vector<Series> series(walk.nodes.size());
+  series[walk.xs[0]] = {x, v};
+  for (std::size_t i = 0; i < walk.nodes.size(); ++i) {
+    Node& node = *walk.nodes[i];
+    if (!walk.depends[i]) continue;
+    node.differentiated = true;
+    if (walk.is_x[i]) continue;
+    std::vector<Series> arguments;
+    bool any = false;
+    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+      const std::int64_t from = walk.inputs[i][k];
+      const bool moves = from >= 0 && varies(series[from]);
+      arguments.push_back(moves ? series[from] : Series{node.inputs[k]});
+      any = any || moves;
+    }
+    if (any) series[i] = node.primitive->jet(arguments, handle(&node), order);
+  }
+  Tensors result{y};
+  double factorial = 1;
+  for (int k = 1; k <= order; ++k) {
+    factorial *= k;
+    const Series& s = series[walk.ys[0]];
+    const Tensor coefficient = k < static_cast<int>(s.size()) ? s[k] : Tensor();
+    result.push_back(!coefficient.defined() ? zeros_like(y) : factorial == 1 ? coefficient : coefficient * factorial);
+  }
+  return result;
+}
+
+}  // namespace sg

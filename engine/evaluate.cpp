@@ -1,0 +1,233 @@
+// Evaluation: finds or makes the plan of a graph, and runs it.
+#include <cmath>
+#include <cstring>
+#include <unordered_map>
+
+#include "engine/inspect.h"
+#include "engine/kernels/copy.h"
+#include "engine/node.h"
+#include "engine/plan.h"
+#include "engine/profile.h"
+
+namespace sg {
+namespace {
+
+constexpr std::size_t kPlanCacheSize = 256;
+
+EvaluationStatistics statistics;
+
+/// The form of a graph: equal keys have equal plans.
+using Key = std::vector<std::int64_t>;
+
+struct KeyHash {
+  std::size_t operator()(const Key& key) const {
+    std::uint64_t hash = 0x9e3779b97f4a7c15u;
+    for (std::int64_t word : key) hash = (hash ^ static_cast<std::uint64_t>(word)) * 0xff51afd7ed558ccdu, hash ^= hash >> 32;
+    return hash;
+  }
+};
+
+std::unordered_map<Key, Plan, KeyHash>& plan_cache() {
+  static std::unordered_map<Key, Plan, KeyHash> cache;
+  return cache;
+}
+
+void add_shape(Key& key, const Shape& shape) {
+  key.push_back(static_cast<std::int64_t>(shape.size()));
+  key.insert(key.end(), shape.begin(), shape.end());
+}
+
+Key key_of(const PlanInput& input, bool fuse) {
+  Key key;
+  key.reserve(input.nodes.size() * 12);
+  key.push_back(fuse);
+  for (std::size_t i = 0; i < input.nodes.size(); ++i) {
+    const Node& node = *input.nodes[i];
+    key.push_back(static_cast<std::int64_t>(node.dtype) | input.kept[i] << 4 | input.welcome[i] << 5);
+    add_shape(key, node.shape);
+    if (node.value) {
+      key.push_back(-1);
+      key.insert(key.end(), node.value->layout.strides.begin(), node.value->layout.strides.end());
+      continue;
+    }
+    // A class has one name, whose characters lie at one address.
+    key.push_back(reinterpret_cast<std::intptr_t>(node.primitive->name().data()));
+    const auto attributes = node.primitive->attributes();
+    key.push_back(static_cast<std::int64_t>(attributes.size()));
+    key.insert(key.end(), attributes.begin(), attributes.end());
+    key.push_back(static_cast<std::int64_t>(input.inputs[i].size()));
+    key.insert(key.end(), input.inputs[i].begin(), input.inputs[i].end());
+  }
+  return key;
+}
+
+PlanInput plan_input(const Tensors& roots) {
+  PlanInput input;
+  const auto needs_inputs = [](const Node& node) { return node.value == nullptr; };
+  input.nodes = topological_order(roots, [](const Node&) { return false; }, needs_inputs);
+  const std::size_t count = input.nodes.size();
+  std::vector<std::int64_t> uses(count, 0);
+  input.inputs.resize(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const Node& node = *input.nodes[i];
+    if (node.value) continue;
+    for (const Tensor& tensor : node.inputs) {
+      input.inputs[i].push_back(tensor.node()->index);
+      ++uses[tensor.node()->index];
+    }
+  }
+  input.kept.resize(count);
+  input.welcome.resize(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const Node& node = *input.nodes[i];
+    if (node.value) continue;
+    // Somebody outside this graph holds the node, and may ask for its value.
+    input.kept[i] = node.references > uses[i];
+    // A derivative will want the values of a forward pass; what has been differentiated, or comes from a derivative, is let go
+    // after its last reader, as an eager engine would.
+    input.welcome[i] = !node.differentiated && !node.from_derivative && !node.forget_history;
+  }
+  for (const Tensor& root : roots) input.kept[root.node()->index] = root.node()->value == nullptr;
+  return input;
+}
+
+bool has_non_finite(const void* data, std::int64_t count, Dtype dtype) {
+  const auto scan = [&](auto zero) {
+    const auto* values = static_cast<const decltype(zero)*>(data);
+    return std::any_of(values, values + count, [](auto v) { return !std::isfinite(v); });
+  };
+  return dtype == f32 ? scan(float{}) : dtype == f64 && scan(double{});
+}
+
+/// One run of a plan.
+class Run {
+ public:
+  Run(const Plan& plan, const PlanInput& input) : plan_(plan), input_(input), buffers_(plan.storage_bytes.size()), offsets_(buffers_.size(), 0) {
+    for (std::size_t i = 0; i < plan.leaves.size(); ++i) {
+      const Value& value = *input.nodes[plan.leaves[i]]->value;
+      buffers_[i] = value.buffer;
+      offsets_[i] = value.layout.offset;
+    }
+  }
+
+  void run(bool check) {
+    for (const Step& step : plan_.steps) {
+      prepare_outputs(step);
+      if (profile::enabled()) {
+        const profile::Timer timer(step.label, step.flops, step.bytes);
+        run_step(step);
+      } else {
+        run_step(step);
+      }
+      if (check) check_outputs(step);
+      for (std::int64_t storage : step.releases) buffers_[storage] = nullptr;
+    }
+    for (const Plan::Kept& kept : plan_.kept) {
+      Node& node = *input_.nodes[kept.node];
+      Layout layout = kept.place.layout;
+      layout.offset += offsets_[kept.place.storage];
+      node.value = std::make_unique<Value>(Value{buffers_[kept.place.storage], layout});
+    }
+    for (const Plan::Kept& kept : plan_.kept) {
+      Node& node = *input_.nodes[kept.node];
+      if (!node.forget_history) continue;
+      node.primitive = nullptr;
+      const Tensors released = std::move(node.inputs);
+      node.inputs.clear();
+    }
+  }
+
+ private:
+  void* address(const Step::Operand& operand) const {
+    const std::int64_t storage = operand.place.storage;
+    return static_cast<char*>(buffers_[storage]->data()) + (operand.place.layout.offset + offsets_[storage]) * size_of(operand.dtype);
+  }
+
+  void prepare_outputs(const Step& step) {
+    for (std::size_t o = 0; o < step.outputs.size(); ++o) {
+      const std::int64_t storage = step.outputs[o].place.storage;
+      if (buffers_[storage]) continue;
+      const std::int64_t from = step.takes_over[o];
+      buffers_[storage] = from >= 0 ? buffers_[from] : std::make_shared<Buffer>(plan_.storage_bytes[storage]);
+    }
+  }
+
+  void run_step(const Step& step) {
+    switch (step.kind) {
+      case Step::Kind::fused: {
+        loads_.clear();
+        stores_.clear();
+        for (const Step::Operand& operand : step.inputs) loads_.push_back(address(operand));
+        for (const Step::Operand& operand : step.outputs) stores_.push_back(address(operand));
+        step.tile->run(loads_.data(), stores_.data(), stores_.data() + step.store_count);
+        break;
+      }
+      case Step::Kind::copy: {
+        const Step::Operand& from = step.inputs[0];
+        kernels::copy_strided(address(step.outputs[0]), address(from), {from.shape.data(), from.shape.size()},
+                              {from.place.layout.strides.data(), from.shape.size()}, static_cast<int>(size_of(from.dtype)));
+        break;
+      }
+      case Step::Kind::primitive: {
+        spans_.clear();
+        for (const Step::Operand& operand : step.inputs) {
+          spans_.push_back({address(operand), &operand.shape, &operand.place.layout.strides, operand.dtype});
+        }
+        const Step::Operand& to = step.outputs[0];
+        step.primitive->run(spans_, {address(to), &to.shape, &to.place.layout.strides, to.dtype});
+        break;
+      }
+    }
+  }
+
+  /// Under check_finite nothing is fused, so that the step is the primitive.
+  void check_outputs(const Step& step) const {
+    const Step::Operand& output = step.outputs[0];
+    const std::int64_t count = element_count(output.shape);
+    if (!has_non_finite(address(output), count, output.dtype)) return;
+    std::string name;
+    for (const Node* node : input_.nodes) {
+      if (node->extra && !node->value && !node->extra->name.empty()) name = node->extra->name;
+      if (node->primitive && !node->value && node->primitive->name() == step.label && node->shape == output.shape && !name.empty()) break;
+    }
+    fail("check_finite: {} made a value that is not finite, of shape {}{}", step.label, output.shape,
+         name.empty() ? "" : fmt::format(", near \"{}\"", name));
+  }
+
+  const Plan& plan_;
+  const PlanInput& input_;
+  std::vector<std::shared_ptr<Buffer>> buffers_;
+  std::vector<std::int64_t> offsets_;
+  std::vector<const void*> loads_;
+  std::vector<void*> stores_;
+  std::vector<Span> spans_;
+};
+
+}  // namespace
+
+const EvaluationStatistics& last_evaluation() { return statistics; }
+
+void eval(const Tensors& tensors) {
+  Tensors roots;
+  for (const Tensor& tensor : tensors) {
+    if (!tensor.defined()) fail("eval: a tensor is undefined");
+    if (!tensor.node()->value) roots.push_back(tensor);
+  }
+  if (roots.empty()) return;
+  const bool check = checking_finite();
+  const PlanInput input = plan_input(roots);
+  Key key = key_of(input, !check);
+  auto& cache = plan_cache();
+  auto found = cache.find(key);
+  const bool reused = found != cache.end();
+  if (!reused) {
+    if (cache.size() >= kPlanCacheSize) cache.clear();
+    found = cache.emplace(std::move(key), make_plan(input, !check)).first;
+  }
+  const Plan& plan = found->second;
+  statistics = {static_cast<std::int64_t>(input.nodes.size() - plan.leaves.size()), static_cast<std::int64_t>(plan.steps.size()),
+                plan.new_buffers, reused};
+  Run(plan, input).run(check);
+}
+
+}  // namespace sg

@@ -1,0 +1,90 @@
+// Matrix products, tile by tile through OpenBLAS.
+#include "engine/kernels/gemm.h"
+
+#include <cblas.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/kernels/memory.h"
+#include "engine/kernels/parallel.h"
+
+namespace sg::kernels {
+namespace {
+
+constexpr std::int64_t kTile = 256;        // rows and columns of C in one task
+constexpr std::int64_t kDepth = 1024;      // of the inner dimension in one task, where C is small
+constexpr double kSmall = 64.0 * 64 * 64;  // multiply-adds that are not worth a second thread
+
+template <class T>
+void gemm(const MatmulShape& s, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, const T* b, T* c, std::int64_t ldc) {
+  const auto trans_a = s.transpose_a ? CblasTrans : CblasNoTrans, trans_b = s.transpose_b ? CblasTrans : CblasNoTrans;
+  if constexpr (sizeof(T) == 4) {
+    cblas_sgemm(CblasRowMajor, trans_a, trans_b, m, n, k, 1, a, s.lda, b, s.ldb, 0, c, ldc);
+  } else {
+    cblas_dgemm(CblasRowMajor, trans_a, trans_b, m, n, k, 1, a, s.lda, b, s.ldb, 0, c, ldc);
+  }
+}
+
+void use_one_blas_thread() {
+  static const bool done = [] {
+    openblas_set_num_threads(1);
+    return true;
+  }();
+  (void)done;
+}
+
+}  // namespace
+
+template <class T>
+void matmul(const MatmulShape& s, const T* a, const T* b, T* c) {
+  use_one_blas_thread();
+  if (s.batch == 0 || s.m == 0 || s.n == 0) return;
+  if (s.k == 0) {
+    for (std::int64_t i = 0; i < s.batch; ++i) {
+      for (std::int64_t row = 0; row < s.m; ++row) std::fill_n(c + i * s.batch_stride_c + row * s.ldc, s.n, T{});
+    }
+    return;
+  }
+  // Pieces depend on the shape alone, and the partial sums over k are added in their order: equal bits for any number of threads.
+  const std::int64_t tile_m = s.m > kTile ? std::max(kTile, (s.m + 15) / 16) : s.m, tile_n = s.n > 2 * kTile ? kTile : s.n;
+  const std::int64_t rows = (s.m + tile_m - 1) / tile_m, columns = (s.n + tile_n - 1) / tile_n;
+  const std::int64_t depths = rows * columns * s.batch == 1 ? std::clamp<std::int64_t>(s.k / kDepth, 1, 16) : 1;
+  const std::int64_t tile_k = (s.k + depths - 1) / depths;
+  const auto stored_a = [&](const T* base, std::int64_t row, std::int64_t inner) { return base + (s.transpose_a ? inner * s.lda + row : row * s.lda + inner); };
+  const auto stored_b = [&](const T* base, std::int64_t inner, std::int64_t column) { return base + (s.transpose_b ? column * s.ldb + inner : inner * s.ldb + column); };
+  if (depths > 1) {
+    const Scratch scratch(depths * s.m * s.n * sizeof(T));
+    T* partial = scratch.as<T>();
+    parallel_for(depths, [&](std::int64_t d) {
+      const std::int64_t first = d * tile_k, depth = std::min(tile_k, s.k - first);
+      if (depth > 0) gemm(s, s.m, s.n, depth, stored_a(a, 0, first), stored_b(b, first, 0), partial + d * s.m * s.n, s.n);
+      else std::fill_n(partial + d * s.m * s.n, s.m * s.n, T{});
+    });
+    for (std::int64_t row = 0; row < s.m; ++row) {
+      for (std::int64_t column = 0; column < s.n; ++column) {
+        T sum{};
+        for (std::int64_t d = 0; d < depths; ++d) sum += partial[(d * s.m + row) * s.n + column];
+        c[row * s.ldc + column] = sum;
+      }
+    }
+    return;
+  }
+  const auto task = [&](std::int64_t i) {
+    const std::int64_t batch = i / (rows * columns), row = i / columns % rows * tile_m, column = i % columns * tile_n;
+    gemm(s, std::min(tile_m, s.m - row), std::min(tile_n, s.n - column), s.k, stored_a(a + batch * s.batch_stride_a, row, 0),
+         stored_b(b + batch * s.batch_stride_b, 0, column), c + batch * s.batch_stride_c + row * s.ldc + column, s.ldc);
+  };
+  const std::int64_t tasks = s.batch * rows * columns;
+  const double work = static_cast<double>(s.m) * static_cast<double>(s.n) * static_cast<double>(s.k) * static_cast<double>(s.batch);
+  // Tasks of a few microseconds at least: waking a thread costs about one.
+  const std::int64_t chunk = std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(tasks) * kSmall / std::max(work, 1.0)));
+  parallel_for((tasks + chunk - 1) / chunk, [&](std::int64_t piece) {
+    for (std::int64_t i = piece * chunk; i < std::min(tasks, (piece + 1) * chunk); ++i) task(i);
+  });
+}
+
+template void matmul<float>(const MatmulShape&, const float*, const float*, float*);
+template void matmul<double>(const MatmulShape&, const double*, const double*, double*);
+
+}  // namespace sg::kernels

@@ -1,0 +1,147 @@
+// The thread pool.
+#include "engine/kernels/parallel.h"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace sg::kernels {
+namespace {
+
+/// How often a waiting thread looks again before it goes to sleep: some tens of microseconds, the usual gap between kernels.
+constexpr int kSpins = 4000;
+
+inline void pause() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#endif
+}
+
+thread_local bool inside_task = false;
+
+class Pool {
+ public:
+  Pool() : count_(std::max(1u, std::thread::hardware_concurrency())) {}
+  ~Pool() { stop(); }
+
+  int count() const { return count_; }
+
+  void resize(int count) {
+    const std::lock_guard lock(user_);
+    stop();
+    count_ = count;
+  }
+
+  void run(std::int64_t tasks, TaskReference task) {
+    // One piece of work at a time; a second user thread waits for the first.
+    const std::lock_guard lock(user_);
+    start();
+    task_ = &task;
+    tasks_ = tasks;
+    next_.store(0, std::memory_order_relaxed);
+    busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+    {
+      const std::lock_guard wake(mutex_);
+      generation_.fetch_add(1, std::memory_order_release);
+    }
+    if (sleeping_.load() > 0) wake_.notify_all();
+    work();
+    for (int spins = 0; busy_.load(std::memory_order_acquire) > 0; ++spins) {
+      if (spins < kSpins) pause();
+      else std::this_thread::yield();
+    }
+    if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+  }
+
+ private:
+  void start() {
+    if (!workers_.empty() || count_ == 1) return;
+    stopping_ = false;
+    for (int i = 1; i < count_; ++i) workers_.emplace_back([this, seen = generation_.load()]() mutable { live(seen); });
+  }
+
+  void stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+      generation_.fetch_add(1, std::memory_order_release);
+    }
+    wake_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
+    workers_.clear();
+  }
+
+  void live(std::uint64_t seen) {
+    inside_task = true;
+    while (true) {
+      for (int spins = 0; generation_.load(std::memory_order_acquire) == seen && spins < kSpins; ++spins) pause();
+      if (generation_.load(std::memory_order_acquire) == seen) {
+        std::unique_lock lock(mutex_);
+        sleeping_.fetch_add(1);
+        wake_.wait(lock, [&] { return generation_.load(std::memory_order_acquire) != seen; });
+        sleeping_.fetch_sub(1);
+      }
+      seen = generation_.load(std::memory_order_acquire);
+      if (stopping_.load()) return;
+      work();
+      busy_.fetch_sub(1, std::memory_order_release);
+    }
+  }
+
+  void work() {
+    const bool outer = std::exchange(inside_task, true);
+    for (std::int64_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < tasks_;) {
+      try {
+        (*task_)(i);
+      } catch (...) {
+        const std::lock_guard lock(error_mutex_);
+        if (!error_) error_ = std::current_exception();
+        next_.store(tasks_, std::memory_order_relaxed);
+      }
+    }
+    inside_task = outer;
+  }
+
+  std::mutex user_;
+  int count_;
+  std::vector<std::thread> workers_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::atomic<std::uint64_t> generation_{0};
+  std::atomic<int> sleeping_{0};
+  std::atomic<bool> stopping_{false};
+
+  const TaskReference* task_ = nullptr;
+  std::int64_t tasks_ = 0;
+  alignas(64) std::atomic<std::int64_t> next_{0};
+  alignas(64) std::atomic<int> busy_{0};
+  std::mutex error_mutex_;
+  std::exception_ptr error_;
+};
+
+Pool& pool() {
+  static Pool instance;
+  return instance;
+}
+
+}  // namespace
+
+void parallel_for(std::int64_t count, TaskReference task) {
+  if (count <= 0) return;
+  if (count == 1 || inside_task || pool().count() == 1) {
+    for (std::int64_t i = 0; i < count; ++i) task(i);
+    return;
+  }
+  pool().run(count, task);
+}
+
+int threads() { return pool().count(); }
+
+void set_threads(int count) { pool().resize(std::max(count, 1)); }
+
+}  // namespace sg::kernels

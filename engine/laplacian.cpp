@@ -1,0 +1,115 @@
+// The Laplacian in one pass: each node carries its value, d first derivatives, and the sum of its second derivatives.
+#include "engine/autodiff.h"
+#include "engine/node.h"
+#include "engine/ops.h"
+#include "engine/ops/series.h"
+#include "engine/primitive.h"
+
+namespace sg {
+namespace {
+
+/// What travels beside a value; undefined tensors stand for zeros.
+struct Channels {
+  Tensors first;  // by each of the d columns
+  Tensor sum;     // of the second derivatives
+  bool any() const {
+    for (const Tensor& t : first) if (t.defined()) return true;
+    return sum.defined();
+  }
+};
+
+Tensor push(const Node& node, const Tensors& tangents) {
+  for (const Tensor& t : tangents) {
+    if (t.defined()) return node.primitive->jvp(node.inputs, handle(const_cast<Node*>(&node)), tangents);
+  }
+  return {};
+}
+
+Channels through(Node& node, const std::vector<const Channels*>& inputs, std::size_t d) {
+  const Tensor output = handle(&node);
+  const auto& primitive = *node.primitive;
+  const auto first_of = [&](std::size_t i) {
+    Tensors tangents;
+    for (const Channels* input : inputs) tangents.push_back(input ? input->first[i] : Tensor());
+    return tangents;
+  };
+  Channels result;
+  Tensors sums;
+  for (const Channels* input : inputs) sums.push_back(input ? input->sum : Tensor());
+
+  if (node.inputs.size() == 1 && primitive.kind() == Primitive::Kind::elementwise && primitive.linearity() == Primitive::Linearity::none) {
+    // The collapsed rule: f' times the sum, plus f'' times the sum of squares of the first derivatives.
+    const Series f = primitive.jet({{node.inputs[0], ones_like(node.inputs[0])}}, output, 2);
+    const Tensor slope = series::at(f, 1), curvature = series::at(f, 2);
+    Tensor squares;
+    for (const Tensor& first : inputs[0]->first) {
+      result.first.push_back(first.defined() && slope.defined() ? first * slope : Tensor());
+      if (first.defined()) squares = series::plus(squares, square(first));
+    }
+    if (sums[0].defined() && slope.defined()) result.sum = sums[0] * slope;
+    if (squares.defined() && curvature.defined()) result.sum = series::plus(result.sum, curvature * squares * 2);
+    return result;
+  }
+
+  result.sum = push(node, sums);
+  for (std::size_t i = 0; i < d; ++i) {
+    const Tensors tangents = first_of(i);
+    result.first.push_back(push(node, tangents));
+    if (primitive.linearity() == Primitive::Linearity::linear) continue;
+    std::vector<Series> lines;
+    bool any = false;
+    for (std::size_t k = 0; k < tangents.size(); ++k) {
+      lines.push_back({node.inputs[k], tangents[k]});
+      any = any || tangents[k].defined();
+    }
+    if (!any) continue;
+    const Tensor second = series::at(primitive.jet(lines, output, 2), 2);
+    if (second.defined()) result.sum = series::plus(result.sum, second * 2);
+  }
+  return result;
+}
+
+}  // namespace
+
+Tensor laplacian(const Tensor& y, const Tensor& x) {
+  if (x.rank() != 2 || y.rank() < 1 || y.shape()[0] != x.shape()[0]) {
+    fail("laplacian: needs y [N, ...] and x [N, d], got {} and {}", y.shape(), x.shape());
+  }
+  if (x.dtype() != y.dtype() || !is_floating(x.dtype())) fail("laplacian: needs f32 or f64, got {} and {}", name_of(y.dtype()), name_of(x.dtype()));
+  const DerivativeScope scope;
+  const std::int64_t n = x.shape()[0];
+  const auto d = static_cast<std::size_t>(x.shape()[1]);
+  const auto skip = [&](const Node& node) { return node.constant && &node != x.node(); };
+  const auto expand = [&](const Node& node) { return &node != x.node(); };
+  const std::vector<Node*> nodes = topological_order({y}, skip, expand);
+  std::vector<std::vector<std::int64_t>> places(nodes.size());
+  const std::uint64_t walk = y.node()->walk;
+  if (x.node()->walk != walk) fail("laplacian: y does not depend on x");
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    for (const Tensor& input : nodes[i]->inputs) places[i].push_back(input.node()->walk == walk ? input.node()->index : -1);
+  }
+  const auto x_place = static_cast<std::size_t>(x.node()->index), y_place = static_cast<std::size_t>(y.node()->index);
+
+  std::vector<Channels> channels(nodes.size());
+  Tensor columns = eye(static_cast<std::int64_t>(d), x.dtype());
+  for (std::size_t i = 0; i < d; ++i) {
+    channels[x_place].first.push_back(broadcast_to(slice(columns, 0, static_cast<std::int64_t>(i), static_cast<std::int64_t>(i) + 1), {n, x.shape()[1]}));
+  }
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (i == x_place || !expand(*nodes[i])) continue;
+    std::vector<const Channels*> inputs;
+    bool any = false;
+    for (std::int64_t from : places[i]) {
+      const bool moves = from >= 0 && channels[from].any();
+      inputs.push_back(moves ? &channels[from] : nullptr);
+      any = any || moves;
+    }
+    if (!any) continue;
+    nodes[i]->differentiated = true;
+    channels[i] = through(*nodes[i], inputs, d);
+  }
+  const Tensor result = channels[y_place].sum;
+  return result.defined() ? result : zeros_like(y);
+}
+
+}  // namespace sg

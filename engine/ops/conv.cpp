@@ -1,0 +1,192 @@
+// The three convolutions: the product, its gradient by the input (the transposed convolution) and its gradient by the weight.
+// Each is bilinear and each one's derivatives are the other two.
+#include "engine/kernels/conv.h"
+#include "engine/ops/elementwise.h"
+
+namespace sg {
+namespace {
+
+/// The extents of one convolution, from which the kernels' geometry follows.
+struct ConvShapes {
+  const Shape &image, &weight, &output;  // [N, C, H, W], [O, C / groups, kh, kw], [N, O, H', W']
+};
+
+kernels::ConvGeometry geometry(const ConvShapes& shapes, const Conv2dOptions& options) {
+  kernels::ConvGeometry g{};
+  g.batch = shapes.image[0];
+  g.in_channels = shapes.image[1];
+  g.in_height = shapes.image[2];
+  g.in_width = shapes.image[3];
+  g.out_channels = shapes.output[1];
+  g.kernel_height = shapes.weight[2];
+  g.kernel_width = shapes.weight[3];
+  g.out_height = shapes.output[2];
+  g.out_width = shapes.output[3];
+  for (int i = 0; i < 2; ++i) {
+    g.stride[i] = options.stride[i];
+    g.padding[i] = options.padding[i];
+    g.dilation[i] = options.dilation[i];
+  }
+  g.groups = options.groups;
+  return g;
+}
+
+/// Two operations for each of the products that a convolution is made of.
+double conv_flops(const ConvShapes& shapes) {
+  return 2.0 * static_cast<double>(element_count(shapes.output)) * static_cast<double>(element_count(shapes.weight)) /
+         static_cast<double>(std::max<std::int64_t>(shapes.weight[0], 1));
+}
+
+void check_images(std::string_view operation, const Tensor& x, std::string_view what, const Tensor& other, std::string_view other_what) {
+  if (x.rank() != 4) fail("{}: {} must have four axes, got {}", operation, what, x.shape());
+  if (other.rank() != 4) fail("{}: {} must have four axes, got {}", operation, other_what, other.shape());
+  if (x.dtype() != other.dtype() || !is_floating(x.dtype())) {
+    fail("{}: needs two of f32 or two of f64, got {} and {}", operation, name_of(x.dtype()), name_of(other.dtype()));
+  }
+}
+
+void check_options(std::string_view operation, const Conv2dOptions& options) {
+  for (int i = 0; i < 2; ++i) {
+    if (options.stride[i] < 1) fail("{}: stride must be at least 1, got {}", operation, options.stride[i]);
+    if (options.dilation[i] < 1) fail("{}: dilation must be at least 1, got {}", operation, options.dilation[i]);
+    if (options.padding[i] < 0) fail("{}: padding must not be negative, got {}", operation, options.padding[i]);
+  }
+  if (options.groups < 1) fail("{}: groups must be at least 1, got {}", operation, options.groups);
+}
+
+/// The output's extent along one axis, and at least zero.
+std::int64_t conv_extent(std::int64_t extent, std::int64_t kernel, const Conv2dOptions& options, int axis) {
+  const std::int64_t reach = extent + 2 * options.padding[axis] - options.dilation[axis] * (kernel - 1) - 1;
+  return reach < 0 ? 0 : reach / options.stride[axis] + 1;
+}
+
+}  // namespace
+
+/// What the three have in common: the options as attributes.
+class Convolution : public Primitive {
+ public:
+  explicit Convolution(const Conv2dOptions& options) : options_(options) {}
+  std::vector<std::int64_t> attributes() const final {
+    return {options_.stride[0],   options_.stride[1],   options_.padding[0], options_.padding[1],
+            options_.dilation[0], options_.dilation[1], options_.groups};
+  }
+  Linearity linearity() const final { return Linearity::bilinear; }
+
+ protected:
+  Conv2dOptions options_;
+};
+
+static Tensor input_gradient(const Tensor& cotangent, const Tensor& weight, const Conv2dOptions& options, const Shape& image);
+
+struct Conv2d final : Convolution {
+  using Convolution::Convolution;
+  std::string_view name() const override { return "conv2d"; }
+  void run(std::span<const Span> inputs, const Span& output) const override {
+    const auto g = geometry({*inputs[0].shape, *inputs[1].shape, *output.shape}, options_);
+    if (output.dtype == f32) kernels::conv2d(g, inputs[0].as<const float>(), inputs[1].as<const float>(), output.as<float>());
+    else kernels::conv2d(g, inputs[0].as<const double>(), inputs[1].as<const double>(), output.as<double>());
+  }
+  double flops(std::span<const Shape* const> inputs, const Shape& output) const override {
+    return conv_flops({*inputs[0], *inputs[1], output});
+  }
+  Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t argument) const override {
+    if (argument == 0) return input_gradient(cotangent, inputs[1], options_, inputs[0].shape());
+    return conv2d_weight_gradient(inputs[0], cotangent, {inputs[1].shape()[2], inputs[1].shape()[3]}, options_);
+  }
+};
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Conv2dOptions& options) {
+  check_images("conv2d", x, "the input", weight, "the weight");
+  check_options("conv2d", options);
+  const Shape &image = x.shape(), &kernel = weight.shape();
+  if (image[1] != kernel[1] * options.groups || kernel[0] % options.groups != 0) {
+    fail("conv2d: channels do not fit: input {}, weight {}, groups {}", image, kernel, options.groups);
+  }
+  const Shape shape{image[0], kernel[0], conv_extent(image[2], kernel[2], options, 0), conv_extent(image[3], kernel[3], options, 1)};
+  if (shape[2] == 0 || shape[3] == 0) fail("conv2d: the kernel does not fit into the padded input: {} and {}", image, kernel);
+  return make_node(std::make_shared<const Conv2d>(options), {x, weight}, shape, x.dtype());
+}
+
+struct ConvTranspose2d final : Convolution {
+  using Convolution::Convolution;
+  std::string_view name() const override { return "conv_transpose2d"; }
+  void run(std::span<const Span> inputs, const Span& output) const override {
+    const auto g = geometry({*output.shape, *inputs[1].shape, *inputs[0].shape}, options_);
+    if (output.dtype == f32) {
+      kernels::conv2d_input_gradient(g, inputs[0].as<const float>(), inputs[1].as<const float>(), output.as<float>());
+    } else {
+      kernels::conv2d_input_gradient(g, inputs[0].as<const double>(), inputs[1].as<const double>(), output.as<double>());
+    }
+  }
+  double flops(std::span<const Shape* const> inputs, const Shape& output) const override {
+    return conv_flops({output, *inputs[1], *inputs[0]});
+  }
+  Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t argument) const override {
+    if (argument == 0) return conv2d(cotangent, inputs[1], options_);
+    return conv2d_weight_gradient(cotangent, inputs[0], {inputs[1].shape()[2], inputs[1].shape()[3]}, options_);
+  }
+};
+static Tensor input_gradient(const Tensor& cotangent, const Tensor& weight, const Conv2dOptions& options, const Shape& image) {
+  return make_node(std::make_shared<const ConvTranspose2d>(options), {cotangent, weight}, image, cotangent.dtype());
+}
+Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Conv2dOptions& options, std::array<std::int64_t, 2> output_padding) {
+  check_images("conv_transpose2d", x, "the input", weight, "the weight");
+  check_options("conv_transpose2d", options);
+  const Shape &input = x.shape(), &kernel = weight.shape();
+  if (input[1] != kernel[0] || kernel[0] % options.groups != 0) {
+    fail("conv_transpose2d: channels do not fit: input {}, weight {}, groups {}", input, kernel, options.groups);
+  }
+  Shape image{input[0], kernel[1] * options.groups, 0, 0};
+  for (int i = 0; i < 2; ++i) {
+    if (output_padding[i] < 0 || output_padding[i] >= std::max(options.stride[i], options.dilation[i])) {
+      fail("conv_transpose2d: output padding {} must be smaller than stride {} or dilation {}", output_padding[i], options.stride[i],
+           options.dilation[i]);
+    }
+    image[2 + i] = (input[2 + i] - 1) * options.stride[i] - 2 * options.padding[i] + options.dilation[i] * (kernel[2 + i] - 1) + 1 + output_padding[i];
+    if (image[2 + i] < 1) fail("conv_transpose2d: the output would be empty: input {}, weight {}, padding {}", input, kernel, options.padding[i]);
+    // Reading such an image back gives more rows than there are: the output padding is larger than the stride.
+    if (conv_extent(image[2 + i], kernel[2 + i], options, i) != input[2 + i]) {
+      fail("conv_transpose2d: output padding {} must be smaller than the stride {}", output_padding[i], options.stride[i]);
+    }
+  }
+  return input_gradient(x, weight, options, image);
+}
+
+struct Conv2dWeightGradient final : Convolution {
+  using Convolution::Convolution;
+  std::string_view name() const override { return "conv2d_weight_gradient"; }
+  void run(std::span<const Span> inputs, const Span& output) const override {
+    const auto g = geometry({*inputs[0].shape, *output.shape, *inputs[1].shape}, options_);
+    if (output.dtype == f32) {
+      kernels::conv2d_weight_gradient(g, inputs[0].as<const float>(), inputs[1].as<const float>(), output.as<float>());
+    } else {
+      kernels::conv2d_weight_gradient(g, inputs[0].as<const double>(), inputs[1].as<const double>(), output.as<double>());
+    }
+  }
+  double flops(std::span<const Shape* const> inputs, const Shape& output) const override {
+    return conv_flops({*inputs[0], output, *inputs[1]});
+  }
+  Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t argument) const override {
+    // The cotangent has the weight's shape, and stands in its place.
+    if (argument == 0) return input_gradient(inputs[1], cotangent, options_, inputs[0].shape());
+    return conv2d(inputs[0], cotangent, options_);
+  }
+};
+Tensor conv2d_weight_gradient(const Tensor& x, const Tensor& cotangent, std::array<std::int64_t, 2> kernel, const Conv2dOptions& options) {
+  check_images("conv2d_weight_gradient", x, "the input", cotangent, "the cotangent");
+  check_options("conv2d_weight_gradient", options);
+  const Shape &image = x.shape(), &output = cotangent.shape();
+  if (image[0] != output[0] || image[1] % options.groups != 0 || output[1] % options.groups != 0 || kernel[0] < 1 || kernel[1] < 1) {
+    fail("conv2d_weight_gradient: input {} and cotangent {} do not fit (kernel [{}, {}], groups {})", image, output, kernel[0], kernel[1],
+         options.groups);
+  }
+  for (int i = 0; i < 2; ++i) {
+    const std::int64_t expected = conv_extent(image[2 + i], kernel[i], options, i);
+    if (expected != output[2 + i]) {
+      fail("conv2d_weight_gradient: input {} gives an extent of {} along axis {}, the cotangent has {}", image, expected, 2 + i, output);
+    }
+  }
+  return make_node(std::make_shared<const Conv2dWeightGradient>(options), {x, cotangent},
+                   {output[1], image[1] / options.groups, kernel[0], kernel[1]}, x.dtype());
+}
+
+}  // namespace sg

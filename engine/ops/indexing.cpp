@@ -1,0 +1,151 @@
+// Indexing: gather along an axis, and its transposed, scatter_add.
+#include <cstring>
+
+#include "engine/kernels/parallel.h"
+#include "engine/ops/elementwise.h"
+
+namespace sg {
+namespace {
+
+/// The axis of an indexed operation between what stands before and after it.
+struct Lines {
+  std::int64_t outer = 1, inner = 1;
+  Lines(const Shape& shape, std::int64_t axis) {
+    for (std::int64_t i = 0; i < axis; ++i) outer *= shape[i];
+    for (std::size_t i = axis + 1; i < shape.size(); ++i) inner *= shape[i];
+  }
+};
+
+std::int64_t checked_index(std::string_view operation, std::int64_t index, std::int64_t extent) {
+  if (index < 0 || index >= extent) fail("{}: index {} is outside an axis of extent {}", operation, index, extent);
+  return index;
+}
+
+void check_index(std::string_view operation, const Tensor& x, const Tensor& index, std::int64_t axis) {
+  if (index.dtype() != i64) fail("{}: the index must be i64, got {}", operation, name_of(index.dtype()));
+  if (index.rank() != x.rank()) fail("{}: index {} and tensor {} differ in their number of axes", operation, index.shape(), x.shape());
+  for (std::size_t i = 0; i < x.rank(); ++i) {
+    if (static_cast<std::int64_t>(i) != axis && index.shape()[i] > x.shape()[i]) {
+      fail("{}: index {} is larger than tensor {} along axis {}", operation, index.shape(), x.shape(), i);
+    }
+  }
+}
+
+/// x cut to the index's extents in all axes but one.
+Tensor cut_to(const Tensor& x, const Tensor& index, std::int64_t axis) {
+  Tensor result = x;
+  for (std::size_t i = 0; i < x.rank(); ++i) {
+    if (static_cast<std::int64_t>(i) != axis) result = slice(result, static_cast<std::int64_t>(i), 0, index.shape()[i]);
+  }
+  return result;
+}
+
+}  // namespace
+
+struct Gather final : Primitive {
+  explicit Gather(std::int64_t axis) : axis_(axis) {}
+  std::string_view name() const override { return "gather"; }
+  std::vector<std::int64_t> attributes() const override { return {axis_}; }
+  void run(std::span<const Span> inputs, const Span& output) const override {
+    const std::int64_t from = (*inputs[0].shape)[axis_], to = (*output.shape)[axis_];
+    const Lines lines(*output.shape, axis_);
+    dispatch(output.dtype, [&](auto zero) {
+      using T = decltype(zero);
+      kernels::parallel_for(lines.outer, [&](std::int64_t o) {
+        const T* source = inputs[0].as<const T>() + o * from * lines.inner;
+        const std::int64_t* index = inputs[1].as<const std::int64_t>() + o * to * lines.inner;
+        T* target = output.as<T>() + o * to * lines.inner;
+        for (std::int64_t k = 0; k < to; ++k) {
+          for (std::int64_t i = 0; i < lines.inner; ++i) {
+            target[k * lines.inner + i] = source[checked_index("gather", index[k * lines.inner + i], from) * lines.inner + i];
+          }
+        }
+      });
+    });
+  }
+  Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t argument) const override {
+    return argument == 0 ? scatter_add(zeros_like(inputs[0]), inputs[1], cotangent, axis_) : Tensor();
+  }
+  Tensor jvp(const Tensors& inputs, const Tensor&, const Tensors& tangents) const override {
+    return tangents[0].defined() ? gather(tangents[0], inputs[1], axis_) : Tensor();
+  }
+  Series jet(const std::vector<Series>& inputs, const Tensor& output, int order) const override {
+    Series y{output};
+    for (int k = 1; k <= order; ++k) y.push_back(jvp({inputs[0][0], inputs[1][0]}, output, {series::at(inputs[0], k), {}}));
+    return y;
+  }
+
+ private:
+  std::int64_t axis_;
+};
+Tensor gather(const Tensor& x, const Tensor& index, std::int64_t axis) {
+  axis = normalise_axis("gather", axis, x.rank());
+  check_index("gather", x, index, axis);
+  return make_node(std::make_shared<const Gather>(axis), {cut_to(x, index, axis), index}, index.shape(), x.dtype());
+}
+
+struct ScatterAdd final : Primitive {
+  explicit ScatterAdd(std::int64_t axis) : axis_(axis) {}
+  std::string_view name() const override { return "scatter_add"; }
+  std::vector<std::int64_t> attributes() const override { return {axis_}; }
+  void run(std::span<const Span> inputs, const Span& output) const override {
+    const std::int64_t to = (*output.shape)[axis_], from = (*inputs[1].shape)[axis_];
+    const Lines lines(*output.shape, axis_);
+    dispatch(output.dtype, [&](auto zero) {
+      using T = decltype(zero);
+      kernels::parallel_for(lines.outer, [&](std::int64_t o) {
+        T* target = output.as<T>() + o * to * lines.inner;
+        std::memcpy(target, inputs[0].as<const T>() + o * to * lines.inner, to * lines.inner * sizeof(T));
+        const std::int64_t* index = inputs[1].as<const std::int64_t>() + o * from * lines.inner;
+        const T* source = inputs[2].as<const T>() + o * from * lines.inner;
+        for (std::int64_t k = 0; k < from; ++k) {
+          for (std::int64_t i = 0; i < lines.inner; ++i) {
+            target[checked_index("scatter_add", index[k * lines.inner + i], to) * lines.inner + i] += source[k * lines.inner + i];
+          }
+        }
+      });
+    });
+  }
+  Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t argument) const override {
+    if (argument == 0) return cotangent;
+    return argument == 2 ? gather(cotangent, inputs[1], axis_) : Tensor();
+  }
+  Tensor jvp(const Tensors& inputs, const Tensor&, const Tensors& tangents) const override {
+    if (!tangents[2].defined()) return tangents[0];
+    return scatter_add(tangents[0].defined() ? tangents[0] : zeros_like(inputs[0]), inputs[1], tangents[2], axis_);
+  }
+  Series jet(const std::vector<Series>& inputs, const Tensor& output, int order) const override {
+    Series y{output};
+    for (int k = 1; k <= order; ++k) {
+      y.push_back(jvp({inputs[0][0], inputs[1][0], inputs[2][0]}, output, {series::at(inputs[0], k), {}, series::at(inputs[2], k)}));
+    }
+    return y;
+  }
+
+ private:
+  std::int64_t axis_;
+};
+Tensor scatter_add(const Tensor& x, const Tensor& index, const Tensor& source, std::int64_t axis) {
+  axis = normalise_axis("scatter_add", axis, x.rank());
+  check_index("scatter_add", x, index, axis);
+  if (source.shape() != index.shape()) fail("scatter_add: source {} and index {} differ", source.shape(), index.shape());
+  if (source.dtype() != x.dtype()) fail("scatter_add: dtypes differ: {} and {}", name_of(x.dtype()), name_of(source.dtype()));
+  Shape after(x.rank(), 0);
+  for (std::size_t i = 0; i < x.rank(); ++i) {
+    if (static_cast<std::int64_t>(i) != axis) after[i] = x.shape()[i] - index.shape()[i];
+  }
+  // What the index does not reach takes zeros, so that the kernel sees lines of equal length.
+  const Shape before(x.rank(), 0);
+  const Tensor whole_index = pad(index, before, after), whole_source = pad(source, before, after);
+  return make_node(std::make_shared<const ScatterAdd>(axis), {x, whole_index, whole_source}, x.shape(), x.dtype());
+}
+
+Tensor take(const Tensor& x, const Tensor& index, std::int64_t axis) {
+  axis = normalise_axis("take", axis, x.rank());
+  if (index.rank() != 1) fail("take: the index must have one axis, got {}", index.shape());
+  Shape column(x.rank(), 1), shape = x.shape();
+  column[axis] = shape[axis] = index.shape()[0];
+  return gather(x, broadcast_to(reshape(index, column), shape), axis);
+}
+
+}  // namespace sg

@@ -1,0 +1,366 @@
+// Movement: the same elements in another order or among zeros. Most are views and copy nothing.
+#include "engine/kernels/copy.h"
+#include "engine/ops/elementwise.h"
+
+namespace sg {
+
+/// A linear primitive with a shape rule of its own: views and copies.
+class Movement : public Primitive {
+ public:
+  Linearity linearity() const final { return Linearity::linear; }
+  double flops(std::span<const Shape* const>, const Shape&) const final { return 0; }
+};
+
+/// Writes `input` into the part of the zeroed `output` that begins at element `offset` and has the given strides.
+static void scatter_into(const Span& output, std::int64_t offset, const Shape& strides, const Span& input) {
+  const std::int64_t element_size = size_of(output.dtype);
+  kernels::scatter_strided(static_cast<char*>(output.data) + offset * element_size, input.data,
+                           {input.shape->data(), input.shape->size()}, {strides.data(), strides.size()},
+                           static_cast<int>(element_size));
+}
+
+static void fill_with_zeros(const Span& output) {
+  const std::int64_t zero = 0;
+  kernels::fill(output.data, &zero, element_count(*output.shape), static_cast<int>(size_of(output.dtype)));
+}
+
+struct Reshape final : Movement {
+  std::string_view name() const override { return "reshape"; }
+  Kind kind() const override { return Kind::view; }
+  bool view(const Shape& input_shape, const Layout& input, const Shape& output_shape, Layout& output) const override {
+    if (is_contiguous(input_shape, input)) {
+      output = {contiguous_strides(output_shape), input.offset};
+      return true;
+    }
+    return strided_view(input_shape, input, output_shape, output);
+  }
+  Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t) const override {
+    return reshape(cotangent, inputs[0].shape());
+  }
+
+ private:
+  /// Splits and joins axes of a strided input where the strides allow: groups of axes with equal products are matched from the
+  /// front, and the axes joined within a group must follow each other in memory.
+  static bool strided_view(const Shape& from, const Layout& input, const Shape& to, Layout& output) {
+    if (element_count(from) == 0) return false;
+    output.strides = Shape(to.size(), 0);
+    output.offset = input.offset;
+    std::size_t i = 0, o = 0;
+    while (i < from.size() || o < to.size()) {
+      std::int64_t from_count = i < from.size() ? from[i] : 1, to_count = o < to.size() ? to[o] : 1;
+      std::size_t i_end = i < from.size() ? i + 1 : i, o_end = o < to.size() ? o + 1 : o;
+      while (from_count != to_count) {
+        if (from_count < to_count) from_count *= from[i_end++];
+        else to_count *= to[o_end++];
+      }
+      std::int64_t stride = 0, run = 1;  // of the innermost axis of the group, and how far it reaches
+      bool first = true;
+      for (std::size_t k = i_end; k-- > i;) {
+        if (from[k] == 1) continue;
+        if (first) stride = input.strides[k];
+        else if (input.strides[k] != stride * run) return false;
+        first = false;
+        run *= from[k];
+      }
+      std::int64_t step = stride;
+      for (std::size_t k = o_end; k-- > o;) {
+        output.strides[k] = step;
+        step *= to[k];
+      }
+      i = i_end;
+      o = o_end;
+    }
+    return true;
+  }
+};
+Tensor reshape(const Tensor& x, Shape shape) {
+  std::int64_t known = 1;
+  std::int64_t* free = nullptr;
+  for (std::int64_t& extent : shape) {
+    if (extent == -1) {
+      if (free) fail("reshape: more than one extent of -1: {}", shape);
+      free = &extent;
+    } else {
+      known *= extent;
+    }
+  }
+  const Shape asked = shape;
+  if (free) *free = known == 0 ? 0 : x.size() / known;
+  if (element_count(shape) != x.size()) fail("reshape: {} to {}: {} elements do not fit", x.shape(), asked, x.size());
+  if (shape == x.shape()) return x;
+  if (const auto value = constant_value(x)) return full(shape, *value, x.dtype());
+  return make_node(instance<Reshape>(), {x}, shape, x.dtype());
+}
+
+struct Transpose final : Movement {
+  explicit Transpose(Axes permutation) : permutation_(std::move(permutation)) {}
+  std::string_view name() const override { return "transpose"; }
+  std::vector<std::int64_t> attributes() const override { return permutation_; }
+  Kind kind() const override { return Kind::view; }
+  bool view(const Shape&, const Layout& input, const Shape&, Layout& output) const override {
+    output.strides = {};
+    for (std::int64_t axis : permutation_) output.strides.push_back(input.strides[axis]);
+    output.offset = input.offset;
+    return true;
+  }
+  Tensor vjp(const Tensors&, const Tensor&, const Tensor& cotangent, std::size_t) const override {
+    Axes inverse(permutation_.size());
+    for (std::size_t i = 0; i < inverse.size(); ++i) inverse[permutation_[i]] = static_cast<std::int64_t>(i);
+    return transpose(cotangent, inverse);
+  }
+
+ private:
+  Axes permutation_;
+};
+Tensor transpose(const Tensor& x, const Axes& permutation) {
+  if (permutation.size() != x.rank()) fail("transpose: {} axes for a tensor of shape {}", permutation.size(), x.shape());
+  Axes axes;
+  Shape shape;
+  bool identity = true;
+  for (std::int64_t axis : permutation) {
+    axes.push_back(normalise_axis("transpose", axis, x.rank()));
+    identity = identity && axes.back() == static_cast<std::int64_t>(axes.size()) - 1;
+    shape.push_back(x.shape()[axes.back()]);
+  }
+  normalise_axes("transpose", axes, x.rank());  // refuses an axis that is named twice
+  if (identity) return x;
+  if (const auto value = constant_value(x)) return full(shape, *value, x.dtype());
+  return make_node(std::make_shared<const Transpose>(std::move(axes)), {x}, shape, x.dtype());
+}
+Tensor transpose(const Tensor& x) {
+  if (x.rank() < 2) fail("transpose: needs two axes or more, got {}", x.shape());
+  Axes axes(x.rank());
+  for (std::size_t i = 0; i < axes.size(); ++i) axes[i] = static_cast<std::int64_t>(i);
+  std::swap(axes[axes.size() - 1], axes[axes.size() - 2]);
+  return transpose(x, axes);
+}
+
+struct BroadcastTo final : Movement {
+  std::string_view name() const override { return "broadcast_to"; }
+  Kind kind() const override { return Kind::view; }
+  bool view(const Shape& input_shape, const Layout& input, const Shape& output_shape, Layout& output) const override {
+    const std::size_t added = output_shape.size() - input_shape.size();
+    output.strides = Shape(added, 0);
+    for (std::size_t i = 0; i < input_shape.size(); ++i) {
+      output.strides.push_back(input_shape[i] == output_shape[added + i] ? input.strides[i] : 0);
+    }
+    output.offset = input.offset;
+    return true;
+  }
+  Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t) const override {
+    return sum_to(cotangent, inputs[0].shape());
+  }
+};
+Tensor broadcast_to(const Tensor& x, Shape shape) {
+  if (x.shape() == shape) return x;
+  if (broadcast_shapes("broadcast_to", x.shape(), shape) != shape) fail("broadcast_to: {} does not broadcast to {}", x.shape(), shape);
+  if (const auto value = constant_value(x)) return full(shape, *value, x.dtype());
+  return make_node(instance<BroadcastTo>(), {x}, shape, x.dtype());
+}
+
+Tensor sum_to(const Tensor& x, const Shape& shape) {
+  if (x.shape() == shape) return x;
+  if (broadcast_shapes("sum_to", shape, x.shape()) != x.shape()) fail("sum_to: {} does not broadcast to {}", shape, x.shape());
+  const std::size_t added = x.rank() - shape.size();
+  Axes axes;
+  for (std::size_t i = 0; i < x.rank(); ++i) {
+    if (i < added || (shape[i - added] == 1 && x.shape()[i] != 1)) axes.push_back(static_cast<std::int64_t>(i));
+  }
+  return reshape(sum(x, axes, true), shape);
+}
+
+struct Slice final : Movement {
+  Slice(std::int64_t axis, std::int64_t start, std::int64_t step) : axis_(axis), start_(start), step_(step) {}
+  std::string_view name() const override { return "slice"; }
+  std::vector<std::int64_t> attributes() const override { return {axis_, start_, step_}; }
+  Kind kind() const override { return Kind::view; }
+  bool view(const Shape&, const Layout& input, const Shape&, Layout& output) const override {
+    output = input;
+    output.offset += start_ * input.strides[axis_];
+    output.strides[axis_] *= step_;
+    return true;
+  }
+  Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t) const override {
+    const Shape& shape = inputs[0].shape();
+    const std::int64_t count = cotangent.shape()[axis_];
+    const std::int64_t covered = count == 0 ? 0 : (count - 1) * step_ + 1;
+    Shape before(shape.size(), 0), after(shape.size(), 0);
+    before[axis_] = start_;
+    after[axis_] = shape[axis_] - start_ - covered;
+    return pad(dilate(cotangent, axis_, step_, covered), before, after);
+  }
+
+ private:
+  std::int64_t axis_, start_, step_;
+};
+Tensor slice(const Tensor& x, std::int64_t axis, std::int64_t start, std::int64_t stop, std::int64_t step) {
+  axis = normalise_axis("slice", axis, x.rank());
+  const std::int64_t extent = x.shape()[axis];
+  if (start < 0 || stop < start || stop > extent || step < 1) {
+    fail("slice: no range {}:{}:{} along axis {} of {}", start, stop, step, axis, x.shape());
+  }
+  if (start == 0 && stop == extent && step == 1) return x;
+  Shape shape = x.shape();
+  shape[axis] = (stop - start + step - 1) / step;
+  if (const auto value = constant_value(x)) return full(shape, *value, x.dtype());
+  if (shape[axis] == 0) start = 0;
+  return make_node(std::make_shared<const Slice>(axis, start, step), {x}, shape, x.dtype());
+}
+
+struct Flip final : Movement {
+  explicit Flip(Axes axes) : axes_(std::move(axes)) {}
+  std::string_view name() const override { return "flip"; }
+  std::vector<std::int64_t> attributes() const override { return axes_; }
+  Kind kind() const override { return Kind::view; }
+  bool view(const Shape& shape, const Layout& input, const Shape&, Layout& output) const override {
+    output = input;
+    if (element_count(shape) == 0) return true;
+    for (std::int64_t axis : axes_) {
+      output.offset += (shape[axis] - 1) * input.strides[axis];
+      output.strides[axis] = -input.strides[axis];
+    }
+    return true;
+  }
+  Tensor vjp(const Tensors&, const Tensor&, const Tensor& cotangent, std::size_t) const override { return flip(cotangent, axes_); }
+
+ private:
+  Axes axes_;
+};
+Tensor flip(const Tensor& x, const Axes& axes) {
+  Axes sorted = normalise_axes("flip", axes, x.rank());
+  if (sorted.empty()) return x;
+  return make_node(std::make_shared<const Flip>(std::move(sorted)), {x}, x.shape(), x.dtype());
+}
+
+struct Pad final : Movement {
+  explicit Pad(Shape before) : before_(before) {}
+  std::string_view name() const override { return "pad"; }
+  std::vector<std::int64_t> attributes() const override { return {before_.begin(), before_.end()}; }
+  void run(std::span<const Span> inputs, const Span& output) const override {
+    fill_with_zeros(output);
+    std::int64_t offset = 0;
+    for (std::size_t i = 0; i < before_.size(); ++i) offset += before_[i] * (*output.strides)[i];
+    scatter_into(output, offset, *output.strides, inputs[0]);
+  }
+  Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t) const override {
+    Tensor result = cotangent;
+    for (std::size_t i = 0; i < before_.size(); ++i) {
+      result = slice(result, static_cast<std::int64_t>(i), before_[i], before_[i] + inputs[0].shape()[i]);
+    }
+    return result;
+  }
+
+ private:
+  Shape before_;
+};
+Tensor pad(const Tensor& x, const Shape& before, const Shape& after) {
+  if (before.size() != x.rank() || after.size() != x.rank()) {
+    fail("pad: {} and {} for a tensor of shape {}: one amount an axis is needed", before, after, x.shape());
+  }
+  Shape shape = x.shape();
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    if (before[i] < 0 || after[i] < 0) fail("pad: negative amount: {} and {}", before, after);
+    shape[i] += before[i] + after[i];
+  }
+  if (shape == x.shape()) return x;
+  return make_node(std::make_shared<const Pad>(before), {x}, shape, x.dtype());
+}
+
+struct Dilate final : Movement {
+  Dilate(std::int64_t axis, std::int64_t step) : axis_(axis), step_(step) {}
+  std::string_view name() const override { return "dilate"; }
+  std::vector<std::int64_t> attributes() const override { return {axis_, step_}; }
+  void run(std::span<const Span> inputs, const Span& output) const override {
+    fill_with_zeros(output);
+    Shape strides = *output.strides;
+    strides[axis_] *= step_;
+    scatter_into(output, 0, strides, inputs[0]);
+  }
+  Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t) const override {
+    const std::int64_t count = inputs[0].shape()[axis_];
+    return slice(cotangent, axis_, 0, count == 0 ? 0 : (count - 1) * step_ + 1, step_);
+  }
+
+ private:
+  std::int64_t axis_, step_;
+};
+Tensor dilate(const Tensor& x, std::int64_t axis, std::int64_t step, std::int64_t extent) {
+  axis = normalise_axis("dilate", axis, x.rank());
+  const std::int64_t count = x.shape()[axis];
+  const std::int64_t needed = count == 0 ? 0 : (count - 1) * step + 1;
+  if (step < 1 || extent < needed) fail("dilate: {} elements at a step of {} need an extent of {}, got {}", count, step, needed, extent);
+  if (extent == count) return x;
+  Shape shape = x.shape();
+  shape[axis] = extent;
+  return make_node(std::make_shared<const Dilate>(axis, step), {x}, shape, x.dtype());
+}
+
+struct Concat final : Movement {
+  explicit Concat(std::int64_t axis) : axis_(axis) {}
+  std::string_view name() const override { return "concat"; }
+  std::vector<std::int64_t> attributes() const override { return {axis_}; }
+  void run(std::span<const Span> inputs, const Span& output) const override {
+    std::int64_t offset = 0;
+    for (const Span& input : inputs) {
+      scatter_into(output, offset, *output.strides, input);
+      offset += (*input.shape)[axis_] * (*output.strides)[axis_];
+    }
+  }
+  Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t argument) const override {
+    std::int64_t start = 0;
+    for (std::size_t i = 0; i < argument; ++i) start += inputs[i].shape()[axis_];
+    return slice(cotangent, axis_, start, start + inputs[argument].shape()[axis_]);
+  }
+
+ private:
+  std::int64_t axis_;
+};
+Tensor concat(const Tensors& parts, std::int64_t axis) {
+  if (parts.empty()) fail("concat: no parts");
+  axis = normalise_axis("concat", axis, parts[0].rank());
+  Shape shape = parts[0].shape();
+  shape[axis] = 0;
+  for (const Tensor& part : parts) {
+    Shape expected = part.shape();
+    if (part.dtype() != parts[0].dtype()) fail("concat: dtypes differ: {} and {}", name_of(parts[0].dtype()), name_of(part.dtype()));
+    if (part.rank() == shape.size()) expected[axis] = shape[axis];
+    if (expected != shape) fail("concat: {} does not fit {} along axis {}", part.shape(), parts[0].shape(), axis);
+    shape[axis] += part.shape()[axis];
+  }
+  if (parts.size() == 1) return parts[0];
+  return make_node(std::make_shared<const Concat>(axis), parts, shape, parts[0].dtype());
+}
+
+Tensor stack(const Tensors& parts, std::int64_t axis) {
+  if (parts.empty()) fail("stack: no parts");
+  axis = normalise_axis("stack", axis, parts[0].rank() + 1);
+  Tensors expanded;
+  for (const Tensor& part : parts) expanded.push_back(unsqueeze(part, axis));
+  return concat(expanded, axis);
+}
+
+Tensor flatten(const Tensor& x, std::int64_t first_axis) {
+  first_axis = normalise_axis("flatten", first_axis, std::max<std::size_t>(x.rank(), 1));
+  Shape shape(x.shape().begin(), x.shape().begin() + std::min<std::int64_t>(first_axis, x.rank()));
+  std::int64_t rest = 1;
+  for (std::size_t i = first_axis; i < x.rank(); ++i) rest *= x.shape()[i];
+  shape.push_back(rest);
+  return reshape(x, shape);
+}
+
+Tensor unsqueeze(const Tensor& x, std::int64_t axis) {
+  axis = normalise_axis("unsqueeze", axis, x.rank() + 1);
+  Shape shape = x.shape();
+  shape.insert(shape.begin() + axis, 1);
+  return reshape(x, shape);
+}
+
+Tensor squeeze(const Tensor& x, std::int64_t axis) {
+  axis = normalise_axis("squeeze", axis, x.rank());
+  Shape shape = x.shape();
+  if (shape[axis] != 1) fail("squeeze: axis {} of {} has extent {}, needs 1", axis, shape, shape[axis]);
+  shape.erase(shape.begin() + axis);
+  return reshape(x, shape);
+}
+
+}  // namespace sg

@@ -1,0 +1,161 @@
+// Reductions: sum, maximum, minimum and the place of the maximum.
+#include <cmath>
+
+#include "engine/kernels/parallel.h"
+#include "engine/ops/elementwise.h"
+
+namespace sg {
+
+using kernels::TileOp;
+
+/// A reduction over axes that stay in the shape with extent 1.
+class Reduction : public Primitive {
+ public:
+  explicit Reduction(Axes axes) : axes_(std::move(axes)) {}
+  std::vector<std::int64_t> attributes() const final { return axes_; }
+  Kind kind() const final { return Kind::reduction; }
+  std::span<const std::int64_t> axes() const final { return axes_; }
+  double flops(std::span<const Shape* const> inputs, const Shape&) const final {
+    return static_cast<double>(element_count(*inputs[0]));
+  }
+
+ private:
+  Axes axes_;
+};
+
+static Axes all_axes(const Tensor& x) {
+  Axes axes(x.rank());
+  for (std::size_t i = 0; i < axes.size(); ++i) axes[i] = static_cast<std::int64_t>(i);
+  return axes;
+}
+
+static Shape kept_shape(const Shape& shape, const Axes& axes) {
+  Shape kept = shape;
+  for (std::int64_t axis : axes) kept[axis] = 1;
+  return kept;
+}
+
+static Tensor without_axes(const Tensor& x, const Axes& axes) {
+  Shape shape;
+  for (std::size_t i = 0; i < x.rank(); ++i) {
+    if (!std::binary_search(axes.begin(), axes.end(), static_cast<std::int64_t>(i))) shape.push_back(x.shape()[i]);
+  }
+  return reshape(x, shape);
+}
+
+/// The node of a reduction, its axes dropped unless `keepdims`.
+template <class P>
+static Tensor reduce(const Tensor& x, const Axes& unsorted, bool keepdims) {
+  const Axes axes = normalise_axes(P::operation, unsorted, x.rank());
+  const Shape kept = kept_shape(x.shape(), axes);
+  Tensor result = x;
+  // Over axes of extent 1 nothing is to be done.
+  if (kept != x.shape()) result = make_node(std::make_shared<const P>(axes), {x}, kept, x.dtype());
+  return keepdims ? result : without_axes(result, axes);
+}
+
+struct Sum final : Reduction {
+  static constexpr std::string_view operation = "sum";
+  using Reduction::Reduction;
+  std::string_view name() const override { return operation; }
+  TileOp tile_op() const override { return TileOp::add; }
+  Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t) const override {
+    return broadcast_to(cotangent, inputs[0].shape());
+  }
+  Linearity linearity() const override { return Linearity::linear; }
+};
+Tensor sum(const Tensor& x, const Axes& axes, bool keepdims) { return reduce<Sum>(x, axes, keepdims); }
+Tensor sum(const Tensor& x) { return sum(x, all_axes(x)); }
+
+/// The largest or the smallest: the derivative is shared among the elements that attain it.
+class Extremum : public Reduction {
+ public:
+  using Reduction::Reduction;
+  Tensor vjp(const Tensors& inputs, const Tensor& output, const Tensor& cotangent, std::size_t) const final {
+    return broadcast_to(cotangent, inputs[0].shape()) * shares(inputs[0], output);
+  }
+  Tensor jvp(const Tensors& inputs, const Tensor& output, const Tensors& tangents) const final {
+    return sum(tangents[0] * shares(inputs[0], output), Axes(axes().begin(), axes().end()), true);
+  }
+  Series jet(const std::vector<Series>& inputs, const Tensor& output, int order) const final {
+    Series y{output};
+    for (int k = 1; k <= order; ++k) {
+      const Tensor x = series::at(inputs[0], k);
+      y.push_back(x.defined() ? jvp({inputs[0][0]}, output, {x}) : x);
+    }
+    return y;
+  }
+
+ private:
+  Tensor shares(const Tensor& x, const Tensor& output) const {
+    const Tensor attains = equal(x, broadcast_to(output, x.shape()));
+    return attains / broadcast_to(sum(attains, Axes(axes().begin(), axes().end()), true), x.shape());
+  }
+};
+
+template <class P>
+static Tensor extremum(const Tensor& x, const Axes& axes, bool keepdims) {
+  for (std::int64_t axis : normalise_axes(P::operation, axes, x.rank())) {
+    if (x.shape()[axis] == 0) fail("{}: nothing to choose from along axis {} of {}", P::operation, axis, x.shape());
+  }
+  return reduce<P>(x, axes, keepdims);
+}
+
+struct Max final : Extremum {
+  static constexpr std::string_view operation = "max";
+  using Extremum::Extremum;
+  std::string_view name() const override { return operation; }
+  TileOp tile_op() const override { return TileOp::maximum; }
+};
+Tensor max(const Tensor& x, const Axes& axes, bool keepdims) { return extremum<Max>(x, axes, keepdims); }
+Tensor max(const Tensor& x) { return max(x, all_axes(x)); }
+
+struct Min final : Extremum {
+  static constexpr std::string_view operation = "min";
+  using Extremum::Extremum;
+  std::string_view name() const override { return operation; }
+  TileOp tile_op() const override { return TileOp::minimum; }
+};
+Tensor min(const Tensor& x, const Axes& axes, bool keepdims) { return extremum<Min>(x, axes, keepdims); }
+Tensor min(const Tensor& x) { return min(x, all_axes(x)); }
+
+struct Argmax final : Primitive {
+  explicit Argmax(std::int64_t axis) : axis_(axis) {}
+  std::string_view name() const override { return "argmax"; }
+  std::vector<std::int64_t> attributes() const override { return {axis_}; }
+  void run(std::span<const Span> inputs, const Span& output) const override {
+    const Shape& shape = *inputs[0].shape;
+    std::int64_t outer = 1, inner = 1;
+    for (std::int64_t i = 0; i < axis_; ++i) outer *= shape[i];
+    for (std::size_t i = axis_ + 1; i < shape.size(); ++i) inner *= shape[i];
+    dispatch(inputs[0].dtype, [&](auto zero) {
+      using T = decltype(zero);
+      kernels::parallel_for(outer, [&](std::int64_t o) {
+        const T* x = inputs[0].as<const T>() + o * shape[axis_] * inner;
+        for (std::int64_t i = 0; i < inner; ++i) {
+          std::int64_t best = 0;
+          for (std::int64_t k = 1; k < shape[axis_]; ++k) {
+            const T candidate = x[k * inner + i], largest = x[best * inner + i];
+            // The first NaN wins: it compares unequal to itself, and nothing after it replaces it.
+            if (candidate > largest || (candidate != candidate && largest == largest)) best = k;
+          }
+          output.as<std::int64_t>()[o * inner + i] = best;
+        }
+      });
+    });
+  }
+  Tensor vjp(const Tensors&, const Tensor&, const Tensor&, std::size_t) const override { return {}; }
+  Tensor jvp(const Tensors&, const Tensor&, const Tensors&) const override { return {}; }
+  Series jet(const std::vector<Series>&, const Tensor& output, int) const override { return {output}; }
+
+ private:
+  std::int64_t axis_;
+};
+Tensor argmax(const Tensor& x, std::int64_t axis, bool keepdims) {
+  axis = normalise_axis("argmax", axis, x.rank());
+  if (x.shape()[axis] == 0) fail("argmax: nothing to choose from along axis {} of {}", axis, x.shape());
+  const Tensor index = make_node(std::make_shared<const Argmax>(axis), {x}, kept_shape(x.shape(), {axis}), i64);
+  return keepdims ? index : without_axes(index, {axis});
+}
+
+}  // namespace sg

@@ -1,0 +1,75 @@
+// Plan: from a graph to an order of work. A plan speaks of places, not of nodes, so that the next step of a training loop, whose
+// graph has the same form, can run it again.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/kernels/tile_vm.h"
+#include "engine/node.h"
+
+namespace sg {
+
+/// Elements of a piece of memory. Storages are numbered: those of the leaves first seen, then what the plan allocates.
+struct Place {
+  std::int64_t storage = -1;
+  Layout layout;  // of a leaf: without the leaf's own offset, which is added when the plan runs
+};
+
+/// One kernel.
+struct Step {
+  enum class Kind { fused, primitive, copy };
+  Kind kind = Kind::fused;
+  std::shared_ptr<const kernels::CompiledTile> tile;  // fused
+  std::shared_ptr<const Primitive> primitive;         // primitive
+
+  struct Operand {
+    Place place;
+    Shape shape;
+    Dtype dtype;
+  };
+  std::vector<Operand> inputs;
+  std::vector<Operand> outputs;       // fused: the stores, then the reductions
+  std::size_t store_count = 0;        // fused
+  std::vector<std::int64_t> takes_over;  // for each output: the storage whose memory it takes over, or -1 for new memory
+  std::vector<std::int64_t> releases;    // storages that nobody reads after this step
+
+  std::string label;  // for the profile: the primitive, or those that were fused
+  double flops = 0;
+  double bytes = 0;   // read and written
+};
+
+struct Plan {
+  std::vector<Step> steps;
+  std::vector<std::int64_t> leaves;        // places in the order of nodes, one for each leaf storage
+  std::vector<std::int64_t> storage_bytes;  // 0 for leaves
+  struct Kept {
+    std::int64_t node;  // place in the order of nodes
+    Place place;
+  };
+  std::vector<Kept> kept;  // values that outlive the run
+  std::int64_t new_buffers = 0;
+};
+
+/// A graph as the planner sees it: nodes in topological order, with what it must know of each of them.
+struct PlanInput {
+  std::vector<Node*> nodes;
+  std::vector<std::vector<std::int64_t>> inputs;  // places of the inputs; empty for what has a value already
+  std::vector<bool> kept;     // somebody may ask for the value afterwards
+  std::vector<bool> welcome;  // the value is kept if it happens to be in memory
+};
+
+/// Levels, fusion, order and memory. With `fuse` off every node is a step of its own.
+Plan make_plan(const PlanInput& input, bool fuse);
+
+/// What the last evaluation did.
+struct EvaluationStatistics {
+  std::int64_t nodes = 0;    // computed, fused ones included
+  std::int64_t kernels = 0;  // steps that ran
+  std::int64_t buffers = 0;  // pieces of memory taken from the pool
+  bool reused_plan = false;
+};
+const EvaluationStatistics& last_evaluation();
+
+}  // namespace sg

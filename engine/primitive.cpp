@@ -1,0 +1,103 @@
+// Primitive: what holds for every primitive that does not say otherwise, and the list of all names.
+#include "engine/primitive.h"
+
+#include <array>
+
+#include "engine/autodiff.h"
+#include "engine/node.h"
+#include "engine/ops.h"
+#include "engine/ops/series.h"
+
+namespace sg {
+
+kernels::TileOp Primitive::tile_op() const {
+  assert(!"no instruction of the tile machine");
+  return kernels::TileOp::copy;
+}
+
+bool Primitive::view(const Shape&, const Layout&, const Shape&, Layout&) const { return false; }
+
+void Primitive::run(std::span<const Span>, const Span&) const { assert(!"no kernel"); }
+
+bool Primitive::accepts_strides(const Shape&, const Shape&) const { return false; }
+
+double Primitive::flops(std::span<const Shape* const>, const Shape& output) const {
+  return static_cast<double>(element_count(output));
+}
+
+Tensor Primitive::apply(Tensors inputs, const Tensor& like) const {
+  return make_node(like.node()->primitive, std::move(inputs), like.shape(), like.dtype());
+}
+
+Tensor Primitive::jvp(const Tensors& inputs, const Tensor& output, const Tensors& tangents) const {
+  if (linearity() == Linearity::linear) {
+    Tensors filled = tangents;
+    for (std::size_t i = 0; i < filled.size(); ++i) {
+      if (!filled[i].defined()) filled[i] = zeros_like(inputs[i]);
+    }
+    return apply(std::move(filled), output);
+  }
+  if (linearity() == Linearity::bilinear) {
+    Tensor left, right;
+    if (tangents[0].defined()) left = apply({tangents[0], inputs[1]}, output);
+    if (tangents[1].defined()) right = apply({inputs[0], tangents[1]}, output);
+    return series::plus(left, right);
+  }
+  // u -> vjp(u) is linear; its own transposed map, applied to the tangents, is the derivative itself.
+  const Tensor cotangent = zeros_like(output).detach();
+  Tensor pairing;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (!tangents[i].defined()) continue;
+    const Tensor gradient = vjp(inputs, output, cotangent, i);
+    if (gradient.defined()) pairing = series::plus(pairing, sum(gradient * tangents[i]));
+  }
+  return pairing.defined() ? grad(pairing, cotangent) : pairing;
+}
+
+Series Primitive::jet(const std::vector<Series>& inputs, const Tensor& output, int order) const {
+  Series result{output};
+  if (linearity() == Linearity::linear) {
+    for (int k = 1; k <= order; ++k) {
+      Tensors terms, values;
+      bool any = false;
+      for (const Series& input : inputs) {
+        terms.push_back(series::at(input, k));
+        values.push_back(input[0]);
+        any = any || terms.back().defined();
+      }
+      result.push_back(any ? jvp(values, output, terms) : Tensor());
+    }
+    return result;
+  }
+  if (linearity() == Linearity::bilinear) {
+    for (int k = 1; k <= order; ++k) {
+      Tensor sum;
+      for (int i = 0; i <= k; ++i) {
+        const Tensor left = series::at(inputs[0], i), right = series::at(inputs[1], k - i);
+        if (left.defined() && right.defined()) sum = series::plus(sum, apply({left, right}, output));
+      }
+      result.push_back(sum);
+    }
+    return result;
+  }
+  if (order > 0) fail("jet: {} has no Taylor rule, asked for order {}", name(), order);
+  return result;
+}
+
+std::span<const std::string_view> primitive_names() {
+  static constexpr auto names = std::to_array<std::string_view>({
+      "neg", "abs", "sign", "floor", "square", "sqrt", "rsqrt", "reciprocal", "exp", "expm1", "log", "log1p", "sin", "cos", "tanh",
+      "sigmoid", "softplus", "erf", "cast", "stop_gradient",                                                      // unary.cpp
+      "add", "sub", "mul", "div", "pow", "maximum", "minimum", "equal", "not_equal", "less", "less_equal", "where",  // binary.cpp
+      "full",                                                                                                     // create.cpp
+      "sum", "max", "min", "argmax",                                                                              // reduce.cpp
+      "reshape", "transpose", "broadcast_to", "slice", "flip", "pad", "dilate", "concat",                         // movement.cpp
+      "gather", "scatter_add",                                                                                    // indexing.cpp
+      "matmul",                                                                                                   // matmul.cpp
+      "conv2d", "conv_transpose2d", "conv2d_weight_gradient",                                                     // conv.cpp
+      "max_pool2d_index",                                                                                         // pool.cpp
+  });
+  return names;
+}
+
+}  // namespace sg

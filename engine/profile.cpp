@@ -1,0 +1,59 @@
+// Profile: time, calls, operations and bytes by primitive.
+#include "engine/profile.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+namespace sg::profile {
+namespace {
+
+bool is_enabled = false;
+
+std::map<std::string, Row, std::less<>>& totals() {
+  static std::map<std::string, Row, std::less<>> map;
+  return map;
+}
+
+}  // namespace
+
+void enable(bool on) {
+  if (on && !is_enabled) totals().clear();
+  is_enabled = on;
+}
+bool enabled() { return is_enabled; }
+
+std::vector<Row> rows() {
+  std::vector<Row> result;
+  for (const auto& [name, row] : totals()) result.push_back(row);
+  std::stable_sort(result.begin(), result.end(), [](const Row& a, const Row& b) { return a.seconds > b.seconds; });
+  return result;
+}
+
+std::string table() {
+  double total = 0;
+  for (const Row& row : rows()) total += row.seconds;
+  std::string text = fmt::format("{:>10} {:>6} {:>9} {:>9} {:>8}  {}\n", "seconds", "share", "calls", "GFLOP/s", "GB/s", "primitive");
+  for (const Row& row : rows()) {
+    text += fmt::format("{:>10.4f} {:>5.1f}% {:>9} {:>9.1f} {:>8.1f}  {}\n", row.seconds, total > 0 ? 100 * row.seconds / total : 0.0,
+                        row.calls, row.flops / row.seconds * 1e-9, row.bytes / row.seconds * 1e-9, row.primitive);
+  }
+  return text + fmt::format("{:>10.4f} 100.0%  in all\n", total);
+}
+
+Timer::Timer(std::string_view primitive, double flops, double bytes)
+    : primitive_(primitive), flops_(flops), bytes_(bytes), start_(std::chrono::steady_clock::now()) {}
+
+Timer::~Timer() {
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  auto found = totals().find(primitive_);
+  if (found == totals().end()) found = totals().emplace(std::string(primitive_), Row{std::string(primitive_)}).first;
+  Row& row = found->second;
+  row.calls += 1;
+  row.seconds += seconds;
+  row.flops += flops_;
+  row.bytes += bytes_;
+}
+
+}  // namespace sg::profile

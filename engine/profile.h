@@ -1,0 +1,42 @@
+// Profile: time, calls, operations and bytes by primitive.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sg::profile {
+
+/// Off at first; turning it on starts from nothing.
+void enable(bool on);
+bool enabled();
+
+struct Row {
+  std::string primitive;  // or the names of those that were fused
+  std::int64_t calls = 0;
+  double seconds = 0;
+  double flops = 0;
+  double bytes = 0;
+};
+/// One row a primitive, the most expensive first.
+std::vector<Row> rows();
+/// The rows as a table of text.
+std::string table();
+
+/// Times one step, from its making to its end.
+class Timer {
+ public:
+  Timer(std::string_view primitive, double flops, double bytes);
+  ~Timer();
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+
+ private:
+  std::string_view primitive_;
+  double flops_, bytes_;
+  std::chrono::steady_clock::time_point start_;
+};
+
+}  // namespace sg::profile

@@ -1,0 +1,140 @@
+// Tensor: asking for values.
+#include "engine/tensor.h"
+
+#include <cstring>
+
+#include "engine/autodiff.h"
+#include "engine/kernels/copy.h"
+#include "engine/node.h"
+#include "engine/ops.h"
+
+namespace sg {
+namespace {
+
+Node& checked(Node* node, const char* what) {
+  if (!node) fail("{}: the tensor is undefined", what);
+  return *node;
+}
+
+Node::Extra& extra_of(Node& node) {
+  if (!node.extra) node.extra = std::make_unique<Node::Extra>();
+  return *node.extra;
+}
+
+/// Gives a node whose value is a view a contiguous value instead.
+void make_contiguous(Node& node) {
+  Value& value = *node.value;
+  if (is_contiguous(node.shape, value.layout)) return;
+  const std::int64_t element_size = size_of(node.dtype);
+  auto buffer = std::make_shared<Buffer>(element_count(node.shape) * element_size);
+  const char* source = static_cast<const char*>(value.buffer->data()) + value.layout.offset * element_size;
+  kernels::copy_strided(buffer->data(), source, {node.shape.data(), node.shape.size()},
+                        {value.layout.strides.data(), node.shape.size()}, static_cast<int>(element_size));
+  value = Value{std::move(buffer), contiguous_layout(node.shape)};
+}
+
+}  // namespace
+
+const Shape& Tensor::shape() const { return checked(node_, "shape").shape; }
+
+std::int64_t Tensor::shape(std::int64_t axis) const {
+  const Shape& extents = shape();
+  return extents[normalise_axis("shape", axis, extents.size())];
+}
+
+Dtype Tensor::dtype() const { return checked(node_, "dtype").dtype; }
+
+const Tensor& Tensor::eval() const {
+  if (!checked(node_, "eval").value) sg::eval({*this});
+  return *this;
+}
+
+template <class T>
+const T* Tensor::data() const {
+  if (dtype() != dtype_of<T>()) fail("data: the tensor is {}, asked for as {}", name_of(dtype()), name_of(dtype_of<T>()));
+  eval();
+  make_contiguous(*node_);
+  return static_cast<const T*>(node_->value->buffer->data()) + node_->value->layout.offset;
+}
+template const float* Tensor::data<float>() const;
+template const double* Tensor::data<double>() const;
+template const std::int64_t* Tensor::data<std::int64_t>() const;
+
+template <class T>
+std::vector<T> Tensor::to_vector() const {
+  return dispatch(dtype(), [&](auto zero) {
+    const auto* elements = data<decltype(zero)>();
+    std::vector<T> result(size());
+    for (std::size_t i = 0; i < result.size(); ++i) result[i] = static_cast<T>(elements[i]);
+    return result;
+  });
+}
+template std::vector<float> Tensor::to_vector<float>() const;
+template std::vector<double> Tensor::to_vector<double>() const;
+template std::vector<std::int64_t> Tensor::to_vector<std::int64_t>() const;
+
+double Tensor::item() const {
+  if (size() != 1) fail("item: the tensor has {} elements, needs 1: {}", size(), shape());
+  return dispatch(dtype(), [&](auto zero) { return static_cast<double>(*data<decltype(zero)>()); });
+}
+
+Tensor Tensor::detach() const {
+  eval();
+  auto* leaf = new Node;
+  leaf->shape = node_->shape;
+  leaf->dtype = node_->dtype;
+  leaf->value = std::make_unique<Value>(*node_->value);
+  return Tensor::adopt(leaf);
+}
+
+const Tensor& Tensor::requires_grad(bool on) const {
+  Node& node = checked(node_, "requires_grad");
+  if (node.primitive) fail("requires_grad: only a leaf can collect derivatives, this tensor comes from {}", node.primitive->name());
+  node.requires_grad = on;
+  return *this;
+}
+
+Tensor Tensor::grad() const {
+  const Node& node = checked(node_, "grad");
+  return node.extra ? node.extra->grad : Tensor();
+}
+
+void Tensor::zero_grad() const {
+  if (node_ && node_->extra) node_->extra->grad = Tensor();
+}
+
+void Tensor::backward() const {
+  if (size() != 1) fail("backward: needs a scalar, got {}", shape());
+  Tensors leaves;
+  const auto is_constant = [](const Node& node) { return node.constant; };
+  for (Node* node : topological_order({*this}, is_constant, [](const Node&) { return true; })) {
+    if (node->requires_grad) leaves.push_back(handle(node));
+  }
+  if (leaves.empty()) fail("backward: no leaf that the value depends on has requires_grad");
+  const Tensors gradients = sg::grad(*this, leaves);
+  for (std::size_t i = 0; i < leaves.size(); ++i) {
+    Tensor& slot = extra_of(*leaves[i].node()).grad;
+    slot = slot.defined() ? slot + gradients[i] : gradients[i];
+  }
+  // Computed now, all at once and with the value itself: the graph may be gone when somebody looks at a grad.
+  Tensors wanted{*this};
+  for (const Tensor& leaf : leaves) wanted.push_back(leaf.grad());
+  sg::eval(wanted);
+  for (const Tensor& leaf : leaves) {
+    Tensor& slot = leaf.node()->extra->grad;
+    slot = slot.detach();
+  }
+}
+
+const Tensor& Tensor::named(std::string name) const {
+  extra_of(checked(node_, "named")).name = std::move(name);
+  return *this;
+}
+
+const std::string& Tensor::name() const {
+  static const std::string none;
+  const Node& node = checked(node_, "name");
+  return node.extra ? node.extra->name : none;
+}
+
+}  // namespace sg
