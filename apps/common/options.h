@@ -1,0 +1,141 @@
+// Options: what every application takes on its command line, its checks, and its way into config.json and back.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "apps/common/values.h"
+#include "engine/dtype.h"
+
+namespace sg::apps {
+
+/// A loss of the comma list of --loss.
+struct Loss {
+  std::string name;  // what its subfolder and its curve are called: l2, h1, h2, hs1.5, ...
+  std::string kind;  // l2, h1, h2, hs, or what the application adds
+  double s = 0;      // the order: 0 for l2, 1 for h1, 2 for h2, --s for hs
+};
+
+/// The options in common. An application sets its own defaults before it makes the parser.
+struct Options {
+  std::string data;  // absolute; empty for the embedded data
+  std::string out;   // absolute; empty for the default
+  std::vector<std::string> losses{"l2", "h1"};
+  double s = 1;
+  std::int64_t epochs = 1;
+  std::int64_t steps = 0;  // 0: by epochs
+  std::int64_t batch_size = 128;
+  double lr = 1e-3;
+  std::uint64_t seed = 0;
+  std::int64_t threads = 0;  // 0: all cores
+  bool shuffle = true;
+  std::string init;
+  std::string resume;  // absolute; empty for a fresh run
+  bool overwrite = false;
+  double checkpoint_seconds = 30;
+  std::int64_t log_every = 10;
+  std::int64_t eval_every = 1;
+  std::int64_t eval_steps = 0;   // 0: by epochs
+  std::int64_t limit_train = 0;  // 0: all
+  std::int64_t limit_test = 0;
+  std::string dtype = "f32";
+  std::string hs_frequencies = "one_sided";
+  bool profile = false;
+  bool quiet = false;
+
+  Dtype element_type() const { return dtype == "f64" ? f64 : f32; }
+  /// The losses of the list, each once. Throws for an empty list, a name that is not in `kinds`, and a repetition. Besides `hs`,
+  /// which takes --s, `hs1.5` names its own order.
+  std::vector<Loss> loss_list(const std::vector<std::string>& kinds = {"l2", "h1", "h2", "hs"}) const;
+};
+
+/// Whether --resume allows another value than that of the run's config.json.
+enum class OnResume { same, anew };
+
+/// The command line of one application or one of its commands. Every option is known by its name without dashes, in snake_case, in
+/// config.json: `--batch-size` is `batch_size`.
+class OptionParser {
+ public:
+  /// Declares the options in common, with what `options` holds as defaults; `options` must outlive the parser.
+  OptionParser(std::string app, std::string description, Options& options);
+  /// A command that shares only what it adds itself: no option in common but --help and --version.
+  OptionParser(std::string app, std::string description);
+
+  /// Adds an option, with what `value` holds as its default. T is a number, bool (`on|off`), string, Path or a vector (a comma
+  /// list) of them.
+  template <class T>
+  void add(const std::string& name, T& value, const std::string& help, Check<T> check = {}, OnResume on_resume = OnResume::same) {
+    Entry entry;
+    entry.key = key_of(name);
+    entry.on_resume = on_resume;
+    entry.to_json = [&value] { return nlohmann::json(value); };
+    entry.from_text = [&value, name, check](const std::string& text) {
+      T parsed = parse_value<T>(name, text);
+      if (check) check(name, parsed);
+      value = std::move(parsed);
+    };
+    entry.from_json = [&value, name, check](const nlohmann::json& json) {
+      T parsed = value;
+      try {
+        json.get_to(parsed);
+      } catch (const nlohmann::json::exception&) {
+        fail("{}: config.json holds {}, which is no value of this option", name, json.dump());
+      }
+      if (check) check(name, parsed);
+      value = std::move(parsed);
+    };
+    entry.option = cli_->add_option_function<std::string>(name, entry.from_text, help)
+                       ->type_name(type_name_of<T>())
+                       ->default_str(show_value(value))
+                       ->take_last();
+    entries_.push_back(std::move(entry));
+  }
+  /// Adds an option without a value that sets `value` to true.
+  void add_flag(const std::string& name, bool& value, const std::string& help, OnResume on_resume = OnResume::same);
+  /// Adds the arguments without a name.
+  void add_positional(const std::string& name, std::vector<std::string>& values, const std::string& help, bool required);
+
+  /// Text that --help prints at its end.
+  void footer(const std::string& text) { cli_->footer(text); }
+
+  /// Reads the arguments (without the program's name), then the run's config.json when --resume is among them. Throws sg::Error for
+  /// what is wrong, and Finished after --help and --version.
+  void parse(const std::vector<std::string>& arguments);
+
+  /// Whether the option stood on the command line.
+  bool given(const std::string& name) const;
+
+  /// Every option in force, by its name in config.json.
+  nlohmann::json config() const;
+
+ private:
+  struct Entry {
+    std::string key;
+    OnResume on_resume = OnResume::same;
+    CLI::Option* option = nullptr;
+    std::function<nlohmann::json()> to_json;
+    std::function<void(const std::string&)> from_text;
+    std::function<void(const nlohmann::json&)> from_json;
+  };
+
+  static std::string key_of(const std::string& name);
+  void add_common();
+  void take_from_run();
+
+  std::string app_;
+  std::unique_ptr<CLI::App> cli_;
+  Options* options_ = nullptr;
+  std::vector<Entry> entries_;
+};
+
+/// Thrown when there is nothing left to do (--help and --version have been printed): exit status 0.
+struct Finished {};
+
+}  // namespace sg::apps
