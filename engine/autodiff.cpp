@@ -133,7 +133,7 @@ Tensors grad(const Tensor& y, const Tensors& xs, const Tensor& cotangent, Unused
 
 Tensor grad(const Tensor& y, const Tensor& x, Unused unused) { return grad(Tensors{y}, Tensors{x}, Tensors{Tensor()}, unused)[0]; }
 
-Tensors jvp(const Tensors& ys, const Tensors& xs, const Tensors& tangents) {
+Tensors jvp(const Tensors& ys, const Tensors& xs, const Tensors& tangents, Unused unused) {
   check_differentiable("jvp", ys);
   check_differentiable("jvp", xs);
   if (xs.size() != tangents.size()) fail("jvp: {} inputs and {} tangents", xs.size(), tangents.size());
@@ -142,8 +142,8 @@ Tensors jvp(const Tensors& ys, const Tensors& xs, const Tensors& tangents) {
   Tensors tangent(walk.nodes.size());
   for (std::size_t i = 0; i < xs.size(); ++i) {
     check_like("jvp", "tangent", tangents[i], xs[i]);
-    if (walk.xs[i] < 0) fail("jvp: y does not depend on {}", describe(xs[i], i));
-    tangent[walk.xs[i]] = tangents[i];
+    if (walk.xs[i] < 0 && unused == Unused::error) fail("jvp: y does not depend on {}", describe(xs[i], i));
+    if (walk.xs[i] >= 0) tangent[walk.xs[i]] = tangents[i];
   }
   for (std::size_t i = 0; i < walk.nodes.size(); ++i) {
     Node& node = *walk.nodes[i];
@@ -163,15 +163,14 @@ Tensors jvp(const Tensors& ys, const Tensors& xs, const Tensors& tangents) {
   return result;
 }
 
-Tensor jvp(const Tensor& y, const Tensors& xs, const Tensors& tangents) {
-  const Tensor result = jvp(Tensors{y}, xs, tangents)[0];
+Tensor jvp(const Tensor& y, const Tensors& xs, const Tensors& tangents, Unused unused) {
+  const Tensor result = jvp(Tensors{y}, xs, tangents, unused)[0];
   return result.defined() ? result : zeros_like(y);
 }
 
 Tensor hvp(const Tensor& y, const Tensor& x, const Tensor& v) {
   check_like("hvp", "direction", v, x);
-  const Tensor gradient = grad(y, x);
-  return Walk({gradient}, {x}).xs[0] < 0 ? zeros_like(x) : jvp(gradient, {x}, {v});
+  return jvp(grad(y, x), {x}, {v}, Unused::zeros);
 }
 
 Tensor jacobian(const Tensor& y, const Tensor& x) {
@@ -217,13 +216,18 @@ Tensor batched_hessian(const Tensor& y, const Tensor& x) {
   return batched_jacobian(gradient, x);
 }
 
-Tensors jet(const Tensor& y, const Tensor& x, const Tensor& v, int order) {
+Tensors jet(const Tensor& y, const Tensor& x, const Tensor& v, int order, Unused unused) {
   check_differentiable("jet", {y, x});
   check_like("jet", "direction", v, x);
   if (order < 0) fail("jet: the order must not be negative, got {}", order);
   const DerivativeScope scope;
   const Walk walk({y}, {x});
-  if (walk.xs[0] < 0) fail("jet: y does not depend on {}", describe(x, 0));
+  if (walk.xs[0] < 0) {
+    if (unused == Unused::error) fail("jet: y does not depend on {}", describe(x, 0));
+    Tensors constant(order + 1, zeros_like(y));
+    constant[0] = y;
+    return constant;
+  }
   const auto varies = [](const Series& s) {
     return std::any_of(s.begin() + std::min<std::size_t>(1, s.size()), s.end(), [](const Tensor& t) { return t.defined(); });
   };

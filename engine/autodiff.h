@@ -7,7 +7,7 @@
 
 namespace sg {
 
-/// What `grad` does with an x that y does not depend on.
+/// What is done with an x that y does not depend on.
 enum class Unused { error, zeros };
 
 /// The derivative of sum(y) by x, of x's shape: reverse mode. Throws when y does not depend on x, unless told to give zeros.
@@ -18,9 +18,9 @@ Tensors grad(const Tensor& y, const Tensors& xs, const Tensor& cotangent = {}, U
 Tensors grad(const Tensors& ys, const Tensors& xs, const Tensors& cotangents, Unused unused = Unused::error);
 
 /// The derivative of y along tangents of xs, of y's shape: forward mode, through the graph that is already there.
-Tensor jvp(const Tensor& y, const Tensors& xs, const Tensors& tangents);
+Tensor jvp(const Tensor& y, const Tensors& xs, const Tensors& tangents, Unused unused = Unused::error);
 /// The same for several outputs in one pass; an undefined result stands for zeros.
-Tensors jvp(const Tensors& ys, const Tensors& xs, const Tensors& tangents);
+Tensors jvp(const Tensors& ys, const Tensors& xs, const Tensors& tangents, Unused unused = Unused::error);
 
 /// Hessian of sum(y) times v, forward over reverse; of x's shape.
 Tensor hvp(const Tensor& y, const Tensor& x, const Tensor& v);
@@ -40,6 +40,6 @@ Tensor laplacian(const Tensor& y, const Tensor& x);
 
 /// The derivatives 0..order of y along v: result[k] is the k-th derivative at t = 0 of y(x + t v), of y's shape (Taylor mode; the cost
 /// grows as order for linear work and as order squared for elementwise work; Griewank and Walther 2008, chapter 13).
-Tensors jet(const Tensor& y, const Tensor& x, const Tensor& v, int order);
+Tensors jet(const Tensor& y, const Tensor& x, const Tensor& v, int order, Unused unused = Unused::error);
 
 }  // namespace sg
