@@ -1,0 +1,88 @@
+// Residual losses of partial differential equations.
+#include "losses/pinn.h"
+
+#include "engine/autodiff.h"
+#include "engine/ops.h"
+
+namespace sg::losses {
+
+namespace {
+
+Tensor direction(const Tensor& points, std::int64_t axis) {
+  std::vector<double> unit(points.shape(1), 0.0);
+  unit[axis] = 1;
+  return broadcast_to(tensor(unit, {1, points.shape(1)}, points.dtype()), points.shape());
+}
+
+Tensor mean_square(const Tensor& x, const Tensor& points) { return sum(square(x)) / static_cast<double>(points.shape(0)); }
+
+void check_points(std::string_view operation, const Tensor& residual, const Tensor& points, int order) {
+  if (points.rank() != 2 || points.shape(0) == 0 || residual.shape() != Shape{points.shape(0), 1})
+    fail("{}: needs a residual [N, 1] of points [N, d]: {} and {}", operation, residual.shape(), points.shape());
+  if (order < 0 || order > 2) fail("{}: order must be 0, 1 or 2: {}", operation, order);
+}
+
+}  // namespace
+
+Equation equation_named(std::string_view name) {
+  if (name == "heat") return Equation::heat;
+  if (name == "burgers") return Equation::burgers;
+  if (name == "poisson") return Equation::poisson;
+  if (name == "advection") return Equation::advection;
+  fail("pinn: no equation is named `{}`: there are heat, burgers, poisson, advection", name);
+}
+
+Tensor pinn_residual(Equation equation, const Network& network, const Tensor& points, double coefficient, const Network& source) {
+  if (points.rank() != 2 || points.shape(1) != 2) fail("pinn_residual: points must be [N, 2]: shape {}", points.shape());
+  const Tensor u = network(points);
+  if (u.shape() != Shape{points.shape(0), 1})
+    fail("pinn_residual: the network must give [N, 1] for points {}: it gave {}", points.shape(), u.shape());
+  Tensor left;
+  if (equation == Equation::poisson) {
+    left = -laplacian(u, points);
+  } else if (equation == Equation::advection) {
+    // One directional derivative, along (coefficient, 1).
+    left = jvp(u, {points}, {broadcast_to(tensor({coefficient, 1.0}, {1, 2}, points.dtype()), points.shape())});
+  } else {
+    const Tensors by_x = jet(u, points, direction(points, 0), 2);
+    left = jvp(u, {points}, {direction(points, 1)}) - coefficient * by_x[2];
+    if (equation == Equation::burgers) left = left + u * by_x[1];
+  }
+  return source ? left - source(points) : left;
+}
+
+Tensor residual_norm(const Tensor& residual, const Tensor& points, int order) {
+  check_points("residual_norm", residual, points, order);
+  Tensor norm = mean_square(residual, points);
+  if (order == 0) return norm;
+  const Tensor first = grad(residual, points, Unused::zeros);
+  norm = norm + mean_square(first, points);
+  if (order == 1) return norm;
+  for (std::int64_t i = 0; i < points.shape(1); ++i)
+    norm = norm + mean_square(grad(slice(first, 1, i, i + 1), points, Unused::zeros), points);
+  return norm;
+}
+
+Tensor trace_norm(const Tensor& residual, const Tensor& points, std::int64_t axis, int order) {
+  check_points("trace_norm", residual, points, order);
+  axis = normalise_axis("trace_norm", axis, points.shape(1));
+  if (order == 0) return mean_square(residual, points);
+  Tensor norm;
+  for (const Tensor& derivative : jet(residual, points, direction(points, axis), order)) {
+    const Tensor term = mean_square(derivative, points);
+    norm = norm ? norm + term : term;
+  }
+  return norm;
+}
+
+Tensor pinn_loss(const PinnProblem& problem, const Network& network, int order, double trace_weight) {
+  Tensor loss = residual_norm(
+      pinn_residual(problem.equation, network, problem.interior, problem.coefficient, problem.source), problem.interior, order);
+  for (const Trace& trace : problem.traces) {
+    const Tensor difference = network(trace.points) - problem.boundary_value(trace.points);
+    loss = loss + trace_weight * trace_norm(difference, trace.points, trace.axis, order);
+  }
+  return loss;
+}
+
+}  // namespace sg::losses

@@ -1,0 +1,79 @@
+// PINN residuals: they vanish on exact solutions, and their norms are what they say.
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <catch2/matchers/catch_matchers_floating_point.hpp>
+
+#include <cmath>
+#include <numbers>
+
+#include "engine/ops.h"
+#include "losses/pinn.h"
+
+using namespace sg;
+using losses::Equation;
+using std::numbers::pi;
+using Catch::Matchers::WithinRel;
+
+namespace {
+
+Tensor first(const Tensor& p) { return slice(p, 1, 0, 1); }
+Tensor second(const Tensor& p) { return slice(p, 1, 1, 2); }
+
+Tensor points() {
+  const Tensor raw = sin(1.9 * cast(arange(60), f64) * cast(arange(60), f64));
+  return reshape(abs(raw), {30, 2}).eval();
+}
+
+struct Exact {
+  Equation equation;
+  double coefficient;
+  losses::Network u, source;
+};
+
+std::vector<Exact> exact_solutions() {
+  return {
+      {Equation::heat, 0.3, [](const Tensor& p) { return sin(pi * first(p)) * exp(-0.3 * pi * pi * second(p)); }, {}},
+      // A travelling front.
+      {Equation::burgers, 0.1, [](const Tensor& p) { return 0.8 - 0.5 * tanh(0.5 / 0.2 * (first(p) - 0.8 * second(p))); }, {}},
+      {Equation::poisson, 1, [](const Tensor& p) { return sin(pi * first(p)) * sin(2 * pi * second(p)); },
+       [](const Tensor& p) { return 5 * pi * pi * (sin(pi * first(p)) * sin(2 * pi * second(p))); }},
+      {Equation::advection, 0.7, [](const Tensor& p) { return exp(sin(2 * pi * (first(p) - 0.7 * second(p)))); }, {}},
+  };
+}
+
+}  // namespace
+
+TEST_CASE("residuals of exact solutions vanish, with their derivatives", "[losses]") {
+  const Exact exact = exact_solutions()[GENERATE(0, 1, 2, 3)];
+  const Tensor p = points();
+  const Tensor residual = losses::pinn_residual(exact.equation, exact.u, p, exact.coefficient, exact.source);
+  CHECK(max(abs(residual)).item() < 1e-10);
+  CHECK(std::sqrt(losses::residual_norm(residual, p, 2).item()) < 1e-8);
+  losses::PinnProblem problem{exact.equation, exact.coefficient, exact.source, exact.u, p, {{p, 0}, {p, 1}}};
+  for (const int order : {0, 1, 2}) CHECK(std::sqrt(losses::pinn_loss(problem, exact.u, order).item()) < 1e-8);
+}
+
+TEST_CASE("a residual that is not zero is found", "[losses]") {
+  const Exact exact = exact_solutions()[GENERATE(0, 1, 2, 3)];
+  const Tensor residual = losses::pinn_residual(exact.equation, exact.u, points(), exact.coefficient + 0.1,
+                                                [&](const Tensor& p) { return exact.source ? 1.1 * exact.source(p) : zeros({30, 1}, f64); });
+  CHECK(max(abs(residual)).item() > 0.01);
+}
+
+TEST_CASE("the norms of a residual are means of its squared derivatives", "[losses]") {
+  const Tensor p = points(), x = first(p), t = second(p);
+  const Tensor r = sin(2.0 * x) * exp(t);  // a quarter of -r_xx is r, r_t = r_tt = r
+  const double zero = mean(square(r)).item(), by_x = mean(square(2.0 * cos(2.0 * x) * exp(t))).item();
+  CHECK_THAT(losses::residual_norm(r, p, 0).item(), WithinRel(zero, 1e-12));
+  CHECK_THAT(losses::residual_norm(r, p, 1).item(), WithinRel(zero + by_x + zero, 1e-12));
+  CHECK_THAT(losses::residual_norm(r, p, 2).item(), WithinRel(2 * zero + by_x + 16 * zero + 2 * by_x + zero, 1e-12));
+  CHECK_THAT(losses::trace_norm(r, p, 0, 2).item(), WithinRel(zero + by_x + 16 * zero, 1e-12));
+  CHECK_THAT(losses::trace_norm(r, p, 1, 1).item(), WithinRel(2 * zero, 1e-12));
+}
+
+TEST_CASE("residuals refuse what does not fit", "[losses]") {
+  CHECK_THROWS_AS(losses::equation_named("wave"), Error);
+  CHECK_THROWS_AS(losses::pinn_residual(Equation::heat, first, zeros({3, 1}, f64), 1), Error);
+  CHECK_THROWS_AS(losses::residual_norm(zeros({3, 1}, f64), zeros({4, 2}, f64), 1), Error);
+  CHECK_THROWS_AS(losses::residual_norm(zeros({3, 1}, f64), zeros({3, 2}, f64), 3), Error);
+}
