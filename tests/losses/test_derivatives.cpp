@@ -1,7 +1,5 @@
 // Derivative estimators: exactness, order of convergence, definitions.
-#include <catch2/catch_test_macros.hpp>
-#include <catch2/generators/catch_generators.hpp>
-#include <catch2/matchers/catch_matchers_floating_point.hpp>
+#include <catch2/catch.hpp>
 
 #include <cmath>
 #include <complex>
