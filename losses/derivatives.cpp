@@ -13,6 +13,8 @@ namespace {
 
 using std::numbers::pi;
 
+constexpr std::int64_t most_points = 16384;
+
 std::int64_t fewest_points(Estimator estimator) {
   return estimator == Estimator::fd2 ? 4 : estimator == Estimator::fd4 ? 6 : 2;
 }
@@ -150,6 +152,7 @@ Tensor differentiation_matrix(Estimator estimator, std::int64_t n, double first,
   if (n < fewest_points(estimator))
     fail("differentiation_matrix: too few points for the estimator: {} (needs {})", n, fewest_points(estimator));
   if (!(first < last)) fail("differentiation_matrix: the interval is empty: [{}, {}]", first, last);
+  if (n > most_points) fail("differentiation_matrix: too many points for a full matrix: {} (at most {})", n, most_points);
   const double length = last - first;
   std::vector<double> matrix;
   switch (estimator) {
@@ -178,41 +181,40 @@ Tensor apply_along(const Tensor& matrix, const Tensor& x, std::int64_t axis) {
   return reshape(matmul(matrix, reshape(x, {before, x.shape(axis), after})), result);
 }
 
-GridDerivatives::GridDerivatives(Estimator estimator, std::vector<GridAxis> axes, Dtype dtype)
-    : estimator_(estimator), axes_(std::move(axes)), dtype_(dtype) {
-  if (axes_.empty()) fail("grid derivatives: the grid has no axis");
-  for (const GridAxis& axis : axes_) {
+Tensor grid_points(Estimator estimator, const std::vector<GridAxis>& axes, Dtype dtype) {
+  if (axes.empty()) fail("grid_points: the grid has no axis");
+  std::vector<std::vector<double>> along;
+  std::int64_t count = 1;
+  for (const GridAxis& axis : axes) {
+    along.push_back(estimator_points(estimator, axis.n, axis.first, axis.last));
+    count *= axis.n;
+  }
+  std::vector<double> elements;
+  for (std::int64_t point = 0; point < count; ++point) {
+    std::int64_t stride = count;
+    for (std::size_t i = 0; i < axes.size(); ++i) {
+      stride /= axes[i].n;
+      elements.push_back(along[i][point / stride % axes[i].n]);
+    }
+  }
+  return tensor(elements, {count, static_cast<std::int64_t>(axes.size())}, dtype);
+}
+
+GridDerivatives::GridDerivatives(Estimator estimator, const std::vector<GridAxis>& axes, Dtype dtype) {
+  if (axes.empty()) fail("grid derivatives: the grid has no axis");
+  for (const GridAxis& axis : axes) {
+    extents_.push_back(axis.n);
     first_.push_back(differentiation_matrix(estimator, axis.n, axis.first, axis.last, 1, dtype));
     second_.push_back(differentiation_matrix(estimator, axis.n, axis.first, axis.last, 2, dtype));
   }
 }
 
-Tensor GridDerivatives::points() const {
-  std::vector<double> elements{};
-  std::vector<std::vector<double>> along;
-  std::int64_t count = 1;
-  for (const GridAxis& axis : axes_) {
-    along.push_back(estimator_points(estimator_, axis.n, axis.first, axis.last));
-    count *= axis.n;
-  }
-  for (std::int64_t point = 0; point < count; ++point) {
-    std::int64_t stride = count;
-    for (std::size_t i = 0; i < axes_.size(); ++i) {
-      stride /= axes_[i].n;
-      elements.push_back(along[i][point / stride % axes_[i].n]);
-    }
-  }
-  return tensor(elements, {count, static_cast<std::int64_t>(axes_.size())}, dtype_);
-}
-
 Tensors GridDerivatives::operator()(const Tensor& values, int order) const {
-  const auto d = static_cast<std::int64_t>(axes_.size());
+  const auto d = static_cast<std::int64_t>(extents_.size());
   if (order < 0 || order > 2) fail("grid derivatives: order must be 0, 1 or 2: {}", order);
-  Shape grid;
-  for (const GridAxis& axis : axes_) grid.push_back(axis.n);
-  const std::int64_t points = element_count(grid);
-  if (values.shape() != Shape{points, 1}) fail("grid derivatives: values {} on a grid {}", values.shape(), grid);
-  const Tensor u = reshape(values, grid);
+  const std::int64_t points = element_count(extents_);
+  if (values.shape() != Shape{points, 1}) fail("grid derivatives: values {} on a grid {}", values.shape(), extents_);
+  const Tensor u = reshape(values, extents_);
   auto columns = [&](const Tensors& parts) {
     Tensors flat;
     for (const Tensor& part : parts) flat.push_back(reshape(part, {points, 1}));

@@ -22,7 +22,8 @@ Estimator estimator_named(std::string_view name);
 /// without the last end. Throws when there are too few for it (fd2 4, fd4 6, the others 2).
 std::vector<double> estimator_points(Estimator estimator, std::int64_t n, double first, double last);
 
-/// The matrix [n, n] that takes values at the estimator's points to the derivative of the given order, 1 or 2, there.
+/// The matrix [n, n] that takes values at the estimator's points to the derivative of the given order, 1 or 2, there. Throws for
+/// more than 16,384 points.
 Tensor differentiation_matrix(Estimator estimator, std::int64_t n, double first, double last, int derivative, Dtype dtype);
 
 /// The weights with which values at `points` give the derivative at `at` (Fornberg, Math. Comp. 51, 1988).
@@ -37,21 +38,20 @@ struct GridAxis {
   double first, last;
 };
 
+/// The grid of the estimator's points along each axis: [N, d] in row-major order.
+Tensor grid_points(Estimator estimator, const std::vector<GridAxis>& axes, Dtype dtype);
+
 /// The derivatives of functions on one grid, of the estimator's points along each axis; keeps the matrices.
 class GridDerivatives {
  public:
-  GridDerivatives(Estimator estimator, std::vector<GridAxis> axes, Dtype dtype);
+  GridDerivatives(Estimator estimator, const std::vector<GridAxis>& axes, Dtype dtype);
 
-  /// The grid's points [N, d] in row-major order.
-  Tensor points() const;
   /// Values [N, 1] at the points -> u [N, 1], its first derivatives [N, d], its second derivatives [N, d d] (row-major), as far
   /// as `order` (0 to 2) asks.
   Tensors operator()(const Tensor& values, int order) const;
 
  private:
-  Estimator estimator_;
-  std::vector<GridAxis> axes_;
-  Dtype dtype_;
+  Shape extents_;
   Tensors first_, second_;  // a matrix an axis
 };
 

@@ -42,11 +42,12 @@ struct CachedMatrix {
 };
 
 constexpr std::size_t cached_matrices = 16;
+constexpr std::int64_t most_samples = 16384;
 
 }  // namespace
 
 Tensor spectral_matrix(std::int64_t n, double s, Frequencies frequencies, Dtype dtype) {
-  if (n < 1) fail("spectral_matrix: needs at least one sample: {}", n);
+  if (n < 1 || n > most_samples) fail("spectral_matrix: needs 1 to {} samples: {}", most_samples, n);
   if (!std::isfinite(s)) fail("spectral_matrix: s must be a finite number: {}", s);
   if (!is_floating(dtype)) fail("spectral_matrix: needs f32 or f64, not {}", name_of(dtype));
   // Each thread keeps its own, because a graph belongs to one thread.

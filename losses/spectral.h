@@ -12,7 +12,7 @@ enum class Frequencies {
 };
 
 /// The symmetric circulant C [n, n] for which r . C r = sum over k of (1 + xi_k^2)^s |r_hat_k|^2, r_hat being the unitary discrete
-/// Fourier transform of a real r (Parseval's identity). Built in f64 and then cast; the last ones asked for are kept.
+/// Fourier transform of a real r (Parseval's identity). Built in f64 and then cast; the last ones asked for are kept. Throws for n above 16,384.
 Tensor spectral_matrix(std::int64_t n, double s, Frequencies frequencies, Dtype dtype);
 
 /// H^s of functions sampled along the last axis: residual [..., n] -> mean(r * C r). With s = 0 the mean square.

@@ -1,0 +1,154 @@
+// Table: reading points, values and derivatives from a CSV file.
+#include "apps/regression/table.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <string_view>
+
+#include "engine/error.h"
+
+namespace sg::regression {
+
+namespace {
+
+constexpr std::int64_t most_inputs = 64;
+constexpr std::int64_t longest_line = 1 << 20;
+constexpr std::int64_t most_numbers = 100'000'000;
+
+std::string_view trim(std::string_view text) {
+  const auto space = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '"'; };
+  while (!text.empty() && space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && space(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+std::vector<std::string_view> split(std::string_view line) {
+  std::vector<std::string_view> cells;
+  for (;;) {
+    const std::size_t comma = line.find(',');
+    cells.push_back(trim(line.substr(0, comma)));
+    if (comma == std::string_view::npos) return cells;
+    line.remove_prefix(comma + 1);
+  }
+}
+
+/// Reads an `x` and a number from the front; 0 when it is not there.
+std::int64_t take_input(std::string_view& text) {
+  if (text.empty() || text.front() != 'x') return 0;
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data() + 1, text.data() + text.size(), number);
+  if (error != std::errc() || number < 1 || number > most_inputs) return 0;
+  text.remove_prefix(end - text.data());
+  return number;
+}
+
+/// Where a column goes: the order of derivative (-1 for a coordinate) and the component.
+struct Column {
+  int order = -1;
+  std::int64_t component = 0, mirrored = 0;
+};
+
+Column column_named(const std::string& path, std::string_view name, std::int64_t inputs) {
+  std::string_view rest = name;
+  if (const std::int64_t i = take_input(rest); i > 0 && rest.empty()) return {-1, i - 1, i - 1};
+  if (name == "u") return {0, 0, 0};
+  if (name.starts_with("u_")) {
+    rest = name.substr(2);
+    const std::int64_t i = take_input(rest);
+    if (i > 0 && i <= inputs && rest.empty()) return {1, i - 1, i - 1};
+    const std::int64_t j = take_input(rest);
+    if (i > 0 && i <= inputs && j > 0 && j <= inputs && rest.empty())
+      return {2, (i - 1) * inputs + j - 1, (j - 1) * inputs + i - 1};
+  }
+  fail("{}:1: column `{}` is not known: needs x1..x{}, u, u_x1.. or u_x1x1..", path, name, inputs);
+}
+
+bool read_line(std::ifstream& file, const std::string& path, std::int64_t number, std::string& line) {
+  line.clear();
+  for (int c; (c = file.get()) != std::ifstream::traits_type::eof();) {
+    if (c == '\n') return true;
+    line.push_back(static_cast<char>(c));
+    if (static_cast<std::int64_t>(line.size()) > longest_line) fail("{}:{}: the line is longer than {} characters", path, number, longest_line);
+  }
+  if (file.bad()) fail("{}: cannot be read", path);
+  return !line.empty();
+}
+
+}  // namespace
+
+bool Table::has_all(int order) const {
+  return std::all_of(present[order].begin(), present[order].end(), [](bool b) { return b; });
+}
+
+bool Table::has_any(int order) const {
+  return std::any_of(present[order].begin(), present[order].end(), [](bool b) { return b; });
+}
+
+Table read_table(const std::string& path) {
+  if (std::filesystem::is_directory(path)) fail("{}: is a folder; needs a CSV file", path);
+  std::ifstream file(path, std::ios::binary);
+  if (!file) fail("{}: cannot be opened", path);
+  std::string line;
+  if (!read_line(file, path, 1, line)) fail("{}: is empty; needs a header line x1,..,xd,u,...", path);
+  if (line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);
+
+  Table table;
+  const std::string header = line;
+  const std::vector<std::string_view> names = split(header);
+  for (std::string_view name : names)
+    if (const std::int64_t i = take_input(name); i > 0 && name.empty()) table.inputs = std::max(table.inputs, i);
+  const std::int64_t d = table.inputs;
+  if (d == 0) fail("{}:1: there is no column x1", path);
+  std::vector<bool> coordinate(d);
+  for (const int order : {0, 1, 2}) table.present[order].assign(order == 0 ? 1 : order == 1 ? d : d * d, false);
+  std::vector<Column> columns;
+  for (const std::string_view name : names) {
+    const Column column = column_named(path, name, d);
+    std::vector<bool>& seen = column.order < 0 ? coordinate : table.present[column.order];
+    if (seen[column.component]) fail("{}:1: column `{}` comes twice", path, name);
+    seen[column.component] = seen[column.mirrored] = true;
+    columns.push_back(column);
+  }
+  for (std::int64_t i = 0; i < d; ++i)
+    if (!coordinate[i]) fail("{}:1: there is no column x{}", path, i + 1);
+  if (!table.present[0][0]) fail("{}:1: there is no column u", path);
+
+  std::int64_t stored_numbers = d;
+  for (const int order : {0, 1, 2})
+    if (table.has_any(order)) stored_numbers += static_cast<std::int64_t>(table.present[order].size());
+
+  for (std::int64_t number = 2; read_line(file, path, number, line); ++number) {
+    if (trim(line).empty()) continue;
+    const std::vector<std::string_view> cells = split(line);
+    if (cells.size() != columns.size()) fail("{}:{}: {} cells for {} columns", path, number, cells.size(), columns.size());
+    if ((table.rows + 1) * stored_numbers > most_numbers)
+      fail("{}:{}: more than {} numbers", path, number, most_numbers);
+    const std::int64_t row = table.rows++;
+    table.points.resize((row + 1) * d);
+    for (const int order : {0, 1, 2})
+      if (table.has_any(order)) table.derivatives[order].resize((row + 1) * table.present[order].size());
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      double value = 0;
+      const char* end = cells[i].data() + cells[i].size();
+      const char* begin = cells[i].starts_with('+') ? cells[i].data() + 1 : cells[i].data();
+      const auto [stop, error] = std::from_chars(begin, end, value);
+      if (error != std::errc() || stop != end || !std::isfinite(value))
+        fail("{}:{}: column `{}`: `{}` is not a finite number", path, number, names[i], cells[i]);
+      const Column& column = columns[i];
+      if (column.order < 0) {
+        table.points[row * d + column.component] = value;
+      } else {
+        std::vector<double>& values = table.derivatives[column.order];
+        const auto components = static_cast<std::int64_t>(table.present[column.order].size());
+        values[row * components + column.component] = values[row * components + column.mirrored] = value;
+      }
+    }
+  }
+  if (table.rows == 0) fail("{}: has a header and no rows", path);
+  return table;
+}
+
+}  // namespace sg::regression
