@@ -1,0 +1,68 @@
+// Objective: the loss of a fit, and its errors.
+#include "apps/regression/objective.h"
+
+#include <cmath>
+#include <limits>
+
+#include "engine/ops.h"
+#include "losses/sobolev.h"
+#include "losses/spectral.h"
+
+namespace sg::regression {
+
+namespace {
+
+/// The highest order that the loss asks for and the data have.
+int order_on(const std::string& name, const Dataset& data) {
+  return std::min<int>(order_of(name), static_cast<int>(data.train.size()) - 1);
+}
+
+}  // namespace
+
+Tensor fit_loss(const Settings& settings, const std::string& name, const Dataset& data, const losses::Network& network, const Tensor& rows) {
+  const int order = order_on(name, data);
+  auto chosen = [&](const Tensor& x) { return rows ? take(x, rows, 0) : x; };
+  const Tensor x = chosen(data.train_points);
+  if (name == "hs") {
+    const Tensor residual = network(x) - data.train[0];
+    return losses::spectral_1d(reshape(residual, {1, residual.size()}), settings.s, settings.frequencies);
+  }
+  Tensors prediction = data.grid ? (*data.grid)(network(x), order) : losses::derivatives(network, x, order);
+  Tensors target;
+  for (int k = 0; k <= order; ++k) {
+    target.push_back(chosen(data.train[k]));
+    if (data.masks[k]) prediction[k] = prediction[k] * data.masks[k];
+  }
+  std::vector<double> weights = settings.weights;
+  if (!weights.empty()) weights.resize(order + 1);
+  return losses::sobolev(prediction, target, weights);
+}
+
+void check_fit_loss(const Settings& settings, const std::string& name, const Dataset& data) {
+  const int order = order_of(name);
+  if (!settings.weights.empty() && static_cast<int>(settings.weights.size()) <= order && name != "hs")
+    fail("--weights: {} weights for the loss {}, which needs {}", settings.weights.size(), name, order + 1);
+  if (name != "hs") {
+    if (data.grid && settings.batch_size > 0) fail("--batch-size: an estimator on both sides needs the whole grid in every step");
+    return;
+  }
+  if (data.inputs != 1) fail("--loss hs: needs a regular 1-D grid, not {} inputs", data.inputs);
+  if (settings.batch_size > 0) fail("--batch-size: the loss hs needs the whole grid in every step");
+  const std::vector<double> x = data.train_points.to_vector<double>();
+  for (std::size_t i = 1; i < x.size(); ++i) {
+    const double expected = (x.back() - x.front()) / static_cast<double>(x.size() - 1);
+    if (std::abs(x[i] - x[i - 1] - expected) > 1e-3 * std::abs(expected))
+      fail("--loss hs: needs a regular grid: points {} and {} are {} apart, not {}", i, i + 1, x[i] - x[i - 1], expected);
+  }
+}
+
+TestErrors test_errors(const losses::Network& network, const Tensor& points, const Tensors& values) {
+  const bool with_first = values.size() > 1;
+  const Tensors found = losses::derivatives(network, points, with_first ? 1 : 0);
+  Tensors errors{losses::relative_error(found[0], values[0])};
+  if (with_first) errors.push_back(losses::relative_error(found[1], values[1]));
+  eval(errors);
+  return {errors[0].item(), with_first ? errors[1].item() : std::numeric_limits<double>::quiet_NaN()};
+}
+
+}  // namespace sg::regression
