@@ -37,8 +37,8 @@ TEST_CASE("finite differences converge with their order, ends included", "[losse
   auto f = [](double x) { return std::sin(3 * x) * std::exp(x); };
   auto first = [](double x) { return std::exp(x) * (std::sin(3 * x) + 3 * std::cos(3 * x)); };
   auto second = [](double x) { return std::exp(x) * (6 * std::cos(3 * x) - 8 * std::sin(3 * x)); };
-  const double coarse1 = worst_error(estimator, 101, -1, 1, 1, f, first), fine1 = worst_error(estimator, 201, -1, 1, 1, f, first);
-  const double coarse2 = worst_error(estimator, 101, -1, 1, 2, f, second), fine2 = worst_error(estimator, 201, -1, 1, 2, f, second);
+  const double coarse1 = worst_error(estimator, 401, -1, 1, 1, f, first), fine1 = worst_error(estimator, 801, -1, 1, 1, f, first);
+  const double coarse2 = worst_error(estimator, 401, -1, 1, 2, f, second), fine2 = worst_error(estimator, 801, -1, 1, 2, f, second);
   CHECK(std::abs(std::log2(coarse1 / fine1) - order) < 0.15);
   CHECK(std::abs(std::log2(coarse2 / fine2) - order) < 0.15);
 }
