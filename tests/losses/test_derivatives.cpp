@@ -1,5 +1,6 @@
 // Derivative estimators: exactness, order of convergence, definitions.
-#include <catch2/catch.hpp>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include <cmath>
 #include <complex>

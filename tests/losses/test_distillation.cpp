@@ -1,5 +1,6 @@
 // Jacobian matching: projections against the whole.
-#include <catch2/catch.hpp>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_floating_point.hpp>
 
 #include "engine/autodiff.h"
 #include "engine/ops.h"

@@ -1,5 +1,7 @@
 // PINN residuals: they vanish on exact solutions, and their norms are what they say.
-#include <catch2/catch.hpp>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <catch2/matchers/catch_matchers_floating_point.hpp>
 
 #include <cmath>
 #include <numbers>

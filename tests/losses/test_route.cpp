@@ -1,5 +1,7 @@
 // Routes to a network's derivatives: every one gives the same numbers, and the cheapest is taken.
-#include <catch2/catch.hpp>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <catch2/matchers/catch_matchers_floating_point.hpp>
 
 #include <cmath>
 

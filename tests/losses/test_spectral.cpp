@@ -1,5 +1,7 @@
 // The spectral loss: the circulant form against a plain discrete Fourier transform.
-#include <catch2/catch.hpp>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <catch2/matchers/catch_matchers_floating_point.hpp>
 
 #include <cmath>
 #include <complex>
