@@ -1,0 +1,47 @@
+// Containers: modules made of a list of modules, named by number.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "nn/module.h"
+
+namespace sg::nn {
+
+/// Modules one after another, named "0", "1", ...
+class Sequential : public Module {
+ public:
+  /// Makes a layer at the end: `net.add<Linear>(2, 64).add<Tanh>()`.
+  template <class Layer, class... Arguments>
+  Sequential& add(Arguments&&... arguments) {
+    return append(std::make_unique<Layer>(std::forward<Arguments>(arguments)...));
+  }
+  Sequential& append(std::unique_ptr<Module> layer);
+  std::size_t size() const { return layers_.size(); }
+  Module& operator[](std::size_t i) { return *layers_.at(i); }
+  Tensor forward(const Tensor& x) override;
+  using Module::operator();
+
+ private:
+  std::vector<std::unique_ptr<Module>> layers_;
+};
+
+/// Modules of one type that their owner calls as it likes, named "0", "1", ...
+template <class Layer>
+class ModuleList : public Module {
+ public:
+  template <class... Arguments>
+  Layer& add(Arguments&&... arguments) {
+    layers_.push_back(std::make_unique<Layer>(std::forward<Arguments>(arguments)...));
+    add_child(std::to_string(layers_.size() - 1), *layers_.back());
+    return *layers_.back();
+  }
+  std::size_t size() const { return layers_.size(); }
+  Layer& operator[](std::size_t i) { return *layers_.at(i); }
+
+ private:
+  std::vector<std::unique_ptr<Layer>> layers_;
+};
+
+}  // namespace sg::nn

@@ -1,0 +1,27 @@
+// Linear.
+#include "nn/linear.h"
+
+namespace sg::nn {
+
+Linear::Linear(std::int64_t in, std::int64_t out, bool bias)
+    : weight_({out, in}, init::default_weight()), bias_({out}, init::default_bias({out, in})), has_bias_(bias) {
+  add_parameter("weight", weight_);
+  if (has_bias_) add_parameter("bias", bias_);
+}
+
+Tensor Linear::forward(const Tensor& x) {
+  const std::int64_t in = weight_.shape()[1];
+  if (x.rank() == 0 || x.shape(-1) != in) fail("Linear: the input's last extent has to be {}: {}", in, x.shape());
+  if (x.rank() == 1) return squeeze(forward(unsqueeze(x, 0)), 0);
+  const Tensor product = matmul(x, transpose(weight_));
+  return has_bias_ ? product + bias_ : product;
+}
+
+Tensor Unflatten::forward(const Tensor& x) {
+  if (x.rank() != 2 || x.shape(1) != element_count(shape_)) fail("Unflatten: needs [N, {}]: {}", element_count(shape_), x.shape());
+  Shape shape{x.shape(0)};
+  for (std::int64_t extent : shape_) shape.push_back(extent);
+  return reshape(x, shape);
+}
+
+}  // namespace sg::nn

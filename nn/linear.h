@@ -1,0 +1,37 @@
+// Linear: the affine map, and the reshapings that stand around it.
+#pragma once
+
+#include "nn/module.h"
+
+namespace sg::nn {
+
+/// [..., in] -> [..., out]: x W' + b with `weight` [out, in] and `bias` [out].
+class Linear : public Module {
+ public:
+  Linear(std::int64_t in, std::int64_t out, bool bias = true);
+  Tensor forward(const Tensor& x) override;
+  Parameter& weight() { return weight_; }
+  Parameter& bias() { return bias_; }
+
+ private:
+  Parameter weight_, bias_;
+  bool has_bias_;
+};
+
+/// [N, ...] -> [N, product of the rest].
+class Flatten : public Module {
+ public:
+  Tensor forward(const Tensor& x) override { return flatten(x, 1); }
+};
+
+/// [N, product] -> [N, shape...].
+class Unflatten : public Module {
+ public:
+  explicit Unflatten(Shape shape) : shape_(shape) {}
+  Tensor forward(const Tensor& x) override;
+
+ private:
+  Shape shape_;
+};
+
+}  // namespace sg::nn

@@ -1,0 +1,197 @@
+// Module: slots, the walk over the modules, and state in and out.
+#include "nn/module.h"
+
+#include <algorithm>
+#include <cassert>
+
+namespace sg::nn {
+namespace {
+
+/// At most this many names stand in one error.
+constexpr std::size_t names_in_error = 6;
+
+std::string join(const std::vector<std::string>& names) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min(names.size(), names_in_error); ++i) text += (i ? ", " : "") + names[i];
+  if (names.size() > names_in_error) text += fmt::format(" and {} more", names.size() - names_in_error);
+  return text;
+}
+
+}  // namespace
+
+Slot::Slot(Shape shape, init::Rule rule, Dtype dtype, bool trainable)
+    : shape_(shape), rule_(std::move(rule)), dtype_(dtype), trainable_(trainable) {}
+
+const Tensor& Slot::value() const {
+  if (!value_.defined()) fail("{}: the slot holds nothing yet: initialise the network or load its state", name_);
+  return value_;
+}
+
+void Slot::set(const Tensor& value) {
+  if (value.shape() != shape_ || value.dtype() != dtype_) {
+    fail("{}: got {} {}, needs {} {}", name_, name_of(value.dtype()), value.shape(), name_of(dtype_), shape_);
+  }
+  // A leaf of its own: who else holds the tensor shall not find derivatives in it.
+  value_ = trainable_ ? value.detach().requires_grad() : value;
+}
+
+void Slot::initialise(const init::Stream& stream) { set(rule_(shape_, dtype_, stream)); }
+
+void Slot::to(Dtype dtype) {
+  if (!is_floating(dtype)) fail("to: a network computes in f32 or f64, not in {}", name_of(dtype));
+  if (!is_floating(dtype_) || dtype_ == dtype) return;
+  dtype_ = dtype;
+  if (!value_.defined()) return;
+  const NoGrad no_grad;
+  set(cast(value_, dtype).detach());
+}
+
+Tensor Module::forward(const Tensor&) { fail("forward: this module takes other arguments than one tensor"); }
+
+void Module::add_parameter(std::string name, Parameter& parameter) {
+  parameter.name_ = std::move(name);
+  parameters_.push_back(&parameter);
+}
+
+void Module::add_buffer(std::string name, Buffer& buffer) {
+  buffer.name_ = std::move(name);
+  buffers_.push_back(&buffer);
+}
+
+void Module::add_child(std::string name, Module& child) {
+  assert(&child != this);
+  children_.emplace_back(std::move(name), &child);
+}
+
+void Module::collect(const std::string& prefix, std::vector<std::pair<std::string, Slot*>>& slots) {
+  for (Slot* slot : parameters_) slots.emplace_back(prefix + slot->name(), slot);
+  for (Slot* slot : buffers_) slots.emplace_back(prefix + slot->name(), slot);
+  for (auto& [name, child] : children_) child->collect(prefix + name + ".", slots);
+}
+
+std::vector<std::pair<std::string, Slot*>> Module::named_slots() {
+  std::vector<std::pair<std::string, Slot*>> slots;
+  collect("", slots);
+  return slots;
+}
+
+std::vector<std::pair<std::string, Slot*>> Module::named_parameters() {
+  auto slots = named_slots();
+  std::erase_if(slots, [](const auto& named) { return !named.second->trainable(); });
+  return slots;
+}
+
+std::vector<Slot*> Module::parameters() {
+  std::vector<Slot*> result;
+  for (auto& [name, slot] : named_slots()) {
+    if (slot->trainable()) result.push_back(slot);
+  }
+  return result;
+}
+
+std::vector<Slot*> Module::buffers() {
+  std::vector<Slot*> result;
+  for (auto& [name, slot] : named_slots()) {
+    if (!slot->trainable()) result.push_back(slot);
+  }
+  return result;
+}
+
+Tensors Module::parameter_values() {
+  Tensors values;
+  for (Slot* slot : parameters()) values.push_back(slot->value());
+  return values;
+}
+
+std::int64_t Module::parameter_count() {
+  std::int64_t count = 0;
+  for (Slot* slot : parameters()) count += slot->size();
+  return count;
+}
+
+void Module::initialise(std::uint64_t seed) {
+  std::uint64_t position = 0;
+  for (auto& [name, slot] : named_slots()) slot->initialise({seed, position++});
+}
+
+NamedTensors Module::state() {
+  Tensors values;
+  const auto slots = named_slots();
+  for (auto& [name, slot] : slots) values.push_back(slot->value());
+  sg::eval(values);
+  NamedTensors state;
+  for (std::size_t i = 0; i < slots.size(); ++i) state.emplace_back(slots[i].first, values[i].detach());
+  return state;
+}
+
+void Module::load_state(const NamedTensors& state) {
+  std::map<std::string_view, const Tensor*> given;
+  std::vector<std::string> missing, unexpected, misshapen;
+  for (auto& [name, tensor] : state) {
+    if (!given.emplace(name, &tensor).second) fail("load_state: the name {} comes twice", name);
+  }
+  Tensors values;
+  const auto slots = named_slots();
+  for (auto& [name, slot] : slots) {
+    const auto found = given.find(name);
+    if (found == given.end()) {
+      missing.push_back(name);
+      continue;
+    }
+    const Tensor& tensor = *found->second;
+    given.erase(found);
+    if (tensor.shape() != slot->shape()) {
+      misshapen.push_back(fmt::format("{} is {}, needs {}", name, tensor.shape(), slot->shape()));
+    } else if (is_floating(tensor.dtype()) != is_floating(slot->dtype())) {
+      misshapen.push_back(fmt::format("{} is {}, needs {}", name, name_of(tensor.dtype()), name_of(slot->dtype())));
+    } else {
+      values.push_back(tensor.dtype() == slot->dtype() ? tensor : cast(tensor, slot->dtype()));
+    }
+  }
+  for (auto& [name, tensor] : state) {
+    if (given.contains(name)) unexpected.push_back(name);
+  }
+  std::vector<std::string> complaints;
+  if (!missing.empty()) complaints.push_back("missing " + join(missing));
+  if (!unexpected.empty()) complaints.push_back("unexpected " + join(unexpected));
+  if (!misshapen.empty()) complaints.push_back("misshapen " + join(misshapen));
+  if (!complaints.empty()) {
+    std::string text = complaints[0];
+    for (std::size_t i = 1; i < complaints.size(); ++i) text += "; " + complaints[i];
+    fail("load_state: the tensors are not those of this network: {}", text);
+  }
+  sg::eval(values);
+  for (std::size_t i = 0; i < slots.size(); ++i) slots[i].second->set(values[i].detach());
+}
+
+void Module::to(Dtype dtype) {
+  for (auto& [name, slot] : named_slots()) slot->to(dtype);
+}
+
+void Module::train(bool on) {
+  training_ = on;
+  for (auto& [name, child] : children_) child->train(on);
+}
+
+NamedTensors with_prefix(const NamedTensors& tensors, std::string_view prefix) {
+  NamedTensors result;
+  for (auto& [name, tensor] : tensors) {
+    if (name.starts_with(prefix)) result.emplace_back(name.substr(prefix.size()), tensor);
+  }
+  return result;
+}
+
+NamedTensors add_prefix(std::string_view prefix, const NamedTensors& tensors) {
+  NamedTensors result;
+  for (auto& [name, tensor] : tensors) result.emplace_back(std::string(prefix) + name, tensor);
+  return result;
+}
+
+const Tensor& find(const NamedTensors& tensors, std::string_view name, std::string_view who) {
+  for (auto& [key, tensor] : tensors) {
+    if (key == name) return tensor;
+  }
+  fail("{}: there is no tensor named {}", who, name);
+}
+
+}  // namespace sg::nn

@@ -1,0 +1,129 @@
+// Module: a piece of a network that owns named parameters, buffers and other modules.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "engine/ops.h"
+#include "nn/init.h"
+
+namespace sg::nn {
+
+/// Tensors by name, in order: what a safetensors file or a module's state holds.
+using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
+
+/// A place for a tensor of a fixed shape and dtype. A module computes with what the slot holds when it is called; whoever trains
+/// the module puts a new tensor in.
+class Slot {
+ public:
+  Slot(Shape shape, init::Rule rule, Dtype dtype, bool trainable);
+  Slot(const Slot&) = delete;
+  Slot& operator=(const Slot&) = delete;
+
+  /// Throws when nothing has been put in yet.
+  const Tensor& value() const;
+  operator const Tensor&() const { return value(); }  // NOLINT: a slot is used like its tensor
+  bool defined() const { return value_.defined(); }
+  /// Puts a tensor in; throws when shape or dtype differ. A parameter keeps only the value, as a leaf that asks for its grad.
+  void set(const Tensor& value);
+
+  const Shape& shape() const { return shape_; }
+  std::int64_t size() const { return element_count(shape_); }
+  Dtype dtype() const { return dtype_; }
+  bool trainable() const { return trainable_; }
+  /// The name in the module that registered it.
+  const std::string& name() const { return name_; }
+
+  /// How `Module::initialise` fills the slot.
+  void set_rule(init::Rule rule) { rule_ = std::move(rule); }
+  void initialise(const init::Stream& stream);
+  /// Casts what it holds, and from now on takes only this dtype. Slots of integers stay as they are.
+  void to(Dtype dtype);
+
+ private:
+  friend class Module;
+  std::string name_;
+  Shape shape_;
+  init::Rule rule_;
+  Dtype dtype_;
+  bool trainable_;
+  Tensor value_;
+};
+
+/// A slot that is trained.
+class Parameter : public Slot {
+ public:
+  Parameter(Shape shape, init::Rule rule) : Slot(shape, std::move(rule), f32, true) {}
+};
+
+/// A slot that belongs to the state but is not trained, such as a running mean.
+class Buffer : public Slot {
+ public:
+  Buffer(Shape shape, init::Rule rule, Dtype dtype = f32) : Slot(shape, std::move(rule), dtype, false) {}
+};
+
+/// Base of all layers and networks. A constructor registers the members by name; they are found again through pointers, so a
+/// module is neither copied nor moved. Names are joined by dots as in a PyTorch state_dict: `encoder.0.weight`.
+class Module {
+ public:
+  Module() = default;
+  virtual ~Module() = default;
+  Module(const Module&) = delete;
+  Module& operator=(const Module&) = delete;
+
+  /// The output for one input; modules that take other arguments overload this and throw here.
+  virtual Tensor forward(const Tensor& x);
+  Tensor operator()(const Tensor& x) { return forward(x); }
+
+  /// Fills every slot by its rule. The numbers depend on the seed and the slot's place in the network alone.
+  void initialise(std::uint64_t seed);
+
+  /// Slots with their full names: a module's own parameters, its own buffers, then its children in the order of registration.
+  std::vector<std::pair<std::string, Slot*>> named_slots();
+  std::vector<std::pair<std::string, Slot*>> named_parameters();
+  std::vector<Slot*> parameters();
+  std::vector<Slot*> buffers();
+  /// The tensors that the parameters hold now: what to differentiate a loss by.
+  Tensors parameter_values();
+  /// Elements of all parameters.
+  std::int64_t parameter_count();
+
+  /// All slots' tensors by full name, without history.
+  NamedTensors state();
+  /// Fills all slots. Throws one error that names what is missing, unexpected or of another shape, and then has changed nothing.
+  /// Floating tensors are cast to the slots' dtype.
+  void load_state(const NamedTensors& state);
+
+  /// Casts all floating slots.
+  void to(Dtype dtype);
+  /// Switches this module and all below it between training and evaluation.
+  void train(bool on = true);
+  void eval() { train(false); }
+  bool training() const { return training_; }
+
+ protected:
+  void add_parameter(std::string name, Parameter& parameter);
+  void add_buffer(std::string name, Buffer& buffer);
+  void add_child(std::string name, Module& child);
+
+ private:
+  void collect(const std::string& prefix, std::vector<std::pair<std::string, Slot*>>& slots);
+
+  std::vector<Slot*> parameters_;
+  std::vector<Slot*> buffers_;
+  std::vector<std::pair<std::string, Module*>> children_;
+  bool training_ = true;
+};
+
+/// The tensors whose names begin with `prefix`, the prefix cut off.
+NamedTensors with_prefix(const NamedTensors& tensors, std::string_view prefix);
+/// All tensors, their names preceded by `prefix`.
+NamedTensors add_prefix(std::string_view prefix, const NamedTensors& tensors);
+/// The tensor of that name; throws in the name of `who` when there is none.
+const Tensor& find(const NamedTensors& tensors, std::string_view name, std::string_view who);
+
+}  // namespace sg::nn
