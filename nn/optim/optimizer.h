@@ -1,0 +1,60 @@
+// Optimizer: what the optimisers by gradient share.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "nn/module.h"
+
+namespace sg::nn {
+
+/// Moves the parameters of a network along its gradients. The update is written in tensor operations and computed in one plan
+/// with the loss, the gradients and the network's buffers, so that it is one pass over each parameter.
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
+
+  /// One step on the gradients, one a parameter in the network's order; computes `together`, such as the loss, in the same plan.
+  /// An undefined gradient leaves its parameter as it is. Move the gradients in: what nobody else holds needs no memory of its own.
+  void step(Tensors gradients, Tensors together = {});
+  /// One step on what `backward` left in the parameters' grad.
+  void step();
+  /// One step on the loss's gradient by all parameters; the loss is computed too.
+  void minimise(const Tensor& loss);
+  /// The gradients of a loss by all parameters, zeros where it does not depend on one; not computed yet.
+  Tensors gradients(const Tensor& loss) const;
+  void zero_grad();
+
+  double learning_rate() const { return learning_rate_; }
+  void set_learning_rate(double rate) { learning_rate_ = rate; }
+  /// Steps done so far.
+  std::int64_t steps() const { return steps_; }
+
+  /// The optimiser's tensors as `kind.parameter`, and the count of steps as `steps`.
+  NamedTensors state() const;
+  /// Throws when it is not the state of this optimiser on this network.
+  void load_state(const NamedTensors& state);
+
+ protected:
+  Optimizer(Module& module, double learning_rate, std::vector<std::string> state_names);
+
+  /// Per parameter, the tensors that the optimiser keeps, in the order of the state's names; undefined before they are first set.
+  using Memory = std::vector<Tensor>;
+  /// Called once a step before the parameters' updates, with the number of this step counted from 1: makes the step's scalars.
+  virtual void begin_step(std::int64_t step, Dtype dtype) = 0;
+  /// The parameter's next value; replaces what `memory` holds.
+  virtual Tensor update(const Tensor& parameter, const Tensor& gradient, Memory& memory) = 0;
+
+ private:
+  std::vector<std::pair<std::string, Slot*>> parameters_;
+  std::vector<Slot*> buffers_;
+  double learning_rate_;
+  std::vector<std::string> state_names_;
+  std::vector<Memory> memories_;
+  std::int64_t steps_ = 0;
+};
+
+}  // namespace sg::nn
