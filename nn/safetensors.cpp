@@ -1,0 +1,305 @@
+// Safetensors.
+#include "nn/safetensors.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <set>
+
+#include "nn/json.h"
+
+static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian and are read as they lie");
+
+namespace sg::nn {
+namespace {
+
+constexpr std::uint64_t longest_header = 100'000'000;
+
+/// A file descriptor that closes itself.
+class File {
+ public:
+  File(const std::filesystem::path& path, int flags) : descriptor_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {}
+  ~File() { close(); }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  bool is_open() const { return descriptor_ >= 0; }
+  int descriptor() const { return descriptor_; }
+  bool close() {
+    const int descriptor = std::exchange(descriptor_, -1);
+    return descriptor < 0 || ::close(descriptor) == 0;
+  }
+
+ private:
+  int descriptor_;
+};
+
+std::string reason() { return std::strerror(errno); }
+
+/// Reads exactly so many bytes from an offset.
+void read_bytes(const File& file, const std::string& who, void* target, std::uint64_t count, std::uint64_t offset) {
+  auto* bytes = static_cast<char*>(target);
+  while (count > 0) {
+    const ssize_t got = ::pread(file.descriptor(), bytes, count, static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail("{}: cannot read: {}", who, reason());
+    if (got == 0) fail("{}: the file became shorter while it was read", who);
+    bytes += got;
+    offset += static_cast<std::uint64_t>(got);
+    count -= static_cast<std::uint64_t>(got);
+  }
+}
+
+struct Format {
+  std::string_view name;
+  std::uint64_t bytes;
+  Dtype dtype;
+};
+constexpr Format formats[] = {{"F32", 4, f32}, {"F64", 8, f64}, {"I64", 8, i64}, {"F16", 2, f32}, {"BF16", 2, f32}, {"BOOL", 1, i64},
+                              {"U8", 1, i64},  {"I8", 1, i64},  {"I16", 2, i64}, {"U16", 2, i64}, {"I32", 4, i64},  {"U32", 4, i64}};
+
+float from_half(std::uint16_t half) {
+  const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000u) << 16;
+  const std::uint32_t exponent = half >> 10 & 31u, fraction = half & 0x3FFu;
+  if (exponent == 31) return std::bit_cast<float>(sign | 0x7F800000u | fraction << 13);
+  if (exponent > 0) return std::bit_cast<float>(sign | (exponent + 112) << 23 | fraction << 13);
+  const float magnitude = static_cast<float>(fraction) * 0x1p-24f;  // exact
+  return sign ? -magnitude : magnitude;
+}
+
+float from_bfloat(std::uint16_t bits) { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
+
+struct Entry {
+  std::string name;
+  const Format* format;
+  Shape shape;
+  std::uint64_t count;
+  std::uint64_t begin, end;
+};
+
+/// One entry of the header, every number of it checked against `data_bytes`.
+Entry parse_entry(const std::string& who, const std::string& name, const json::Value& value, std::uint64_t data_bytes) {
+  const auto* dtype = value.find("dtype") ? value.find("dtype")->get<std::string>() : nullptr;
+  const auto* shape = value.find("shape") ? value.find("shape")->get<json::Array>() : nullptr;
+  const auto* offsets = value.find("data_offsets") ? value.find("data_offsets")->get<json::Array>() : nullptr;
+  if (!dtype || !shape || !offsets || offsets->size() != 2) {
+    fail("{}: the entry {} needs dtype, shape and two data_offsets", who, json::quote(name));
+  }
+  Entry entry{name, nullptr, {}, 1, 0, 0};
+  for (const Format& format : formats) {
+    if (format.name == *dtype) entry.format = &format;
+  }
+  if (!entry.format) fail("{}: {} has the dtype {}, which is not supported", who, json::quote(name), json::quote(*dtype));
+  if (shape->size() > Shape::max_rank) fail("{}: {} has {} axes, at most {} are supported", who, json::quote(name), shape->size(), Shape::max_rank);
+  bool overflows = false, is_empty = false;
+  for (const json::Value& extent : *shape) {
+    const std::int64_t* number = extent.get<std::int64_t>();
+    if (!number || *number < 0) fail("{}: the shape of {} is not a list of extents", who, json::quote(name));
+    entry.shape.push_back(*number);
+    is_empty = is_empty || *number == 0;
+    overflows = overflows || __builtin_mul_overflow(entry.count, static_cast<std::uint64_t>(*number), &entry.count);
+  }
+  if (is_empty) entry.count = 0;
+  const std::int64_t* begin = (*offsets)[0].get<std::int64_t>();
+  const std::int64_t* end = (*offsets)[1].get<std::int64_t>();
+  if (!begin || !end || *begin < 0 || *end < *begin || static_cast<std::uint64_t>(*end) > data_bytes) {
+    fail("{}: the data_offsets of {} do not lie within the {} bytes of data", who, json::quote(name), data_bytes);
+  }
+  entry.begin = static_cast<std::uint64_t>(*begin);
+  entry.end = static_cast<std::uint64_t>(*end);
+  std::uint64_t bytes = 0;
+  overflows = (overflows && !is_empty) || __builtin_mul_overflow(entry.count, entry.format->bytes, &bytes);
+  if (overflows || bytes != entry.end - entry.begin) {
+    fail("{}: {} has {} bytes, which is not {} of shape {}", who, json::quote(name), entry.end - entry.begin, *dtype, to_string(entry.shape));
+  }
+  return entry;
+}
+
+/// Every byte of the data belongs to one tensor.
+void check_cover(const std::string& who, const std::vector<Entry>& entries, std::uint64_t data_bytes) {
+  std::vector<const Entry*> by_place;
+  for (const Entry& entry : entries) by_place.push_back(&entry);
+  std::sort(by_place.begin(), by_place.end(),
+            [](const Entry* a, const Entry* b) { return std::pair(a->begin, a->end) < std::pair(b->begin, b->end); });
+  std::uint64_t place = 0;
+  for (const Entry* entry : by_place) {
+    if (entry->begin < place) fail("{}: the bytes of {} overlap those of another tensor", who, json::quote(entry->name));
+    if (entry->begin > place) fail("{}: {} bytes before {} belong to no tensor", who, entry->begin - place, json::quote(entry->name));
+    place = entry->end;
+  }
+  if (place != data_bytes) fail("{}: the last {} bytes belong to no tensor", who, data_bytes - place);
+}
+
+template <class Stored, class Element, class Convert>
+Tensor converted(const std::vector<char>& raw, const Entry& entry, Convert convert) {
+  std::vector<Element> values(entry.count);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    Stored stored;
+    std::memcpy(&stored, raw.data() + i * sizeof(Stored), sizeof(Stored));
+    values[i] = convert(stored);
+  }
+  return tensor(std::span<const Element>(values), entry.shape, entry.format->dtype);
+}
+
+template <class Stored>
+Tensor integers(const std::vector<char>& raw, const Entry& entry) {
+  return converted<Stored, std::int64_t>(raw, entry, [](Stored value) { return static_cast<std::int64_t>(value); });
+}
+
+template <class T>
+Tensor plain(const File& file, const std::string& who, const Entry& entry, std::uint64_t data_begin) {
+  std::vector<T> values(entry.count);
+  read_bytes(file, who, values.data(), entry.end - entry.begin, data_begin + entry.begin);
+  return tensor(std::span<const T>(values), entry.shape, entry.format->dtype);
+}
+
+Tensor read_tensor(const File& file, const std::string& who, const Entry& entry, std::uint64_t data_begin) {
+  const std::string_view format = entry.format->name;
+  if (format == "F32") return plain<float>(file, who, entry, data_begin);
+  if (format == "F64") return plain<double>(file, who, entry, data_begin);
+  if (format == "I64") return plain<std::int64_t>(file, who, entry, data_begin);
+  std::vector<char> raw(entry.end - entry.begin);
+  read_bytes(file, who, raw.data(), raw.size(), data_begin + entry.begin);
+  if (format == "F16") return converted<std::uint16_t, float>(raw, entry, from_half);
+  if (format == "BF16") return converted<std::uint16_t, float>(raw, entry, from_bfloat);
+  if (format == "I8") return integers<std::int8_t>(raw, entry);
+  if (format == "I16") return integers<std::int16_t>(raw, entry);
+  if (format == "U16") return integers<std::uint16_t>(raw, entry);
+  if (format == "I32") return integers<std::int32_t>(raw, entry);
+  if (format == "U32") return integers<std::uint32_t>(raw, entry);
+  return integers<std::uint8_t>(raw, entry);
+}
+
+std::string_view format_name(Dtype dtype) { return dtype == f32 ? "F32" : dtype == f64 ? "F64" : "I64"; }
+
+std::string header_text(const NamedTensors& tensors, const std::map<std::string, std::string>& metadata) {
+  std::string text = "{";
+  if (!metadata.empty()) {
+    text += "\"__metadata__\":{";
+    for (auto& [key, value] : metadata) text += json::quote(key) + ":" + json::quote(value) + ",";
+    text.back() = '}';
+    text += ',';
+  }
+  std::int64_t offset = 0;
+  for (auto& [name, tensor] : tensors) {
+    const std::int64_t end = offset + tensor.size() * size_of(tensor.dtype());
+    std::string shape;
+    for (std::int64_t extent : tensor.shape()) shape += (shape.empty() ? "" : ",") + std::to_string(extent);
+    text += fmt::format("{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}},", json::quote(name), format_name(tensor.dtype()), shape,
+                        offset, end);
+    offset = end;
+  }
+  if (text.back() == ',') text.pop_back();
+  text += '}';
+  text.append((8 - text.size() % 8) % 8, ' ');
+  return text;
+}
+
+/// A file under construction, which is removed unless it gets its name.
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(const std::filesystem::path& path)
+      : who_(path.string()), path_(path), temporary_(path.string() + fmt::format(".partial-{}", ::getpid())),
+        file_(temporary_, O_WRONLY | O_CREAT | O_TRUNC) {
+    if (!file_.is_open()) fail("{}: cannot write: {}", who_, reason());
+  }
+  ~TemporaryFile() {
+    if (file_.is_open()) ::unlink(temporary_.c_str());
+  }
+
+  void write(const void* data, std::uint64_t count) {
+    const auto* bytes = static_cast<const char*>(data);
+    while (count > 0) {
+      const ssize_t put = ::write(file_.descriptor(), bytes, count);
+      if (put < 0 && errno == EINTR) continue;
+      if (put < 0) fail("{}: cannot write: {}", who_, reason());
+      bytes += put;
+      count -= static_cast<std::uint64_t>(put);
+    }
+  }
+
+  void finish() {
+    if (::fsync(file_.descriptor()) != 0) fail("{}: cannot write: {}", who_, reason());
+    if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("{}: cannot write: {}", who_, reason());
+    if (!file_.close()) fail("{}: cannot write: {}", who_, reason());
+    // The new name has to reach the disk too; some file systems do not offer it, which is no error.
+    const File folder(path_.has_parent_path() ? path_.parent_path() : ".", O_RDONLY | O_DIRECTORY);
+    if (folder.is_open()) ::fsync(folder.descriptor());
+  }
+
+ private:
+  std::string who_;
+  std::filesystem::path path_;
+  std::string temporary_;
+  File file_;
+};
+
+}  // namespace
+
+SafetensorsFile load_safetensors(const std::filesystem::path& path) {
+  const std::string who = path.string();
+  // Not blocking: opening a pipe without a writer would wait for ever.
+  const File file(path, O_RDONLY | O_NONBLOCK);
+  if (!file.is_open()) fail("{}: cannot open: {}", who, reason());
+  struct stat status {};
+  if (::fstat(file.descriptor(), &status) != 0) fail("{}: cannot open: {}", who, reason());
+  if (!S_ISREG(status.st_mode)) fail("{}: not a file", who);
+  const auto file_bytes = static_cast<std::uint64_t>(status.st_size);
+  if (file_bytes < 8) fail("{}: not a safetensors file: {} bytes", who, file_bytes);
+  std::uint64_t header_bytes = 0;
+  read_bytes(file, who, &header_bytes, 8, 0);
+  if (header_bytes > file_bytes - 8) fail("{}: not a safetensors file: a header of {} bytes in a file of {}", who, header_bytes, file_bytes);
+  if (header_bytes > longest_header) fail("{}: the header has {} bytes, at most {} are supported", who, header_bytes, longest_header);
+  std::string header(header_bytes, '\0');
+  read_bytes(file, who, header.data(), header_bytes, 8);
+  const json::Value root = json::parse(header, who);
+  const json::Object* object = root.get<json::Object>();
+  if (!object) fail("{}: not a safetensors file: the header is no object", who);
+
+  SafetensorsFile result;
+  std::vector<Entry> entries;
+  const std::uint64_t data_bytes = file_bytes - 8 - header_bytes;
+  for (auto& [name, value] : *object) {
+    if (name != "__metadata__") {
+      entries.push_back(parse_entry(who, name, value, data_bytes));
+      continue;
+    }
+    const json::Object* pairs = value.get<json::Object>();
+    if (!pairs) fail("{}: the metadata is no object", who);
+    for (auto& [key, text] : *pairs) {
+      if (!text.get<std::string>()) fail("{}: the metadata's {} is no text", who, json::quote(key));
+      result.metadata[key] = *text.get<std::string>();
+    }
+  }
+  check_cover(who, entries, data_bytes);
+  for (const Entry& entry : entries) result.tensors.emplace_back(entry.name, read_tensor(file, who, entry, 8 + header_bytes));
+  return result;
+}
+
+void save_safetensors(const std::filesystem::path& path, const NamedTensors& tensors, const std::map<std::string, std::string>& metadata) {
+  std::set<std::string_view> names{"__metadata__"};
+  Tensors values;
+  for (auto& [name, tensor] : tensors) {
+    if (!names.insert(name).second) fail("{}: the name {} comes twice", path.string(), json::quote(name));
+    values.push_back(tensor);
+  }
+  sg::eval(values);
+  const std::string header = header_text(tensors, metadata);
+  TemporaryFile file(path);
+  const std::uint64_t header_bytes = header.size();
+  file.write(&header_bytes, sizeof header_bytes);
+  file.write(header.data(), header.size());
+  for (const Tensor& value : values) {
+    dispatch(value.dtype(), [&](auto zero) {
+      using Element = decltype(zero);
+      file.write(value.data<Element>(), static_cast<std::uint64_t>(value.size()) * sizeof(Element));
+    });
+  }
+  file.finish();
+}
+
+}  // namespace sg::nn
