@@ -1,0 +1,112 @@
+// Checkpoints: a run that stops and goes on has the same bits as one that never stopped.
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+
+#include "nn/activation.h"
+#include "nn/checkpoint.h"
+#include "nn/container.h"
+#include "nn/conv.h"
+#include "nn/linear.h"
+#include "nn/norm.h"
+#include "nn/optim/adam.h"
+#include "nn/optim/gradient_clipping.h"
+#include "nn/safetensors.h"
+
+using namespace sg;
+using Catch::Matchers::Contains;
+
+namespace {
+
+struct Run {
+  explicit Run(std::int64_t width = 3) {
+    network.add<nn::Conv2d>(1, width, 3).add<nn::BatchNorm2d>(width).add<nn::Tanh>().add<nn::Flatten>().add<nn::Linear>(width * 4, 1);
+    network.initialise(4);
+    optimizer = std::make_unique<nn::Adam>(network, nn::AdamOptions{.learning_rate = 0.01, .amsgrad = true});
+    ema = std::make_unique<nn::Ema>(network, nn::EmaOptions{.decay = 0.9, .every = 2, .after = 2});
+    parts = {.network = &network, .optimizer = optimizer.get(), .ema = ema.get()};
+  }
+
+  void steps(int count) {
+    for (int i = 0; i < count; ++i) {
+      const Tensor x = reshape(linspace(-1, 1, 32), {2, 1, 4, 4}) * scalar(static_cast<double>(++parts.counters["step"]));
+      const Tensor loss = mean(square(network(x) - 1));
+      optimizer->step(nn::clip_by_global_norm(optimizer->gradients(loss), 1), {loss});
+      ema->update(parts.counters["step"]);
+    }
+  }
+
+  nn::NamedTensors everything() {
+    nn::NamedTensors all = network.state();
+    for (auto& named : optimizer->state()) all.push_back(named);
+    for (auto& named : ema->state()) all.push_back(named);
+    return all;
+  }
+
+  nn::Sequential network;
+  std::unique_ptr<nn::Adam> optimizer;
+  std::unique_ptr<nn::Ema> ema;
+  nn::Training parts;
+};
+
+struct TemporaryPath {
+  std::filesystem::path path = std::filesystem::temp_directory_path() / ("sobograd-checkpoint-" + std::to_string(::getpid()));
+  ~TemporaryPath() { std::filesystem::remove(path); }
+};
+
+void check_equal(const nn::NamedTensors& a, const nn::NamedTensors& b) {
+  REQUIRE(a.size() == b.size());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    INFO(a[i].first);
+    CHECK(a[i].first == b[i].first);
+    CHECK(a[i].second.to_vector<double>() == b[i].second.to_vector<double>());
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a resumed run has the same bits: weights, buffers, optimiser, averages") {
+  const TemporaryPath file;
+  Run straight;
+  straight.steps(3);
+  straight.parts.tensors = {{"curve", linspace(0, 1, 3)}};
+  straight.parts.notes = {{"options", "{\"lr\": 0.01}"}};
+  straight.parts.counters["large"] = (std::int64_t{1} << 62) + 1;
+  nn::save_checkpoint(file.path, straight.parts);
+  straight.steps(5);
+
+  Run resumed;
+  nn::load_checkpoint(file.path, resumed.parts);
+  CHECK(resumed.parts.counters.at("step") == 3);
+  CHECK(resumed.parts.counters.at("large") == (std::int64_t{1} << 62) + 1);
+  CHECK(resumed.parts.notes.at("options") == "{\"lr\": 0.01}");
+  CHECK(resumed.parts.tensors.at(0).first == "curve");
+  resumed.steps(5);
+  check_equal(straight.everything(), resumed.everything());
+  CHECK(resumed.network.buffers().back()->value().item() == 8);
+}
+
+TEST_CASE("saving does not disturb a run") {
+  const TemporaryPath file;
+  Run plain, saving;
+  plain.steps(4);
+  for (int i = 0; i < 4; ++i) {
+    nn::save_checkpoint(file.path, saving.parts);
+    saving.steps(1);
+  }
+  check_equal(plain.everything(), saving.everything());
+}
+
+TEST_CASE("a checkpoint of another network, without a part, or no checkpoint at all is an error that names the file") {
+  const TemporaryPath file;
+  Run run(3), other(4);
+  run.steps(1);
+  nn::save_checkpoint(file.path, run.parts);
+  CHECK_THROWS_WITH(nn::load_checkpoint(file.path, other.parts), Contains(file.path.string()) && Contains("0.weight is [3, 1, 3, 3], needs [4, 1, 3, 3]"));
+  nn::Training without{.network = &run.network};
+  nn::save_checkpoint(file.path, without);
+  CHECK_THROWS_WITH(nn::load_checkpoint(file.path, run.parts), Contains("holds nothing named optimizer."));
+  nn::save_safetensors(file.path, run.network.state());
+  CHECK_THROWS_WITH(nn::load_checkpoint(file.path, run.parts), Contains("holds nothing named network."));
+}

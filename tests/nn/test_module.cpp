@@ -1,0 +1,119 @@
+// Modules: names, state in and out, modes and dtypes.
+#include <catch2/catch.hpp>
+
+#include "engine/autodiff.h"
+#include "nn/activation.h"
+#include "nn/container.h"
+#include "nn/conv.h"
+#include "nn/linear.h"
+#include "nn/norm.h"
+
+using namespace sg;
+using Catch::Matchers::Contains;
+
+namespace {
+
+/// What somebody who adds a layer writes.
+class Scale : public nn::Module {
+ public:
+  explicit Scale(std::int64_t channels) : scale_({channels}, nn::init::ones()), seen_({}, nn::init::zeros()) {
+    add_parameter("scale", scale_);
+    add_buffer("seen", seen_);
+    add_child("inner", inner_);
+  }
+  Tensor forward(const Tensor& x) override { return inner_(x * scale_); }
+
+ private:
+  nn::Parameter scale_;
+  nn::Buffer seen_;
+  nn::Linear inner_{3, 2};
+};
+
+std::vector<std::string> names(nn::Module& module) {
+  std::vector<std::string> result;
+  for (auto& [name, slot] : module.named_slots()) result.push_back(name);
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("names are a module's own parameters, its buffers, then its children's, as in a state_dict") {
+  nn::Sequential network;
+  network.add<Scale>(3).add<nn::Tanh>().add<nn::Linear>(2, 1, false);
+  CHECK(names(network) == std::vector<std::string>{"0.scale", "0.seen", "0.inner.weight", "0.inner.bias", "2.weight"});
+  CHECK(network.parameter_count() == 3 + 6 + 2 + 2);
+  CHECK(network.parameters().size() == 4);
+  CHECK(network.buffers().size() == 1);
+}
+
+TEST_CASE("a slot without a value and a wrong value are errors that name it") {
+  nn::Linear layer(3, 2);
+  CHECK_THROWS_WITH(layer(zeros({1, 3})), Contains("weight: the slot holds nothing yet"));
+  CHECK_THROWS_WITH(layer.weight().set(zeros({3, 2})), Contains("weight: got f32 [3, 2], needs f32 [2, 3]"));
+  CHECK_THROWS_AS(layer.weight().set(zeros({2, 3}, f64)), Error);
+}
+
+TEST_CASE("load_state names what is missing, unexpected and misshapen, and then changes nothing") {
+  nn::Linear layer(3, 2);
+  layer.initialise(5);
+  const auto before = layer.weight().value().to_vector<float>();
+  const nn::NamedTensors wrong{{"weight", zeros({2, 4})}, {"extra", zeros({1})}};
+  CHECK_THROWS_WITH(layer.load_state(wrong), Contains("missing bias") && Contains("unexpected extra") &&
+                                      Contains("weight is [2, 4], needs [2, 3]"));
+  CHECK_THROWS_WITH(layer.load_state({{"weight", zeros({2, 3})}, {"weight", zeros({2, 3})}, {"bias", zeros({2})}}), Contains("twice"));
+  CHECK_THROWS_WITH(layer.load_state({{"weight", zeros({2, 3}, i64)}, {"bias", zeros({2})}}), Contains("i64"));
+  CHECK(layer.weight().value().to_vector<float>() == before);
+}
+
+TEST_CASE("state and load_state carry a network to another, across dtypes") {
+  nn::Sequential a, b;
+  for (nn::Sequential* network : {&a, &b}) network->add<nn::Conv2d>(2, 3, 3).add<nn::BatchNorm2d>(3);
+  a.initialise(1);
+  b.to(f64);
+  b.load_state(a.state());
+  const Tensor x = linspace(-1, 1, 2 * 2 * 5 * 5);
+  a.eval();
+  b.eval();
+  const auto from_a = a(reshape(x, {2, 2, 5, 5})).to_vector<double>(), from_b = b(cast(reshape(x, {2, 2, 5, 5}), f64)).to_vector<double>();
+  REQUIRE(from_a.size() == from_b.size());
+  for (std::size_t i = 0; i < from_a.size(); ++i) CHECK(std::abs(from_a[i] - from_b[i]) < 1e-6);
+  CHECK(b.state()[0].second.dtype() == f64);
+  CHECK(b.state().back().first == "1.num_batches_tracked");
+  CHECK(b.state().back().second.dtype() == i64);
+}
+
+TEST_CASE("train and eval reach all modules below") {
+  nn::Sequential network;
+  network.add<nn::Sequential>();
+  auto& inner = static_cast<nn::Sequential&>(network[0]);
+  inner.add<nn::BatchNorm2d>(1);
+  CHECK(inner[0].training());
+  network.eval();
+  CHECK_FALSE(inner[0].training());
+  network.train();
+  CHECK(inner[0].training());
+}
+
+TEST_CASE("backward fills the parameters' grad with what grad gives") {
+  nn::Linear layer(3, 2);
+  layer.initialise(2);
+  const Tensor loss = mean(square(layer(reshape(linspace(-1, 1, 12), {4, 3}))));
+  const Tensors gradients = grad(loss, layer.parameter_values());
+  loss.backward();
+  CHECK(layer.weight().value().grad().to_vector<float>() == gradients[0].to_vector<float>());
+  CHECK(layer.bias().value().grad().to_vector<float>() == gradients[1].to_vector<float>());
+}
+
+TEST_CASE("activations are found by name, and an unknown name is an error that lists them") {
+  for (const std::string& name : nn::activation_names()) CHECK(nn::activation(name)->forward(zeros({2})).shape() == Shape{2});
+  CHECK_THROWS_WITH(nn::activation("tahn"), Contains("softplus"));
+}
+
+TEST_CASE("prefixes split and join states") {
+  const nn::NamedTensors all = nn::add_prefix("encoder.", {{"a", zeros({1})}, {"b", ones({1})}});
+  CHECK(all[1].first == "encoder.b");
+  CHECK(nn::with_prefix(all, "encoder.").size() == 2);
+  CHECK(nn::with_prefix(all, "decoder.").empty());
+  CHECK(nn::find(all, "encoder.b", "test").item() == 1);
+  CHECK_THROWS_AS(nn::find(all, "b", "test"), Error);
+}

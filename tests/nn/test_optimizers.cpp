@@ -1,0 +1,280 @@
+// Optimisers, clipping and schedules against PyTorch's figures, and what they promise beyond them.
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <fstream>
+#include <sstream>
+
+#include "engine/autodiff.h"
+#include "nn/json.h"
+#include "nn/linear.h"
+#include "nn/mlp.h"
+#include "nn/norm.h"
+#include "nn/optim/adam.h"
+#include "nn/optim/ema.h"
+#include "nn/optim/gradient_clipping.h"
+#include "nn/optim/schedule.h"
+#include "nn/optim/sgd.h"
+#include "tests/nn/formula.h"
+
+using namespace sg;
+using Catch::Matchers::Contains;
+namespace json = sg::nn::json;
+
+namespace {
+
+const json::Value& figures() {
+  static const json::Value root = [] {
+    std::ifstream file(std::string(SOBOGRAD_REFERENCE) + "/optimizers.json");
+    std::stringstream text;
+    text << file.rdbuf();
+    return json::parse(text.str(), "optimizers.json");
+  }();
+  return root;
+}
+
+double number(const json::Value& value) {
+  if (auto* whole = value.get<std::int64_t>()) return static_cast<double>(*whole);
+  return *value.get<double>();
+}
+
+std::vector<double> numbers(const json::Value& value) {
+  std::vector<double> result;
+  for (const json::Value& entry : *value.get<json::Array>()) {
+    if (entry.get<json::Array>()) {
+      for (double inner : numbers(entry)) result.push_back(inner);
+    } else {
+      result.push_back(number(entry));
+    }
+  }
+  return result;
+}
+
+double option(const json::Value& options, const char* name, double otherwise) {
+  const json::Value* found = options.find(name);
+  if (!found) return otherwise;
+  if (auto* flag = found->get<bool>()) return *flag;
+  return number(*found);
+}
+
+/// The two parameters of the reference runs.
+class Bowl : public nn::Module {
+ public:
+  Bowl() : a_({2, 3}, nn::init::zeros()), b_({4}, nn::init::zeros()) {
+    add_parameter("a", a_);
+    add_parameter("b", b_);
+    to(f64);
+    const json::Value& start = *figures().find("optimizers")->find("start");
+    load_state({{"a", tensor(std::span<const double>(numbers(*start.find("a"))), {2, 3}, f64)},
+                {"b", tensor(std::span<const double>(numbers(*start.find("b"))), {4}, f64)}});
+  }
+
+  Tensor loss() {
+    const json::Value& curvature = *figures().find("optimizers")->find("curvature");
+    const auto part = [&](const Tensor& w, const char* name) {
+      const Tensor c = tensor(std::span<const double>(numbers(*curvature.find(name))), w.shape(), f64);
+      return sum(c * square(w) / 2 + 0.1 * sin(3 * w));
+    };
+    return part(a_, "a") + part(b_, "b");
+  }
+
+  std::vector<double> flat() {
+    std::vector<double> all = a_.value().to_vector<double>();
+    for (double value : b_.value().to_vector<double>()) all.push_back(value);
+    return all;
+  }
+
+ private:
+  nn::Parameter a_, b_;
+};
+
+std::unique_ptr<nn::Optimizer> make(nn::Module& module, const std::string& kind, const json::Value& options) {
+  if (kind == "SGD") {
+    return std::make_unique<nn::SGD>(
+        module, nn::SgdOptions{option(options, "lr", 1e-3), option(options, "momentum", 0), option(options, "dampening", 0),
+                               option(options, "weight_decay", 0), option(options, "nesterov", 0) != 0});
+  }
+  std::vector<double> betas{0.9, 0.999};
+  if (auto* given = options.find("betas")) betas = numbers(*given);
+  const nn::AdamOptions settings{option(options, "lr", 1e-3), betas[0], betas[1], option(options, "eps", 1e-8),
+                                 option(options, "weight_decay", kind == "AdamW" ? 1e-2 : 0), option(options, "amsgrad", 0) != 0};
+  if (kind == "AdamW") return std::make_unique<nn::AdamW>(module, settings);
+  return std::make_unique<nn::Adam>(module, settings);
+}
+
+}  // namespace
+
+TEST_CASE("every optimiser follows PyTorch's step for step") {
+  for (auto& [name, run] : *figures().find("optimizers")->find("runs")->get<json::Object>()) {
+    INFO(name);
+    Bowl bowl;
+    const auto optimizer = make(bowl, *run.find("optimizer")->get<std::string>(), *run.find("options"));
+    const auto& trajectory = *run.find("trajectory")->get<json::Array>();
+    const auto losses = numbers(*run.find("losses"));
+    for (std::size_t step = 0; step < trajectory.size(); ++step) {
+      const Tensor loss = bowl.loss();
+      optimizer->minimise(loss);
+      CHECK(loss.item() == Approx(losses[step]).epsilon(1e-12));
+      const auto expected = numbers(trajectory[step]), got = bowl.flat();
+      for (std::size_t i = 0; i < got.size(); ++i) CHECK(std::abs(got[i] - expected[i]) < 1e-12);
+    }
+  }
+}
+
+TEST_CASE("a step from backward's grad, from given gradients and from the loss are the same step") {
+  const auto run = [](int way) {
+    Bowl bowl;
+    nn::Adam optimizer(bowl, {.learning_rate = 0.05});
+    for (int step = 0; step < 3; ++step) {
+      const Tensor loss = bowl.loss();
+      if (way == 0) optimizer.minimise(loss);
+      if (way == 1) optimizer.step(optimizer.gradients(loss), {loss});
+      if (way == 2) {
+        optimizer.zero_grad();
+        loss.backward();
+        optimizer.step();
+      }
+    }
+    return bowl.flat();
+  };
+  CHECK(run(0) == run(1));
+  CHECK(run(0) == run(2));
+}
+
+TEST_CASE("a parameter without a gradient stays as it is, and a wrong gradient is an error that names it") {
+  Bowl bowl;
+  nn::SGD optimizer(bowl, {.learning_rate = 0.1});
+  const auto before = bowl.flat();
+  optimizer.step({ones({2, 3}, f64), Tensor()});
+  const auto after = bowl.flat();
+  for (std::size_t i = 0; i < 6; ++i) CHECK(after[i] == Approx(before[i] - 0.1));
+  for (std::size_t i = 6; i < 10; ++i) CHECK(after[i] == before[i]);
+  CHECK_THROWS_WITH(optimizer.step({ones({3, 2}, f64), Tensor()}), Contains("gradient of a is [3, 2], needs [2, 3]"));
+  CHECK_THROWS_AS(optimizer.step({ones({2, 3}, f64)}), Error);
+  CHECK_THROWS_AS(optimizer.minimise(ones({2}, f64)), Error);
+}
+
+TEST_CASE("settings without meaning are refused") {
+  Bowl bowl;
+  CHECK_THROWS_AS(nn::SGD(bowl, {.learning_rate = -1}), Error);
+  CHECK_THROWS_AS(nn::SGD(bowl, {.nesterov = true}), Error);
+  CHECK_THROWS_AS(nn::Adam(bowl, {.beta1 = 1}), Error);
+  CHECK_THROWS_AS(nn::Adam(bowl, {.epsilon = std::nan("")}), Error);
+  CHECK_THROWS_AS(nn::Ema(bowl, {.decay = 2}), Error);
+  CHECK_THROWS_AS(nn::cosine_schedule(1, 0), Error);
+  CHECK_THROWS_AS(nn::clip_by_global_norm({ones({1})}, 0), Error);
+}
+
+TEST_CASE("clipping gives PyTorch's figures") {
+  for (const json::Value& row : *figures().find("clipping")->get<json::Array>()) {
+    const std::string kind = *row.find("kind")->get<std::string>();
+    const double limit = number(*row.find("limit"));
+    const auto before = numbers(*row.find("before")), after = numbers(*row.find("after"));
+    const Tensors gradients{tensor(std::span<const double>(before).first(6), {2, 3}, f64), Tensor(),
+                            tensor(std::span<const double>(before).subspan(6), {4}, f64)};
+    const Tensors clipped = kind == "norm2"      ? nn::clip_by_global_norm(gradients, limit)
+                            : kind == "norm_inf" ? nn::clip_by_largest(gradients, limit)
+                                                 : nn::clip_by_value(gradients, limit);
+    if (kind == "norm2") CHECK(nn::global_norm(gradients).item() == Approx(number(*row.find("total_norm"))).epsilon(1e-14));
+    CHECK_FALSE(clipped[1].defined());
+    auto got = clipped[0].to_vector<double>();
+    for (double value : clipped[2].to_vector<double>()) got.push_back(value);
+    for (std::size_t i = 0; i < got.size(); ++i) CHECK(got[i] == Approx(after[i]).epsilon(1e-13));
+  }
+}
+
+TEST_CASE("schedules give PyTorch's rates") {
+  for (auto& [name, row] : *figures().find("schedules")->get<json::Object>()) {
+    INFO(name);
+    const json::Value& options = *row.find("options");
+    const double rate = number(*row.find("lr"));
+    nn::Schedule schedule;
+    if (name == "step") schedule = nn::step_schedule(rate, 7, option(options, "gamma", 0));
+    if (name == "multi_step") {
+      std::vector<std::int64_t> milestones;
+      for (double milestone : numbers(*options.find("milestones"))) milestones.push_back(static_cast<std::int64_t>(milestone));
+      schedule = nn::multi_step_schedule(rate, milestones, option(options, "gamma", 0));
+    }
+    if (name == "exponential") schedule = nn::exponential_schedule(rate, option(options, "gamma", 0));
+    if (name == "cosine_annealing") schedule = nn::cosine_schedule(rate, 25, option(options, "eta_min", 0));
+    if (name == "one_cycle_cos") schedule = nn::one_cycle_schedule(option(options, "max_lr", 0), 31);
+    if (name == "linear_warm_up") schedule = nn::warm_up_schedule(rate, 8, option(options, "start_factor", 0));
+    REQUIRE(schedule);
+    const auto rates = numbers(*row.find("rates"));
+    for (std::size_t step = 0; step < rates.size(); ++step) {
+      CHECK(schedule(static_cast<std::int64_t>(step)) == Approx(rates[step]).epsilon(1e-12).margin(1e-15));
+    }
+  }
+  CHECK(nn::constant_schedule(0.3)(12) == 0.3);
+  CHECK(nn::warm_up_then(4, 0, nn::exponential_schedule(2, 0.5))(2) == 1);
+  CHECK(nn::warm_up_then(4, 0, nn::exponential_schedule(2, 0.5))(5) == 1);
+}
+
+TEST_CASE("the learning rate can change between steps") {
+  Bowl bowl;
+  nn::SGD optimizer(bowl, {.learning_rate = 1});
+  const auto before = bowl.flat();
+  optimizer.set_learning_rate(0);
+  optimizer.minimise(bowl.loss());
+  CHECK(bowl.flat() == before);
+  CHECK(optimizer.steps() == 1);
+}
+
+TEST_CASE("state saved by name goes on to the same bits, and that of another network is refused") {
+  for (const char* kind : {"Adam", "SGD"}) {
+    Bowl straight, resumed;
+    const json::Value options{json::Object{{"lr", {0.05}}, {"momentum", {0.9}}, {"amsgrad", {true}}}};
+    const auto first = make(straight, kind, options);
+    for (int step = 0; step < 4; ++step) first->minimise(straight.loss());
+    resumed.load_state(straight.state());
+    const auto second = make(resumed, kind, options);
+    second->load_state(first->state());
+    CHECK(second->steps() == 4);
+    for (int step = 0; step < 4; ++step) {
+      first->minimise(straight.loss());
+      second->minimise(resumed.loss());
+    }
+    CHECK(straight.flat() == resumed.flat());
+
+    nn::Linear other(3, 2);
+    other.initialise(0);
+    const auto third = make(other, kind, options);
+    CHECK_THROWS_AS(third->load_state(first->state()), Error);
+    CHECK_THROWS_AS(third->load_state({}), Error);
+  }
+}
+
+TEST_CASE("the moving average follows its definition, and swap exchanges it with the weights") {
+  Bowl bowl;
+  nn::SGD optimizer(bowl, {.learning_rate = 0.1});
+  nn::Ema ema(bowl, {.decay = 0.9, .every = 2, .after = 4});
+  std::vector<double> expected = bowl.flat();
+  for (std::int64_t step = 1; step <= 9; ++step) {
+    optimizer.minimise(bowl.loss());
+    ema.update(step);
+    const auto weights = bowl.flat();
+    if (step % 2) continue;
+    for (std::size_t i = 0; i < expected.size(); ++i) expected[i] = step <= 4 ? weights[i] : 0.9 * expected[i] + 0.1 * weights[i];
+  }
+  const auto weights = bowl.flat();
+  ema.swap();
+  const auto averages = bowl.flat();
+  for (std::size_t i = 0; i < expected.size(); ++i) CHECK(averages[i] == Approx(expected[i]).epsilon(1e-14));
+  ema.swap();
+  CHECK(bowl.flat() == weights);
+  nn::Ema other(bowl);
+  other.load_state(ema.state());
+  other.swap();
+  CHECK(bowl.flat() == averages);
+}
+
+TEST_CASE("training leaves no nodes behind") {
+  nn::MLP network({2, 8, 1});
+  network.initialise(1);
+  nn::Adam optimizer(network);
+  const Tensor x = reshape(linspace(-1, 1, 20), {10, 2}).detach();
+  const auto step = [&] { optimizer.minimise(mean(square(network(x)))); };
+  for (int i = 0; i < 3; ++i) step();
+  const std::int64_t nodes = live_nodes();
+  for (int i = 0; i < 5; ++i) step();
+  CHECK(live_nodes() == nodes);
+}
