@@ -1,5 +1,6 @@
 // Initialisers: bounds and spreads of the rules, and that the numbers depend on the seed and the place alone.
-#include <catch2/catch.hpp>
+#include <catch2/catch_approx.hpp>
+#include <catch2/catch_test_macros.hpp>
 #include <cmath>
 #include <fstream>
 #include <sstream>
@@ -11,6 +12,7 @@
 #include "nn/mlp.h"
 
 using namespace sg;
+using Catch::Approx;
 namespace init = sg::nn::init;
 
 namespace {
