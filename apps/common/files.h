@@ -1,4 +1,4 @@
-// Files: reading whole ones with a limit, and writing them so that a crash leaves the old or the new one whole.
+// Files: writing them so that a crash leaves the old or the new one whole.
 #pragma once
 
 #include <cstddef>
@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "data/files.h"
+
 namespace sg::apps {
 
 /// The system refused to write or read (a full disk, lost permissions); the message names the file. Exit status 1.
@@ -16,8 +18,7 @@ class FileError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// The contents of a regular file; throws sg::Error for anything else, for one over `limit` bytes, and when it cannot be read.
-std::string read_file(const std::filesystem::path& path, std::size_t limit);
+using data::read_file;
 
 /// Writes beside the file under a temporary name, syncs, renames, and syncs the folder. Throws FileError, with nothing left behind.
 void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> contents);
