@@ -1,5 +1,5 @@
 // The tile machine against a plain scalar interpreter, its reductions, and its independence of the number of threads.
-#include <catch2/catch.hpp>
+#include <catch2/catch_test_macros.hpp>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -305,5 +305,142 @@ TEST_CASE("tile machine: random programs agree with a scalar interpreter") {
     check_case(seed, f32);
     check_case(seed + 10000, f64);
     check_case(seed + 20000, i64);
+  }
+}
+
+namespace {
+
+TileProgram sum_program(const Shape& shape, std::uint32_t reduced_axes, ReduceOp op, Dtype out = f32) {
+  TileProgram program{.dtype = f32, .value_count = 1};
+  TileOperand operand{.value = 0, .dtype = f32};
+  std::int64_t size = 1;
+  for (std::size_t d = shape.size(); d-- > 0;) {
+    operand.strides[d] = size;
+    size *= shape[d];
+  }
+  program.loads = {operand};
+  program.reductions = {{0, out, op}};
+  program.reduced_axes = reduced_axes;
+  return program;
+}
+
+}  // namespace
+
+TEST_CASE("tile machine: any number of threads gives the same bits") {
+  const int before = threads();
+  Generator generator(77);
+  for (int i = 0; i < 60; ++i) {
+    const Dtype dtype = i % 3 == 0 ? f64 : f32;
+    Case original = generator.make(dtype);
+    if (count_of(original.shape) < 5000) continue;
+    const CompiledTile compiled(original.program, original.shape);
+    std::vector<Case> results;
+    for (const int count : {1, 2, 3, 7}) {
+      set_threads(count);
+      results.push_back(original);
+      results.back().run(compiled);
+    }
+    for (const Case& other : results) {
+      for (std::size_t s = 0; s < other.stores.size(); ++s) CHECK(other.stores[s].storage == results[0].stores[s].storage);
+      for (std::size_t r = 0; r < other.outputs.size(); ++r) CHECK(other.outputs[r].storage == results[0].outputs[r].storage);
+    }
+  }
+  const Shape long_shape = {1 << 20};
+  const CompiledTile compiled(sum_program(long_shape, 1, ReduceOp::sum), long_shape);
+  std::vector<float> values(1 << 20);
+  std::mt19937 random(5);
+  for (float& value : values) value = std::uniform_real_distribution<float>(-1, 1)(random);
+  std::vector<float> sums;
+  for (const int count : {1, 2, 3, 7}) {
+    set_threads(count);
+    const void* load = values.data();
+    float sum = 0;
+    void* output = &sum;
+    compiled.run(&load, nullptr, &output);
+    sums.push_back(sum);
+  }
+  for (const float sum : sums) CHECK(sum == sums[0]);
+  set_threads(before);
+}
+
+TEST_CASE("tile machine: f32 sums of ten million numbers keep six digits") {
+  const std::int64_t count = 10'000'000;
+  for (const float value : {0.1f, 1.1f, 0.7f}) {
+    std::vector<float> values(count, value);
+    const double exact = static_cast<double>(value) * static_cast<double>(count);
+    for (const Isa which : isas()) {
+      const void* load = values.data();
+      float total = 0;
+      void* output = &total;
+      CompiledTile(sum_program({count}, 1, ReduceOp::sum), Shape{count}, which).run(&load, nullptr, &output);
+      CHECK(std::abs(total - exact) <= 1e-6 * exact);
+      // Down the columns of [1000000, 10], and along the rows of [10, 1000000].
+      std::vector<float> totals(10);
+      output = totals.data();
+      CompiledTile(sum_program({count / 10, 10}, 1, ReduceOp::sum), Shape{count / 10, 10}, which).run(&load, nullptr, &output);
+      for (const float sum : totals) CHECK(std::abs(sum - exact / 10) <= 1e-6 * exact / 10);
+      CompiledTile(sum_program({10, count / 10}, 2, ReduceOp::sum), Shape{10, count / 10}, which).run(&load, nullptr, &output);
+      for (const float sum : totals) CHECK(std::abs(sum - exact / 10) <= 1e-6 * exact / 10);
+    }
+  }
+}
+
+TEST_CASE("tile machine: a NaN anywhere is the maximum and the minimum") {
+  for (const std::int64_t place : {0, 5, 31, 32, 999, 4999}) {
+    std::vector<float> values(5000, 1.0f);
+    values[place] = std::numeric_limits<float>::quiet_NaN();
+    for (const Isa which : isas()) {
+      for (const ReduceOp op : {ReduceOp::max, ReduceOp::min}) {
+        const void* load = values.data();
+        std::vector<float> result(50);
+        void* output = result.data();
+        CompiledTile(sum_program({5000}, 1, op), Shape{5000}, which).run(&load, nullptr, &output);
+        CHECK(std::isnan(result[0]));
+        CompiledTile(sum_program({100, 50}, 1, op), Shape{100, 50}, which).run(&load, nullptr, &output);
+        for (int j = 0; j < 50; ++j) CHECK(std::isnan(result[j]) == (j == place % 50));
+        CompiledTile(sum_program({50, 100}, 2, op), Shape{50, 100}, which).run(&load, nullptr, &output);
+        for (int j = 0; j < 50; ++j) CHECK(std::isnan(result[j]) == (j == place / 100));
+      }
+    }
+  }
+}
+
+TEST_CASE("tile machine: reductions over nothing, and programs over nothing") {
+  float nothing = 7;
+  const void* load = &nothing;
+  float result[3] = {7, 7, 7};
+  void* output = result;
+  CompiledTile(sum_program({3, 0}, 2, ReduceOp::sum), Shape{3, 0}).run(&load, nullptr, &output);
+  CHECK((result[0] == 0 && result[1] == 0 && result[2] == 0));
+  CompiledTile(sum_program({3, 0}, 2, ReduceOp::max), Shape{3, 0}).run(&load, nullptr, &output);
+  CHECK(result[2] == -std::numeric_limits<float>::infinity());
+  CompiledTile(sum_program({0, 3}, 2, ReduceOp::sum), Shape{0, 3}).run(&load, nullptr, &output);
+  CHECK(nothing == 7);
+}
+
+TEST_CASE("tile machine: a store may be the buffer of a load") {
+  // Two buffers exchange their values, one of them on the way through arithmetic; a third keeps a sum.
+  for (const std::int64_t count : {1, 100, 1000, 100000}) {
+    TileProgram program{.dtype = f32, .value_count = 4};
+    const auto operand = [](std::uint16_t value) {
+      TileOperand made{.value = value, .dtype = f32};
+      made.strides[0] = 1;
+      return made;
+    };
+    program.loads = {operand(0), operand(1)};
+    program.code = {{TileOp::multiply_immediate, 2, 0, 0, 0, 2.0}, {TileOp::add, 3, 0, 1}};
+    program.stores = {operand(1), operand(2), operand(3)};
+    std::vector<float> a(count), b(count), sum(count);
+    for (std::int64_t i = 0; i < count; ++i) {
+      a[i] = static_cast<float>(i);
+      b[i] = static_cast<float>(-3 * i + 1);
+    }
+    const std::vector<float> first = a, second = b;
+    const void* loads[] = {a.data(), b.data()};
+    void* stores[] = {a.data(), b.data(), sum.data()};
+    CompiledTile(program, Shape{count}).run(loads, stores, nullptr);
+    bool right = true;
+    for (std::int64_t i = 0; i < count; ++i) right = right && a[i] == second[i] && b[i] == 2 * first[i] && sum[i] == first[i] + second[i];
+    CHECK(right);
   }
 }

@@ -25,11 +25,21 @@
 
 namespace sg::kernels::SG_ISA {
 
-/// Calls `function` on vectors, or on each element where only a scalar function exists.
+/// Calls `function` on the processor's vectors, or on each element where only a scalar function exists.
 template <class V, class Function, class... Arguments>
 inline V call_lanes(Function function, V first, Arguments... rest) {
 #if defined(__x86_64__)
-  return (V)function(first, rest...);
+  if constexpr (sizeof(V) == kVectorBytes) {
+    return (V)function(first, rest...);
+  } else {
+    using Native = Vector<ElementOf<V>, kLanes<ElementOf<V>>>;
+    V result;
+    for (std::size_t at = 0; at < sizeof(V); at += kVectorBytes) {
+      const auto part = [at](const V& whole) { return load<Native>(reinterpret_cast<const char*>(&whole) + at); };
+      store(reinterpret_cast<char*>(&result) + at, (Native)function(part(first), part(rest)...));
+    }
+    return result;
+  }
 #else
   V result;
   for (int i = 0; i < kLanesOf<V>; ++i) result[i] = function(first[i], rest[i]...);
