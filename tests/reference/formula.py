@@ -7,6 +7,7 @@ u(name, i) for i = 0, 1, 2, ... is uniform in [-1, 1), in 64-bit unsigned arithm
     z = (z ^ (z >> 27)) * 0x94d049bb133111eb
     z = z ^ (z >> 31)
     u = (z >> 11) * 2^-52 - 1, which f64 holds exactly
+For example u("a", 0) = -0.25653807312918175 and u("encoder.0.weight", 2) = 0.6316772477647337.
 A tensor takes i = 0, 1, ... in row-major order. All values are rounded to f32 and the f64 runs use the rounded ones.
 """
 
