@@ -37,7 +37,7 @@ using namespace sg;
 /// One whole step; what it needs lives in its captures.
 using Step = std::function<void()>;
 
-Tensor noise(Shape shape, std::uint64_t stream, Dtype dtype = f32) { return normal(shape, 7, stream, 0, 1, dtype); }
+Tensor noise(Shape shape, std::uint64_t stream, Dtype dtype = f32) { return random_normal(shape, 0, 1, 7, stream, dtype); }
 
 /// A network with its optimiser, trained on a loss.
 template <class Network>
@@ -61,7 +61,7 @@ Step mlp(int order) {
 }
 
 Step mlp2d_h1_10k() {
-  const Tensor x = uniform({10000, 2}, 3, 0, -1, 1);
+  const Tensor x = random_uniform({10000, 2}, -1, 1, 3, 0);
   const Tensor a = slice(x, 1, 0, 1), b = slice(x, 1, 1, 2);
   const Tensor target = sin((a + b) * 10) + square(a - b) - a * 1.5 + b * 2.5 + 1;
   const Tensors targets{target.detach(), grad(target, x).detach()};
@@ -96,7 +96,7 @@ Step laplacian_10d() {
 // Pictures --------------------------------------------------------------------------------------------------------------------
 
 Step denoiser(bool spectral) {
-  const Tensor clean = uniform({128, 1, 28, 28}, 3, 0, 0, 1);
+  const Tensor clean = random_uniform({128, 1, 28, 28}, 0, 1, 3, 0);
   const Tensor noisy = (clean + noise({128, 1, 28, 28}, 1) * 0.3).detach();
   return training<nn::DenoisingAutoencoder>(std::make_shared<nn::DenoisingAutoencoder>(), {.learning_rate = 0.005}, [=](nn::DenoisingAutoencoder& net) {
     return spectral ? losses::spectral_2d(net(noisy) - clean, 1) : losses::mse(net(noisy), clean);
@@ -108,7 +108,7 @@ Step conv_h1() {
   nn::ConvOptions near{.padding = {1, 1}}, half{.stride = {2, 2}, .padding = {1, 1}};
   net->add<nn::Conv2d>(1, 32, 3, near).add<nn::Softplus>().add<nn::Conv2d>(32, 32, 3, half).add<nn::Softplus>();
   net->add<nn::Conv2d>(32, 32, 3, half).add<nn::Softplus>().add<nn::Flatten>().add<nn::Linear>(32 * 7 * 7, 1);
-  const Tensor x = uniform({32, 1, 28, 28}, 3, 0, 0, 1);
+  const Tensor x = random_uniform({32, 1, 28, 28}, 0, 1, 3, 0);
   const Tensor target = noise({32, 1}, 1), target_gradient = (noise({32, 1, 28, 28}, 2) * 0.1).detach();
   return training<nn::Sequential>(net, {}, [=](nn::Sequential& network) {
     const Tensor u = network(x);
@@ -117,7 +117,7 @@ Step conv_h1() {
 }
 
 Step resnet(nn::ResnetKind kind, std::int64_t batch) {
-  const Tensor pictures = uniform({batch, 3, 64, 64}, 3, 0, 0, 1);
+  const Tensor pictures = random_uniform({batch, 3, 64, 64}, 0, 1, 3, 0);
   return training<nn::ResnetAutoencoder>(std::make_shared<nn::ResnetAutoencoder>(kind), {.weight_decay = 1e-5}, [=](nn::ResnetAutoencoder& net) {
     return losses::spectral_2d(net(pictures) - pictures, 1);
   });
