@@ -7,8 +7,8 @@
 
 namespace sg::kernels::SG_ISA {
 
-/// One loop over `count` elements: whole vectors, then what is left.
-template <class T, int Arity, class Function>
+/// One loop over `count` elements: whole vectors, `Unroll` at a time, then what is left.
+template <class T, int Arity, int Unroll, class Function>
 inline void for_vectors(void* out, const void* a, const void* b, const void* c, std::int64_t count, Function function) {
   using V = Vector<T, kLanes<T>>;
   constexpr int lanes = kLanes<T>;
@@ -16,13 +16,19 @@ inline void for_vectors(void* out, const void* a, const void* b, const void* c, 
   const T* const x = static_cast<const T*>(a);
   const T* const y = static_cast<const T*>(b);
   const T* const z = static_cast<const T*>(c);
-  std::int64_t i = 0;
-  for (; i + lanes <= count; i += lanes) {
+  const auto whole = [=](std::int64_t i) {
     if constexpr (Arity == 0) store(o + i, function());
     if constexpr (Arity == 1) store(o + i, function(load<V>(x + i)));
     if constexpr (Arity == 2) store(o + i, function(load<V>(x + i), load<V>(y + i)));
     if constexpr (Arity == 3) store(o + i, function(load<V>(x + i), load<V>(y + i), load<V>(z + i)));
+  };
+  std::int64_t i = 0;
+  if constexpr (Unroll > 1) {
+    for (; i + Unroll * lanes <= count; i += Unroll * lanes) {
+      for (int u = 0; u < Unroll; ++u) whole(i + u * lanes);
+    }
   }
+  for (; i + lanes <= count; i += lanes) whole(i);
   const std::int64_t rest = count - i;
   if (rest == 0) return;
   V result;
@@ -36,9 +42,9 @@ inline void for_vectors(void* out, const void* a, const void* b, const void* c, 
 }
 
 /// The loop of one operation, as the table holds it. `Function` is stateless and takes vectors.
-template <class T, int Arity, class Function>
+template <class T, int Arity, int Unroll, class Function>
 void operation(void* out, const void* a, const void* b, const void* c, std::int64_t count, double) {
-  for_vectors<T, Arity>(out, a, b, c, count, Function{});
+  for_vectors<T, Arity, Unroll>(out, a, b, c, count, Function{});
 }
 
 template <class V>
@@ -50,19 +56,19 @@ template <class T>
 void constant_loop(void* out, const void* a, const void* b, const void* c, std::int64_t count, double immediate) {
   using V = Vector<T, kLanes<T>>;
   const V value = splat<V>(static_cast<T>(immediate));
-  for_vectors<T, 0>(out, a, b, c, count, [=] { return value; });
+  for_vectors<T, 0, 4>(out, a, b, c, count, [=] { return value; });
 }
 template <class T>
 void add_immediate_loop(void* out, const void* a, const void* b, const void* c, std::int64_t count, double immediate) {
   using V = Vector<T, kLanes<T>>;
   const V value = splat<V>(static_cast<T>(immediate));
-  for_vectors<T, 1>(out, a, b, c, count, [=](V x) { return x + value; });
+  for_vectors<T, 1, 4>(out, a, b, c, count, [=](V x) { return x + value; });
 }
 template <class T>
 void multiply_immediate_loop(void* out, const void* a, const void* b, const void* c, std::int64_t count, double immediate) {
   using V = Vector<T, kLanes<T>>;
   const V value = splat<V>(static_cast<T>(immediate));
-  for_vectors<T, 1>(out, a, b, c, count, [=](V x) { return x * value; });
+  for_vectors<T, 1, 4>(out, a, b, c, count, [=](V x) { return x * value; });
 }
 
 /// The operations that integers have too.
@@ -70,9 +76,9 @@ template <class T>
 void add_arithmetic(TileKernels& table) {
   using V = Vector<T, kLanes<T>>;
   const auto set = [&table](TileOp op, TileKernels::Operation loop) { table.operations[static_cast<int>(op)] = loop; };
-  const auto unary = [&](TileOp op, auto function) { set(op, operation<T, 1, decltype(function)>); };
-  const auto binary = [&](TileOp op, auto function) { set(op, operation<T, 2, decltype(function)>); };
-  const auto ternary = [&](TileOp op, auto function) { set(op, operation<T, 3, decltype(function)>); };
+  const auto unary = [&](TileOp op, auto function) { set(op, operation<T, 1, 4, decltype(function)>); };
+  const auto binary = [&](TileOp op, auto function) { set(op, operation<T, 2, 4, decltype(function)>); };
+  const auto ternary = [&](TileOp op, auto function) { set(op, operation<T, 3, 4, decltype(function)>); };
   set(TileOp::constant, constant_loop<T>);
   set(TileOp::add_immediate, add_immediate_loop<T>);
   set(TileOp::multiply_immediate, multiply_immediate_loop<T>);
@@ -101,9 +107,8 @@ template <class T>
 void add_functions(TileKernels& table) {
   using V = Vector<T, kLanes<T>>;
   const auto set = [&table](TileOp op, TileKernels::Operation loop) { table.operations[static_cast<int>(op)] = loop; };
-  const auto unary = [&](TileOp op, auto function) { set(op, operation<T, 1, decltype(function)>); };
-  const auto binary = [&](TileOp op, auto function) { set(op, operation<T, 2, decltype(function)>); };
-  const auto ternary = [&](TileOp op, auto function) { set(op, operation<T, 3, decltype(function)>); };
+  const auto unary = [&](TileOp op, auto function) { set(op, operation<T, 1, 1, decltype(function)>); };
+  const auto binary = [&](TileOp op, auto function) { set(op, operation<T, 2, 1, decltype(function)>); };
   unary(TileOp::abs, [](V a) { return absolute(a); });
   unary(TileOp::floor, [](V a) { return floor(a); });
   unary(TileOp::sqrt, [](V a) { return square_root(a); });
@@ -123,7 +128,8 @@ void add_functions(TileKernels& table) {
   unary(TileOp::atan, [](V a) { return arc_tangent(a); });
   binary(TileOp::div, [](V a, V b) { return a / b; });
   binary(TileOp::pow, [](V a, V b) { return power(a, b); });
-  ternary(TileOp::multiply_add, [](V a, V b, V c) { return multiply_add(a, b, c); });
+  const auto fused = [](V a, V b, V c) { return multiply_add(a, b, c); };
+  set(TileOp::multiply_add, operation<T, 3, 4, decltype(fused)>);
 }
 
 }  // namespace sg::kernels::SG_ISA
