@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstdlib>
 
 namespace sg::kernels {
 
@@ -25,10 +26,9 @@ class Planner {
  public:
   Planner(const TileProgram& given, std::span<const std::int64_t> shape, Isa isa)
       : program_(simplify(given)), plan_(std::make_unique<Plan>()) {
-    assert(shape.size() <= kMaxTileDims);
     plan_->kernels = &tile_kernels(isa, program_.dtype);
     plan_->element_size = static_cast<int>(size_of(program_.dtype));
-    join_dimensions(shape);
+    set_dimensions(shape);
     if (plan_->total == 0) return;
     cut_tasks();
     // How many values share the cache decides the tile's length, which decides which operands need a place there.
@@ -52,51 +52,118 @@ class Planner {
  private:
   bool is_reduced(int dim) const { return (program_.reduced_axes >> dim) & 1; }
 
-  void join_dimensions(std::span<const std::int64_t> shape) {
+  /// One dimension of the iteration space; the strides are the loads' and then the stores'.
+  struct Dimension {
+    std::int64_t extent;
+    bool reduced;
+    std::vector<std::int64_t> strides;
+  };
+
+  void make_dimensions(std::span<const std::int64_t> shape) {
     Plan& plan = *plan_;
-    const auto copy_operands = [](const std::vector<TileOperand>& from, std::vector<Plan::Operand>& to) {
-      to.resize(from.size());
-      for (std::size_t i = 0; i < from.size(); ++i) {
-        to[i].dtype = from[i].dtype;
-        to[i].value = from[i].value;
-      }
-    };
-    copy_operands(program_.loads, plan.loads);
-    copy_operands(program_.stores, plan.stores);
-    int n = 0;
     for (int d = 0; d < static_cast<int>(shape.size()); ++d) {
       plan.total *= shape[d];
       if (!is_reduced(d)) plan.kept_total *= shape[d];
       if (shape[d] == 1) continue;
-      const bool reduced = is_reduced(d);
-      bool joins = n > 0 && plan.reduced[n - 1] == reduced;
-      const auto fits = [&](const std::vector<TileOperand>& from, const std::vector<Plan::Operand>& to) {
-        for (std::size_t i = 0; i < from.size(); ++i) {
-          if (to[i].strides[n - 1] != from[i].strides[d] * shape[d]) return false;
-        }
-        return true;
-      };
-      joins = joins && fits(program_.loads, plan.loads) && fits(program_.stores, plan.stores);
-      if (!joins) {
-        ++n;
-        plan.extent[n - 1] = 1;
-        plan.reduced[n - 1] = reduced;
+      // Without reductions no dimension is a reduced one.
+      Dimension dimension{shape[d], !program_.reductions.empty() && is_reduced(d), {}};
+      for (const TileOperand& load : program_.loads) dimension.strides.push_back(load.strides[d]);
+      for (const TileOperand& store : program_.stores) dimension.strides.push_back(store.strides[d]);
+      dimensions_.push_back(std::move(dimension));
+    }
+  }
+
+  /// Whether outer should be inside inner, for all operands that care.
+  bool swaps(const Dimension& outer, const Dimension& inner) const {
+    // An output's kept dimensions keep their order.
+    if (!program_.reductions.empty() && !outer.reduced && !inner.reduced) return false;
+    bool wanted = false;
+    for (std::size_t i = 0; i < outer.strides.size(); ++i) {
+      const std::int64_t far = std::abs(outer.strides[i]), near = std::abs(inner.strides[i]);
+      if (far == 0 || near == 0) continue;
+      if (far > near) return false;
+      wanted = wanted || far < near;
+    }
+    return wanted;
+  }
+
+  void order_dimensions() {
+    const int n = static_cast<int>(dimensions_.size());
+    for (int round = 0; round < n; ++round) {
+      for (int d = n - 2; d >= 0; --d) {
+        if (swaps(dimensions_[d], dimensions_[d + 1])) std::swap(dimensions_[d], dimensions_[d + 1]);
       }
-      plan.extent[n - 1] *= shape[d];
-      for (std::size_t i = 0; i < plan.loads.size(); ++i) plan.loads[i].strides[n - 1] = program_.loads[i].strides[d];
-      for (std::size_t i = 0; i < plan.stores.size(); ++i) plan.stores[i].strides[n - 1] = program_.stores[i].strides[d];
     }
-    if (n == 0) {
-      plan.extent[0] = 1;
-      n = 1;
+  }
+
+  void join_dimensions() {
+    std::vector<Dimension> joined;
+    for (Dimension& dimension : dimensions_) {
+      bool joins = !joined.empty() && joined.back().reduced == dimension.reduced;
+      for (std::size_t i = 0; joins && i < dimension.strides.size(); ++i) {
+        joins = joined.back().strides[i] == dimension.strides[i] * dimension.extent;
+      }
+      if (joins) {
+        joined.back().extent *= dimension.extent;
+        joined.back().strides = std::move(dimension.strides);
+      } else {
+        joined.push_back(std::move(dimension));
+      }
     }
-    plan.dims = n;
-    plan.reductions.resize(program_.reductions.size());
-    for (std::size_t i = 0; i < plan.reductions.size(); ++i) {
-      plan.reductions[i] = {static_cast<int>(program_.reductions[i].op), program_.reductions[i].dtype};
+    dimensions_ = std::move(joined);
+  }
+
+  /// Where an operand lies across the others, tiles become two-dimensional: short rows of the innermost dimension times rows
+  /// along which that operand is contiguous, so that whole cache lines of both are used.
+  void make_room_for_transposes() {
+    const int n = static_cast<int>(dimensions_.size());
+    if (n < 2 || n + 1 > kMaxTileDims || !program_.reductions.empty()) return;
+    for (std::size_t i = 0; i < dimensions_[n - 1].strides.size(); ++i) {
+      if (std::abs(dimensions_[n - 1].strides[i]) <= 1) continue;
+      for (int d = 0; d < n - 1; ++d) {
+        if (dimensions_[d].strides[i] != 1 || dimensions_[d].extent < 4) continue;
+        std::rotate(dimensions_.begin() + d, dimensions_.begin() + d + 1, dimensions_.end() - 1);
+        const std::int64_t extent = dimensions_[n - 1].extent;
+        for (std::int64_t part = 64; part >= 16 && extent > 64; --part) {
+          if (extent % part != 0) continue;
+          Dimension parts = dimensions_[n - 1];
+          parts.extent = extent / part;
+          for (std::int64_t& stride : parts.strides) stride *= part;
+          dimensions_[n - 1].extent = part;
+          dimensions_.insert(dimensions_.end() - 2, std::move(parts));
+          break;
+        }
+        return;
+      }
     }
-    // Without reductions no dimension is a reduced one.
-    if (plan.reductions.empty()) std::fill_n(plan.reduced, n, false);
+  }
+
+  void set_dimensions(std::span<const std::int64_t> shape) {
+    assert(shape.size() <= kMaxTileDims);
+    make_dimensions(shape);
+    order_dimensions();
+    join_dimensions();
+    make_room_for_transposes();
+    Plan& plan = *plan_;
+    const auto make_operands = [&](const std::vector<TileOperand>& from, std::vector<Plan::Operand>& to, std::size_t first) {
+      to.resize(from.size());
+      for (std::size_t i = 0; i < from.size(); ++i) {
+        to[i].dtype = from[i].dtype;
+        to[i].value = from[i].value;
+        for (std::size_t d = 0; d < dimensions_.size(); ++d) to[i].strides[d] = dimensions_[d].strides[first + i];
+      }
+    };
+    make_operands(program_.loads, plan.loads, 0);
+    make_operands(program_.stores, plan.stores, program_.loads.size());
+    for (const TileReduction& reduction : program_.reductions) {
+      plan.reductions.push_back({static_cast<int>(reduction.op), reduction.dtype});
+    }
+    plan.dims = std::max(static_cast<int>(dimensions_.size()), 1);
+    plan.extent[0] = 1;
+    for (std::size_t d = 0; d < dimensions_.size(); ++d) {
+      plan.extent[d] = dimensions_[d].extent;
+      plan.reduced[d] = dimensions_[d].reduced;
+    }
   }
 
   /// Cuts dimension d into about `parts` boxes; returns how many they are.
@@ -360,6 +427,7 @@ class Planner {
   }
 
   TileProgram program_;
+  std::vector<Dimension> dimensions_;
   std::unique_ptr<Plan> plan_;
 };
 

@@ -27,6 +27,13 @@ void gather(void* values, const void* source, std::int64_t rows, std::int64_t ro
     count *= rows;
     rows = 1;
   }
+  if (row_stride == 1 && stride != 0 && stride != 1 && rows >= 4) {
+    // Contiguous the other way: runs of memory become columns.
+    for (std::int64_t i = 0; i < count; ++i, in += stride) {
+      for (std::int64_t r = 0; r < rows; ++r) out[r * count + i] = convert<T>(in[r]);
+    }
+    return;
+  }
   for (std::int64_t r = 0; r < rows; ++r, out += count, in += row_stride) {
     if (stride == 1) {
       for (std::int64_t i = 0; i < count; ++i) out[i] = convert<T>(in[i]);
@@ -47,6 +54,12 @@ void scatter(void* destination, const void* values, std::int64_t rows, std::int6
   if (stride == 1 && row_stride == count) {
     count *= rows;
     rows = 1;
+  }
+  if (row_stride == 1 && stride != 1 && rows >= 4) {
+    for (std::int64_t i = 0; i < count; ++i, out += stride) {
+      for (std::int64_t r = 0; r < rows; ++r) out[r] = convert<Memory>(in[r * count + i]);
+    }
+    return;
   }
   for (std::int64_t r = 0; r < rows; ++r, out += row_stride, in += count) {
     if (stride == 1) {
@@ -82,6 +95,28 @@ struct Reduce {
   }
 };
 
+/// All lanes of a vector reduced, by halves.
+template <ReduceOp Op, class V>
+inline ElementOf<V> reduce_lanes(V v) {
+  using Index = Vector<std::conditional_t<sizeof(ElementOf<V>) == 4, std::int32_t, std::int64_t>, kLanesOf<V>>;
+  for (int half = kLanesOf<V> / 2; half > 0; half /= 2) {
+    Index from{};
+    for (int lane = 0; lane < kLanesOf<V>; ++lane) from[lane] = (lane + half) % kLanesOf<V>;
+    v = Reduce<Op>::apply(v, (V)__builtin_shuffle(v, from));
+  }
+  return v[0];
+}
+
+/// Rows of so few elements that a vector holds several.
+template <class T, ReduceOp Op, int Count>
+void reduce_short_rows(Accumulator<T>* __restrict out, const T* __restrict in, std::int64_t rows) {
+  for (std::int64_t r = 0; r < rows; ++r, in += Count) {
+    T total = in[0];
+    for (int i = 1; i < Count; ++i) total = Reduce<Op>::apply(total, in[i]);
+    out[r] = Reduce<Op>::apply(out[r], static_cast<Accumulator<T>>(total));
+  }
+}
+
 template <class T, ReduceOp Op>
 void reduce_rows(void* accumulators, const void* values, std::int64_t rows, std::int64_t count) {
   using V = Vector<T, kLanes<T>>;
@@ -90,23 +125,37 @@ void reduce_rows(void* accumulators, const void* values, std::int64_t rows, std:
   using R = Reduce<Op>;
   A* const out = static_cast<A*>(accumulators);
   const T* in = static_cast<const T*>(values);
+  switch (count) {
+    case 2: return reduce_short_rows<T, Op, 2>(out, in, rows);
+    case 3: return reduce_short_rows<T, Op, 3>(out, in, rows);
+    case 4: return reduce_short_rows<T, Op, 4>(out, in, rows);
+    default: break;
+  }
   for (std::int64_t r = 0; r < rows; ++r, in += count) {
-    A total = out[r];
-    std::int64_t i = 0;
-    if (count >= 4 * lanes) {
-      // Several accumulators, for speed and for short chains of additions.
-      V v0 = load<V>(in), v1 = load<V>(in + lanes), v2 = load<V>(in + 2 * lanes), v3 = load<V>(in + 3 * lanes);
-      for (i = 4 * lanes; i + 4 * lanes <= count; i += 4 * lanes) {
-        v0 = R::apply(v0, load<V>(in + i));
-        v1 = R::apply(v1, load<V>(in + i + lanes));
-        v2 = R::apply(v2, load<V>(in + i + 2 * lanes));
-        v3 = R::apply(v3, load<V>(in + i + 3 * lanes));
+    T total;
+    if (count >= lanes) {
+      V v = load<V>(in);
+      std::int64_t i = lanes;
+      if (count >= 4 * lanes) {
+        // Several accumulators, for speed and for short chains of additions.
+        V v1 = load<V>(in + lanes), v2 = load<V>(in + 2 * lanes), v3 = load<V>(in + 3 * lanes);
+        for (i = 4 * lanes; i + 4 * lanes <= count; i += 4 * lanes) {
+          v = R::apply(v, load<V>(in + i));
+          v1 = R::apply(v1, load<V>(in + i + lanes));
+          v2 = R::apply(v2, load<V>(in + i + 2 * lanes));
+          v3 = R::apply(v3, load<V>(in + i + 3 * lanes));
+        }
+        v = R::apply(R::apply(v, v1), R::apply(v2, v3));
       }
-      const V v = R::apply(R::apply(v0, v1), R::apply(v2, v3));
-      for (int lane = 0; lane < lanes; ++lane) total = R::apply(total, static_cast<A>(v[lane]));
+      for (; i + lanes <= count; i += lanes) v = R::apply(v, load<V>(in + i));
+      // What is left: zeros do no harm to a sum, nor elements seen twice to a maximum.
+      if (i < count) v = R::apply(v, Op == ReduceOp::sum ? load_partial<V>(in + i, count - i) : load<V>(in + count - lanes));
+      total = reduce_lanes<Op>(v);
+    } else {
+      total = in[0];
+      for (std::int64_t i = 1; i < count; ++i) total = R::apply(total, in[i]);
     }
-    for (; i < count; ++i) total = R::apply(total, static_cast<A>(in[i]));
-    out[r] = total;
+    out[r] = R::apply(out[r], static_cast<A>(total));
   }
 }
 
