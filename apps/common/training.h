@@ -1,0 +1,52 @@
+// Training: the loop that the applications share: steps, rows of metrics, evaluations, checkpoints, interruption.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "apps/common/options.h"
+#include "nn/checkpoint.h"
+#include "nn/module.h"
+#include "nn/optim/optimizer.h"
+
+namespace sg::apps {
+
+/// What one loss of one application trains. Steps count from 0; everything random depends on the seed and on the step alone, so that a
+/// resumed run needs no more than the step's number.
+class Trainee {
+ public:
+  virtual ~Trainee() = default;
+  virtual nn::Module& network() = 0;
+  virtual nn::Optimizer& optimizer() = 0;
+  /// The loss of the step's batch for the parameters that the network holds now.
+  virtual Tensor loss(std::int64_t step) = 0;
+  /// One optimiser step on that loss, which it computes too.
+  virtual void update(const Tensor& loss, std::int64_t step);
+  /// The application's own columns of metrics.csv.
+  virtual std::vector<double> evaluate() = 0;
+  /// What else a checkpoint must hold, and what it held.
+  virtual void add_to_checkpoint(nn::Training&) {}
+  virtual void after_resume(nn::Training&) {}
+  /// Called after each step with the number of steps done, for pictures on the way.
+  virtual void after_step(std::int64_t) {}
+};
+
+struct TrainingPlan {
+  std::string app;
+  std::string label;  // of the progress line
+  std::filesystem::path top;     // the run folder, which an interruption names
+  std::filesystem::path folder;  // of this loss's files
+  std::vector<std::string> test_columns;
+  std::int64_t steps_per_epoch = 1;
+};
+
+/// Optimiser steps of the whole run, by --steps or else --epochs.
+std::int64_t total_steps(const Options& options, std::int64_t steps_per_epoch);
+
+/// Trains to the end: writes metrics.csv, checkpoint.safetensors and model.safetensors; goes on from the folder's checkpoint under
+/// --resume. Throws Interrupted after Ctrl-C (with a checkpoint), and RunError for a loss that is no number.
+void train(Trainee& trainee, const TrainingPlan& plan, const Options& options);
+
+}  // namespace sg::apps
