@@ -1,0 +1,103 @@
+// Image folder: a folder of pictures of any sizes as a set of square pieces.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "data/image_io.h"
+#include "data/pictures.h"
+
+namespace sg::data {
+
+/// How a picture that is larger than the side gives pieces: one at a random place, one from the middle, or as many as fit side by side.
+enum class Crops { random, center, tile };
+/// `random`, `center` or `tile`; throws for anything else.
+Crops crops_of(std::string_view name);
+
+struct ImageFolderOptions {
+  std::int64_t side = 64;
+  int channels = 3;  // 1: grey, 3: RGB
+  Crops crops = Crops::random;
+  bool flips = false;  // left and right changed at random
+  std::uint64_t seed = 0;
+};
+
+/// Where pictures come from: files below a folder, or the embedded ones.
+struct PictureList {
+  std::vector<std::string> names;  // relative paths, in byte order
+  std::filesystem::path root;      // empty: embedded
+  std::vector<std::string> problems;  // folders that could not be read
+};
+
+/// All files with a picture's ending below the folder, links followed, each folder once. Throws when it is no folder or has none.
+PictureList find_pictures(const std::filesystem::path& folder);
+PictureList embedded_photographs();
+
+/// Takes whole pictures for a test set: the given part of them, at least one of two or more unless the fraction is 0, chosen by the seed.
+/// Both lists stay in order. Throws unless 0 <= fraction < 1.
+struct PictureSplit {
+  PictureList train;
+  PictureList test;
+};
+PictureSplit split_pictures(const PictureList& list, double test_fraction, std::uint64_t seed);
+
+/// A file that was left out, and why.
+struct SkippedPicture {
+  std::string name;
+  std::string reason;
+};
+
+/// Square pieces of the pictures of a list. Sizes are read at once, pictures when they are asked for; up to 512 MB of unpacked ones are kept. A
+/// smaller picture is enlarged until its shorter side fits; one of exactly the size is taken as it is.
+class ImageFolder : public PictureSet {
+ public:
+  /// Looks at each file's header, and unpacks as many pictures as fit into 64 MB to see damage early. Files that cannot be read are left
+  /// out; throws when none is left.
+  ImageFolder(PictureList list, const ImageFolderOptions& options);
+  ~ImageFolder() override;
+
+  std::int64_t size() const override { return static_cast<std::int64_t>(pieces_.size()); }
+  const Shape& sample_shape() const override { return shape_; }
+  /// A picture whose damage shows only now is left out as well: the next whole one stands in for it. Throws when all are damaged.
+  void read(std::int64_t index, std::int64_t epoch, std::span<std::uint8_t> out) const override;
+
+  /// Pictures that are in use.
+  std::int64_t picture_count() const { return static_cast<std::int64_t>(files_.size()); }
+  /// What has been left out so far, in order of names.
+  std::vector<SkippedPicture> skipped() const;
+  /// Drops all pieces but the first `count`.
+  void limit(std::int64_t count);
+
+ private:
+  struct File {
+    std::string name;
+    ImageSize size;
+  };
+  struct Piece {
+    std::int32_t file;
+    std::int32_t top = -1;  // of a tile
+    std::int32_t left = -1;
+  };
+  class Cache;
+
+  Image decode(const File& file) const;
+  std::shared_ptr<const Image> picture(std::int64_t file) const;
+  void add_pieces(std::int32_t file);
+  void skip(const std::string& name, const std::string& reason) const;
+
+  PictureList list_;
+  ImageFolderOptions options_;
+  Shape shape_;
+  std::vector<File> files_;
+  std::vector<Piece> pieces_;
+  std::unique_ptr<Cache> cache_;
+  mutable std::mutex skipped_mutex_;
+  mutable std::map<std::string, std::string> skipped_;
+};
+
+}  // namespace sg::data
