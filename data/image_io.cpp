@@ -47,6 +47,22 @@ void check_scans(std::span<const std::byte> jpeg, std::string_view name) {
       fail("{}: a JPEG file of more than {} scans", name, scan_limit);
 }
 
+std::int64_t little_endian(std::span<const std::byte> file, std::size_t offset, std::size_t size) {
+  std::int64_t value = 0;
+  for (std::size_t i = size; i-- > 0;) value = value << 8 | static_cast<std::int64_t>(offset + i < file.size() ? file[offset + i] : std::byte{0});
+  return value;
+}
+
+/// Formats without packing have a length that follows from the header; the decoder takes what is there without a word.
+void check_length(std::span<const std::byte> file, Format format, const stb::Header& header, std::string_view name) {
+  std::int64_t bits = 0;
+  if (format == Format::pnm) bits = header.channels * 8;
+  if (format == Format::tga && little_endian(file, 2, 1) <= 3) bits = little_endian(file, 16, 1);
+  if (format == Format::bmp && little_endian(file, 14, 4) >= 40 && little_endian(file, 30, 4) == 0) bits = little_endian(file, 28, 2);
+  const std::int64_t needed = (header.width * bits + 7) / 8 * header.height;
+  if (needed > static_cast<std::int64_t>(file.size())) fail("{}: a damaged picture: {} bytes, less than the {} of its pixels", name, file.size(), needed);
+}
+
 void check_known(std::span<const std::byte> file, std::string_view name) {
   if (file.empty()) fail("{}: the file is empty", name);
   if (format_of(file, name) == Format::unknown) fail("{}: not a JPEG, PNG, BMP, GIF, TGA, PGM or PPM picture", name);
@@ -174,6 +190,7 @@ Image decode_image(std::span<const std::byte> file, std::string_view name, int c
   std::string reason;
   Image image;
   if (!stb::decode(file, memory_limit, header, image.pixels, reason)) fail("{}: a damaged picture: {}", name, reason);
+  check_length(file, format_of(file, name), header, name);
   image.width = header.width;
   image.height = header.height;
   image.channels = header.channels;

@@ -15,7 +15,7 @@ thread_local std::size_t memory_left = 0;
 
 void* limited_malloc(std::size_t size) {
   if (size > memory_left) return nullptr;
-  auto* block = static_cast<unsigned char*>(std::malloc(size + block_header));
+  auto* block = static_cast<unsigned char*>(std::calloc(1, size + block_header));  // a truncated file shows zeros, not old memory
   if (!block) return nullptr;
   memory_left -= size;
   std::memcpy(block, &size, sizeof size);

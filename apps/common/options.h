@@ -88,7 +88,7 @@ class OptionParser {
       } catch (const nlohmann::json::exception&) {
         fail("{}: config.json holds {}, which is no value of this option", name, json.dump());
       }
-      if (check) check(name, parsed);
+      if (check && parsed != value) check(name, parsed);
       value = std::move(parsed);
     };
     entry.option = cli_->add_option_function<std::string>(name, entry.from_text, help)
