@@ -2,7 +2,11 @@
 #include "engine/kernels/conv.h"
 
 #include <algorithm>
+#include <vector>
 
+#include "engine/kernels/conv_gather.h"
+#include "engine/kernels/cpu.h"
+#include "engine/kernels/memory.h"
 #include "engine/kernels/parallel.h"
 
 namespace sg::kernels {
@@ -19,58 +23,68 @@ Range valid_outputs(std::int64_t offset, std::int64_t stride, std::int64_t in_si
   return {first, std::max(first, std::min(last, out_size))};
 }
 
+/// From [out_channels, in_channels / groups, taps] to the order of run_gather: phase by phase, a row for each input channel.
+template <class T>
+void transpose_weight(const Gather& g, const T* weight, T* transposed) {
+  const GatherAxis &rows = g.axis[0], &columns = g.axis[1];
+  const std::int64_t taps = static_cast<std::int64_t>(rows.tap.size() * columns.tap.size());
+  for (int py = 0; py < rows.phases; ++py) {
+    for (int px = 0; px < columns.phases; ++px) {
+      std::vector<std::int64_t> chosen;
+      for (std::size_t y = 0; y < rows.tap.size(); ++y) {
+        for (std::size_t x = 0; x < columns.tap.size(); ++x) {
+          if (rows.phase[y] == py && columns.phase[x] == px) chosen.push_back(static_cast<std::int64_t>(y * columns.tap.size() + x));
+        }
+      }
+      const std::int64_t count = static_cast<std::int64_t>(chosen.size());
+      const std::int64_t chunk = 1 + 4096 / (1 + g.channels * count);
+      const std::int64_t all = g.groups * g.rows;
+      parallel_for((all + chunk - 1) / chunk, [&](std::int64_t piece) {
+        for (std::int64_t i = piece * chunk; i < std::min(all, (piece + 1) * chunk); ++i) {
+          const std::int64_t group = i / g.rows, row = i % g.rows;
+          T* to = transposed + i * g.channels * count;
+          for (std::int64_t c = 0; c < g.channels; ++c) {
+            const T* const from = weight + ((group * g.channels + c) * g.rows + row) * taps;
+            for (std::int64_t t = 0; t < count; ++t) *to++ = from[chosen[t]];
+          }
+        }
+      });
+      transposed += all * g.channels * count;
+    }
+  }
+}
+
 }  // namespace
+
+template <>
+const ConvKernels<float>& conv_kernels<float>() {
+#if defined(SG_X86_ISAS)
+  if (isa() == Isa::avx512) return avx512::conv_kernels_f32();
+  if (isa() == Isa::avx2) return avx2::conv_kernels_f32();
+#endif
+  return baseline::conv_kernels_f32();
+}
+template <>
+const ConvKernels<double>& conv_kernels<double>() {
+#if defined(SG_X86_ISAS)
+  if (isa() == Isa::avx512) return avx512::conv_kernels_f64();
+  if (isa() == Isa::avx2) return avx2::conv_kernels_f64();
+#endif
+  return baseline::conv_kernels_f64();
+}
 
 template <class T>
 void conv2d(const ConvGeometry& g, const T* input, const T* weight, T* output) {
-  const std::int64_t group_in = g.in_channels / g.groups, group_out = g.out_channels / g.groups;
-  parallel_for(g.batch * g.out_channels, [&](std::int64_t plane) {
-    const std::int64_t n = plane / g.out_channels, o = plane % g.out_channels;
-    T* const out = output + plane * g.out_height * g.out_width;
-    std::fill_n(out, g.out_height * g.out_width, T(0));
-    for (std::int64_t c = 0; c < group_in; ++c) {
-      const T* const in = input + (n * g.in_channels + o / group_out * group_in + c) * g.in_height * g.in_width;
-      for (std::int64_t ky = 0; ky < g.kernel_height; ++ky) {
-        const std::int64_t dy = ky * g.dilation[0] - g.padding[0];
-        const Range ys = valid_outputs(dy, g.stride[0], g.in_height, g.out_height);
-        for (std::int64_t kx = 0; kx < g.kernel_width; ++kx) {
-          const std::int64_t dx = kx * g.dilation[1] - g.padding[1];
-          const Range xs = valid_outputs(dx, g.stride[1], g.in_width, g.out_width);
-          const T w = weight[((o * group_in + c) * g.kernel_height + ky) * g.kernel_width + kx];
-          for (std::int64_t y = ys.first; y < ys.last; ++y) {
-            const T* const row = in + (y * g.stride[0] + dy) * g.in_width + dx;
-            for (std::int64_t x = xs.first; x < xs.last; ++x) out[y * g.out_width + x] += w * row[x * g.stride[1]];
-          }
-        }
-      }
-    }
-  });
+  run_gather(conv_kernels<T>(), forward_gather(g), input, weight, output);
 }
 
 template <class T>
 void conv2d_input_gradient(const ConvGeometry& g, const T* output_cotangent, const T* weight, T* input_cotangent) {
-  const std::int64_t group_in = g.in_channels / g.groups, group_out = g.out_channels / g.groups;
-  parallel_for(g.batch * g.in_channels, [&](std::int64_t plane) {
-    const std::int64_t n = plane / g.in_channels, i = plane % g.in_channels, group = i / group_in, c = i % group_in;
-    T* const in = input_cotangent + plane * g.in_height * g.in_width;
-    std::fill_n(in, g.in_height * g.in_width, T(0));
-    for (std::int64_t o = group * group_out; o < (group + 1) * group_out; ++o) {
-      const T* const out = output_cotangent + (n * g.out_channels + o) * g.out_height * g.out_width;
-      for (std::int64_t ky = 0; ky < g.kernel_height; ++ky) {
-        const std::int64_t dy = ky * g.dilation[0] - g.padding[0];
-        const Range ys = valid_outputs(dy, g.stride[0], g.in_height, g.out_height);
-        for (std::int64_t kx = 0; kx < g.kernel_width; ++kx) {
-          const std::int64_t dx = kx * g.dilation[1] - g.padding[1];
-          const Range xs = valid_outputs(dx, g.stride[1], g.in_width, g.out_width);
-          const T w = weight[((o * group_in + c) * g.kernel_height + ky) * g.kernel_width + kx];
-          for (std::int64_t y = ys.first; y < ys.last; ++y) {
-            T* const row = in + (y * g.stride[0] + dy) * g.in_width + dx;
-            for (std::int64_t x = xs.first; x < xs.last; ++x) row[x * g.stride[1]] += w * out[y * g.out_width + x];
-          }
-        }
-      }
-    }
-  });
+  const Gather gather = input_gradient_gather(g);
+  const std::int64_t taps = g.kernel_height * g.kernel_width;
+  const Scratch transposed(static_cast<std::size_t>(g.out_channels * gather.rows * taps) * sizeof(T));
+  transpose_weight(gather, weight, transposed.as<T>());
+  run_gather(conv_kernels<T>(), gather, output_cotangent, transposed.as<T>(), input_cotangent);
 }
 
 template <class T>

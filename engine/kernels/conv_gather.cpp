@@ -1,0 +1,283 @@
+// Runs a convolution, or its gradient by the input, block by block.
+#include "engine/kernels/conv_gather.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "engine/kernels/memory.h"
+#include "engine/kernels/parallel.h"
+
+namespace sg::kernels {
+namespace {
+
+constexpr std::int64_t kTasks = 16;
+constexpr std::int64_t kSharedBytes = 64 << 20;  // the most that is packed for all units at once
+constexpr double kTaskWork = 3e5;                // multiply-adds
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+template <class T>
+struct Phase {
+  std::int64_t row_phase, column_phase, taps;
+  const T* weights;
+  std::vector<std::int32_t> offsets;  // of a whole block of channels
+};
+
+template <class T>
+std::vector<Phase<T>> make_phases(const Gather& g, const GatherPlan& plan, const T* weights) {
+  std::vector<Phase<T>> phases;
+  for (int py = 0; py < g.axis[0].phases; ++py) {
+    for (int px = 0; px < g.axis[1].phases; ++px) {
+      Phase<T> phase{py, px, 0, weights, {}};
+      for (std::int64_t c = 0; c < plan.channel_block; ++c) {
+        for (std::size_t y = 0; y < g.axis[0].tap.size(); ++y) {
+          if (g.axis[0].phase[y] != py) continue;
+          for (std::size_t x = 0; x < g.axis[1].tap.size(); ++x) {
+            if (g.axis[1].phase[x] == px) phase.offsets.push_back(tap_offset(plan, c, y, x));
+          }
+        }
+      }
+      phase.taps = static_cast<std::int64_t>(phase.offsets.size()) / plan.channel_block;
+      weights += g.groups * g.rows * g.channels * phase.taps;
+      phases.push_back(std::move(phase));
+    }
+  }
+  return phases;
+}
+
+/// What all units of one call share.
+template <class T>
+struct Run {
+  const ConvKernels<T>& kernels;
+  const Gather& g;
+  const GatherPlan& plan;
+  const std::vector<Phase<T>>& phases;
+  const T* source;
+  T* result;
+  bool direct;  // vectors are stored where they belong; otherwise the unit is laid out in scratch first
+
+  std::int64_t plane() const { return g.axis[0].results * g.axis[1].results; }
+  std::int64_t slots_per_unit() const { return plan.slots(plan.images, plan.strip, g.axis[1].positions, kernels.lanes); }
+
+  T* result_plane(const GatherUnit& unit, std::int64_t image, std::int64_t row) const {
+    return result + (((unit.image + image) * g.groups + unit.group) * g.rows + row) * plane();
+  }
+
+  void list_targets(const GatherUnit& unit, std::int64_t count, std::int64_t* targets, std::int32_t* counts) const;
+  void write_rows(const GatherUnit& unit, std::int64_t first_row, std::int64_t rows, const T* laid_out) const;
+  void run_rows(const GatherUnit& unit, std::int64_t first_row, std::int64_t rows, T* packed, bool is_packed) const;
+};
+
+/// Where each slot goes, relative to the result plane of the unit's first image or within the laid out rows.
+template <class T>
+void Run<T>::list_targets(const GatherUnit& unit, std::int64_t count, std::int64_t* targets, std::int32_t* counts) const {
+  const std::int64_t lanes = kernels.lanes, width = g.axis[1].positions;
+  if (!direct) {
+    for (std::int64_t s = 0; s < count; ++s) {
+      targets[s] = s * lanes;
+      counts[s] = static_cast<std::int32_t>(lanes);
+    }
+    return;
+  }
+  const std::int64_t run = plan.flat_images && unit.images > 1 ? unit.images * unit.rows * width : plan.flat_rows ? unit.rows * width : width;
+  const std::int64_t runs_per_image = plan.flat_rows ? 1 : unit.rows;
+  std::int64_t s = 0;
+  for (std::int64_t image = 0; s < count; ++image) {
+    for (std::int64_t y = 0; y < runs_per_image; ++y) {
+      const std::int64_t start = image * g.groups * g.rows * plane() + (unit.row + y) * width;
+      for (std::int64_t x = 0; x < run; x += lanes, ++s) {
+        // Only whole vectors run on into the next image.
+        const std::int64_t past = plan.flat_images && unit.images > 1 ? x / plane() : 0;
+        targets[s] = start + past * g.groups * g.rows * plane() + x - past * plane();
+        counts[s] = static_cast<std::int32_t>(std::min(lanes, run - x));
+      }
+    }
+  }
+}
+
+template <class T>
+void Run<T>::write_rows(const GatherUnit& unit, std::int64_t first_row, std::int64_t rows, const T* laid_out) const {
+  const std::int64_t width = g.axis[1].positions, lanes = kernels.lanes;
+  const std::int64_t length = plan.slots(unit.images, unit.rows, width, kernels.lanes) * lanes;
+  const std::int64_t row_length = plan.flat_rows ? width : plan.row_vectors * lanes;
+  const std::int64_t image_length = plan.flat_rows && !plan.flat_images ? ceil_div(unit.rows * width, lanes) * lanes : unit.rows * row_length;
+  const std::int64_t row_phases = g.axis[0].phases, column_phases = g.axis[1].phases, results = g.axis[1].results;
+  for (std::int64_t m = 0; m < rows; ++m) {
+    for (std::int64_t image = 0; image < unit.images; ++image) {
+      T* const to_plane = result_plane(unit, image, first_row + m);
+      for (std::int64_t y = 0; y < unit.rows; ++y) {
+        for (std::int64_t py = 0; py < row_phases; ++py) {
+          const std::int64_t to_row = (unit.row + y) * row_phases + py;
+          if (to_row >= g.axis[0].results) continue;
+          T* const to = to_plane + to_row * results;
+          const T* const from = laid_out + (py * column_phases * rows + m) * length + image * image_length + y * row_length;
+          if (column_phases == 1) kernels.pack_row(to, results, from, 0, 1, results);
+          else if (column_phases == 2) kernels.interleave_row(to, from, from + rows * length, results);
+          else {
+            for (std::int64_t px = 0; px < column_phases; ++px) {
+              kernels.scatter_row(to + px, column_phases, from + px * rows * length, ceil_div(results - px, column_phases));
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+template <class T>
+void Run<T>::run_rows(const GatherUnit& unit, std::int64_t first_row, std::int64_t rows, T* packed, bool is_packed) const {
+  const std::int64_t most = slots_per_unit(), lanes = kernels.lanes;
+  const Scratch lists(static_cast<std::size_t>(most) * 16);
+  std::int64_t* const targets = lists.as<std::int64_t>();
+  std::int32_t* const counts = reinterpret_cast<std::int32_t*>(targets + most);
+  std::int32_t* const slots = counts + most;
+  const std::int64_t count = list_slots(g, plan, unit, kernels.lanes, slots);
+  list_targets(unit, count, targets, counts);
+  const std::int64_t length = count * lanes;
+  const Scratch laid_out(direct ? 0 : phases.size() * static_cast<std::size_t>(rows * length) * sizeof(T));
+  for (std::int64_t block = 0; block < plan.channel_blocks; ++block) {
+    const std::int64_t first_channel = block * plan.channel_block;
+    const std::int64_t channels = std::min(plan.channel_block, g.channels - first_channel);
+    T* const from = is_packed ? packed + block * plan.block_size : packed;
+    if (!is_packed) pack_block(kernels, g, plan, unit, block, source, from);
+    for (std::size_t p = 0; p < phases.size(); ++p) {
+      const Phase<T>& phase = phases[p];
+      const std::int64_t depth = g.channels * phase.taps;
+      ConvProduct<T> product;
+      product.a = phase.weights + (unit.group * g.rows + first_row) * depth + first_channel * phase.taps;
+      product.a_row = depth;
+      product.rows = rows;
+      product.offsets = phase.offsets.data();
+      product.depth = channels * phase.taps;
+      product.b = from;
+      product.slots = slots;
+      product.slot_count = count;
+      product.c = direct ? result_plane(unit, 0, first_row) : laid_out.as<T>() + static_cast<std::int64_t>(p) * rows * length;
+      product.c_offsets = targets;
+      product.counts = counts;
+      product.c_row = direct ? plane() : length;
+      product.accumulate = block > 0;
+      kernels.product(product);
+    }
+  }
+  if (!direct) write_rows(unit, first_row, rows, laid_out.as<T>());
+}
+
+}  // namespace
+
+GatherUnit gather_unit(const Gather& g, const GatherPlan& plan, std::int64_t index) {
+  GatherUnit unit;
+  const std::int64_t strip = index % plan.strips, rest = index / plan.strips;
+  unit.row = strip * plan.strip;
+  unit.rows = std::min(plan.strip, g.axis[0].positions - unit.row);
+  unit.group = rest % g.groups;
+  unit.image = rest / g.groups * plan.images;
+  unit.images = std::min(plan.images, g.batch - unit.image);
+  return unit;
+}
+
+std::int32_t tap_offset(const GatherPlan& plan, std::int64_t channel, std::int64_t y, std::int64_t x) {
+  const std::int64_t row_copies = static_cast<std::int64_t>(plan.packed[0].begin.size());
+  const std::int64_t column_copies = static_cast<std::int64_t>(plan.packed[1].begin.size());
+  const std::int64_t copy = (channel * row_copies + plan.packed[0].copy[y]) * column_copies + plan.packed[1].copy[x];
+  return static_cast<std::int32_t>(copy * plan.copy_pitch + plan.packed[0].shift[y] * plan.row_pitch + plan.packed[1].shift[x]);
+}
+
+std::int64_t list_slots(const Gather& g, const GatherPlan& plan, const GatherUnit& unit, int lanes, std::int32_t* slots) {
+  const std::int64_t width = g.axis[1].positions, image_pitch = plan.image_pitch(unit.rows);
+  std::int64_t count = 0;
+  if (plan.flat_images) {
+    for (std::int64_t q = 0; q < unit.images * unit.rows * width; q += lanes) slots[count++] = static_cast<std::int32_t>(q);
+    return count;
+  }
+  for (std::int64_t image = 0; image < unit.images; ++image) {
+    const std::int64_t runs = plan.flat_rows ? 1 : unit.rows, run = plan.flat_rows ? unit.rows * width : width;
+    for (std::int64_t y = 0; y < runs; ++y) {
+      for (std::int64_t q = 0; q < run; q += lanes) {
+        slots[count++] = static_cast<std::int32_t>(image * image_pitch + y * plan.row_pitch + q);
+      }
+    }
+  }
+  return count;
+}
+
+template <class T>
+void pack_block(const ConvKernels<T>& kernels, const Gather& g, const GatherPlan& plan, const GatherUnit& unit, std::int64_t block,
+                const T* source, T* packed) {
+  const GatherAxis &rows = g.axis[0], &columns = g.axis[1];
+  const std::int64_t first = block * plan.channel_block, channels = std::min(plan.channel_block, g.channels - first);
+  const std::int64_t packed_rows = unit.rows + plan.packed[0].extra;
+  for (std::int64_t c = 0; c < channels; ++c) {
+    for (const std::int64_t row_begin : plan.packed[0].begin) {
+      for (const std::int64_t column_begin : plan.packed[1].begin) {
+        T* to = packed;
+        for (std::int64_t image = 0; image < unit.images; ++image) {
+          const T* const from =
+              source + (((unit.image + image) * g.groups + unit.group) * g.channels + first + c) * rows.size * columns.size;
+          for (std::int64_t y = 0; y < packed_rows; ++y, to += plan.row_pitch) {
+            const std::int64_t row = (unit.row + y) * rows.stride + row_begin;
+            if (row >= 0 && row < rows.size) {
+              kernels.pack_row(to, plan.row_pitch, from + row * columns.size, column_begin, columns.stride, columns.size);
+            } else {
+              std::fill_n(to, plan.row_pitch, T(0));
+            }
+          }
+        }
+        // The last vectors read on into this.
+        std::fill_n(to, kernels.lanes, T(0));
+        packed += plan.copy_pitch;
+      }
+    }
+  }
+}
+
+template <class T>
+void run_gather(const ConvKernels<T>& kernels, const Gather& g, const T* source, const T* weights, T* result) {
+  const std::int64_t results = g.batch * g.groups * g.rows * g.axis[0].results * g.axis[1].results;
+  if (results == 0) return;
+  if (g.channels == 0 || g.axis[0].tap.empty() || g.axis[1].tap.empty() || g.axis[0].size == 0 || g.axis[1].size == 0) {
+    std::fill_n(result, results, T(0));
+    return;
+  }
+  const GatherPlan plan = plan_gather(g, kernels.lanes, sizeof(T), false);
+  const std::vector<Phase<T>> phases = make_phases(g, plan, weights);
+  const bool straddles = plan.flat_images && plan.images > 1 && g.axis[0].positions * g.axis[1].positions % kernels.lanes != 0;
+  const Run<T> run{kernels, g, plan, phases, source, result, phases.size() == 1 && !straddles};
+  const std::int64_t units = g.groups * plan.image_blocks * plan.strips;
+  const double unit_work = static_cast<double>(plan.images * plan.strip * g.axis[1].positions) * static_cast<double>(g.rows * g.channels) *
+                           static_cast<double>(g.axis[0].tap.size() * g.axis[1].tap.size());
+  // With few units the packed source is shared by tasks that have some rows each.
+  std::int64_t row_blocks = std::min({ceil_div(kTasks, units), ceil_div(g.rows, 2 * kernels.rows),
+                                      std::max<std::int64_t>(1, static_cast<std::int64_t>(unit_work / kTaskWork))});
+  const std::int64_t shared_size = units * plan.channel_blocks * plan.block_size;
+  if (shared_size * static_cast<std::int64_t>(sizeof(T)) > kSharedBytes) row_blocks = 1;
+  if (row_blocks > 1) {
+    const Scratch shared(static_cast<std::size_t>(shared_size) * sizeof(T));
+    const auto packed = [&](std::int64_t unit) { return shared.as<T>() + unit * plan.channel_blocks * plan.block_size; };
+    parallel_for(units * plan.channel_blocks, [&](std::int64_t i) {
+      const std::int64_t unit = i / plan.channel_blocks, block = i % plan.channel_blocks;
+      pack_block(kernels, g, plan, gather_unit(g, plan, unit), block, source, packed(unit) + block * plan.block_size);
+    });
+    const std::int64_t rows = ceil_div(ceil_div(g.rows, row_blocks), kernels.rows) * kernels.rows;
+    row_blocks = ceil_div(g.rows, rows);
+    parallel_for(units * row_blocks, [&](std::int64_t i) {
+      const std::int64_t unit = i / row_blocks, first = i % row_blocks * rows;
+      run.run_rows(gather_unit(g, plan, unit), first, std::min(rows, g.rows - first), packed(unit), true);
+    });
+    return;
+  }
+  const std::int64_t chunk = std::max<std::int64_t>(1, static_cast<std::int64_t>(kTaskWork / 2 / unit_work));
+  parallel_for(ceil_div(units, chunk), [&](std::int64_t i) {
+    const Scratch packed(static_cast<std::size_t>(plan.block_size) * sizeof(T));
+    for (std::int64_t unit = i * chunk; unit < std::min(units, (i + 1) * chunk); ++unit) {
+      run.run_rows(gather_unit(g, plan, unit), 0, g.rows, packed.as<T>(), false);
+    }
+  });
+}
+
+template void pack_block(const ConvKernels<float>&, const Gather&, const GatherPlan&, const GatherUnit&, std::int64_t, const float*, float*);
+template void pack_block(const ConvKernels<double>&, const Gather&, const GatherPlan&, const GatherUnit&, std::int64_t, const double*, double*);
+template void run_gather(const ConvKernels<float>&, const Gather&, const float*, const float*, float*);
+template void run_gather(const ConvKernels<double>&, const Gather&, const double*, const double*, double*);
+
+}  // namespace sg::kernels

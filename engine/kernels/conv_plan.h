@@ -1,0 +1,59 @@
+// How a convolution is cut: which copies of the input are packed, into which blocks, and where each tap reads in them.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/kernels/conv.h"
+
+namespace sg::kernels {
+
+/// One axis of a gather: result position j (of phase p) sums over that phase's taps k the source at j * stride + tap[k].
+struct GatherAxis {
+  std::int64_t size;       // of the source
+  std::int64_t positions;  // of the largest phase
+  std::int64_t stride;
+  int phases;                          // interleaved results: position j of phase p is result j * phases + p
+  std::int64_t results;                // of all phases together
+  std::vector<std::int64_t> tap;       // by kernel index
+  std::vector<int> phase;              // by kernel index
+};
+
+/// A convolution and its gradient by the input, both as sums that gather: the gradient reads with stride 1 and has as many
+/// phases as the convolution has strides, each with a part of the kernel.
+struct Gather {
+  std::int64_t batch, groups;
+  std::int64_t channels, rows;  // of one group: channels are summed over, rows are the results
+  GatherAxis axis[2];
+};
+Gather forward_gather(const ConvGeometry& geometry);
+Gather input_gradient_gather(const ConvGeometry& geometry);
+
+/// The packed copies of one axis. Taps that differ by multiples of the stride share a copy and read it shifted, or each
+/// distinct tap has a copy of its own, which then has as many positions as the result.
+struct PackedAxis {
+  std::vector<std::int64_t> begin;  // by copy: position i of it is the source at i * stride + begin
+  std::vector<int> copy;            // by kernel index
+  std::vector<int> shift;           // by kernel index
+  int extra = 0;                    // the largest shift
+};
+
+/// A unit of work is some whole images, or a strip of one image's rows; its source is packed one block of channels after
+/// another. Within a block: channel, copy along y, copy along x, image, row, column.
+struct GatherPlan {
+  PackedAxis packed[2];
+  std::int64_t channel_block, images, strip;     // the largest of each
+  std::int64_t channel_blocks, image_blocks, strips;
+  std::int64_t row_pitch, copy_pitch, block_size;  // in elements
+  bool flat_rows, flat_images;                     // vectors of pixels run on across rows, across images
+  std::int64_t row_vectors;                        // vectors per row, where they do not
+  double cost;                                     // estimated cycles of the whole
+
+  std::int64_t image_pitch(std::int64_t rows) const { return (rows + packed[0].extra) * row_pitch; }
+  std::int64_t slots(std::int64_t image_count, std::int64_t rows, std::int64_t columns, int lanes) const;
+};
+
+/// Picks the cheapest layout for this shape; `reduction` plans for the gradient by the weight.
+GatherPlan plan_gather(const Gather& gather, int lanes, int element_size, bool reduction);
+
+}  // namespace sg::kernels

@@ -1,0 +1,71 @@
+// The table of loops that the convolutions need from each instruction set.
+#pragma once
+
+#include <cstdint>
+
+namespace sg::kernels {
+
+/// The elements of a slot are one vector of neighbouring output pixels. A product computes, for each row m and each slot s,
+/// c[m * c_row + c_offset[s] + lane] (+)= sum over k of a[m * a_row + k] * b[slots[s] + offsets[k] + lane], lane < counts[s].
+/// All of b[slots[s] + offsets[k] + lane] must be readable, for each lane of the vector.
+template <class T>
+struct ConvProduct {
+  const T* a;
+  std::int64_t a_row;
+  std::int64_t rows;
+  const std::int32_t* offsets;
+  std::int64_t depth;
+  const T* b;
+  const std::int32_t* slots;
+  std::int64_t slot_count;
+  T* c;
+  const std::int64_t* c_offsets;
+  const std::int32_t* counts;
+  std::int64_t c_row;
+  bool accumulate;
+};
+
+/// Sums over slots: c[m * c_row + k] (+)= sum over s and lanes of a[m * a_row + s * lanes + lane] * b[slots[s] + offsets[k] + lane].
+template <class T>
+struct ConvReduction {
+  const T* a;
+  std::int64_t a_row;
+  std::int64_t rows;
+  const std::int32_t* offsets;
+  std::int64_t depth;
+  const T* b;
+  const std::int32_t* slots;
+  std::int64_t slot_count;
+  T* c;
+  std::int64_t c_row;
+  bool accumulate;
+};
+
+template <class T>
+struct ConvKernels {
+  int lanes;  // elements of a vector
+  int rows;   // rows of a register tile
+  void (*product)(const ConvProduct<T>&);
+  void (*reduction)(const ConvReduction<T>&);
+  /// to[i] = from[begin + i * stride] for i < count; zero where that index is outside of [0, size).
+  void (*pack_row)(T* to, std::int64_t count, const T* from, std::int64_t begin, std::int64_t stride, std::int64_t size);
+  /// to[i * stride] = from[i]
+  void (*scatter_row)(T* to, std::int64_t stride, const T* from, std::int64_t count);
+  /// to[2 i] = even[i] for 2 i < count, to[2 i + 1] = odd[i]
+  void (*interleave_row)(T* to, const T* even, const T* odd, std::int64_t count);
+};
+
+namespace baseline {
+const ConvKernels<float>& conv_kernels_f32();
+const ConvKernels<double>& conv_kernels_f64();
+}  // namespace baseline
+namespace avx2 {
+const ConvKernels<float>& conv_kernels_f32();
+const ConvKernels<double>& conv_kernels_f64();
+}  // namespace avx2
+namespace avx512 {
+const ConvKernels<float>& conv_kernels_f32();
+const ConvKernels<double>& conv_kernels_f64();
+}  // namespace avx512
+
+}  // namespace sg::kernels

@@ -1,0 +1,157 @@
+// Register tiles of the convolutions: products of weights with slots of pixels, and sums over slots.
+#pragma once
+
+#include <utility>
+
+#include "engine/kernels/isa/conv_kernels.h"
+#include "engine/kernels/vector.h"
+
+namespace sg::kernels::SG_ISA {
+
+/// The register tile: accumulators, one row's vectors and a broadcast fill 16 registers, or 32 with AVX-512.
+inline constexpr int kTileRows = kVectorBytes == 64 ? 8 : 4;
+inline constexpr int kTileSlots = 3;
+/// Few rows take more slots, so that enough independent sums are under way.
+constexpr int widest_tile(int rows) { return rows == 1 ? 8 : rows == 2 ? (kTileRows == 8 ? 6 : 5) : rows == 3 && kTileRows == 8 ? 6 : kTileSlots; }
+
+template <class T, int Lanes, int Rows, int Slots>
+void product_tile(const ConvProduct<T>& p, std::int64_t row, std::int64_t slot) {
+  using V = Vector<T, Lanes>;
+  V sums[Rows][Slots] = {};
+  const T* b[Slots];
+  for (int s = 0; s < Slots; ++s) b[s] = p.b + p.slots[slot + s];
+  const T* a = p.a + row * p.a_row;
+  const std::int64_t a_row = p.a_row;
+  const std::int32_t* const offsets = p.offsets;
+  const std::int64_t depth = p.depth;
+#pragma GCC unroll 1
+  for (std::int64_t k = 0; k < depth; ++k, ++a) {
+    const std::int64_t offset = offsets[k];
+    V vectors[Slots];
+#pragma GCC unroll 8
+    for (int s = 0; s < Slots; ++s) vectors[s] = load<V>(b[s] + offset);
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r) {
+      const V weight = splat<V>(a[r * a_row]);
+#pragma GCC unroll 8
+      for (int s = 0; s < Slots; ++s) sums[r][s] = multiply_add(weight, vectors[s], sums[r][s]);
+    }
+  }
+  for (int s = 0; s < Slots; ++s) {
+    T* c = p.c + row * p.c_row + p.c_offsets[slot + s];
+    const std::int32_t count = p.counts[slot + s];
+    if (count == Lanes) {
+#pragma GCC unroll 8
+      for (int r = 0; r < Rows; ++r, c += p.c_row) store(c, p.accumulate ? load<V>(c) + sums[r][s] : sums[r][s]);
+    } else {
+#pragma GCC unroll 8
+      for (int r = 0; r < Rows; ++r, c += p.c_row) {
+        store_partial(c, p.accumulate ? load_partial<V>(c, count) + sums[r][s] : sums[r][s], count);
+      }
+    }
+  }
+}
+
+template <class T, int Lanes, int Rows, int Slots>
+void product_rows(const ConvProduct<T>& p, std::int64_t slot, int rows, std::int64_t row) {
+  if (rows == Rows) product_tile<T, Lanes, Rows, Slots>(p, row, slot);
+  else if constexpr (Rows > 1) product_rows<T, Lanes, Rows - 1, Slots>(p, slot, rows, row);
+}
+
+/// All rows of `Slots` neighbouring slots, whose vectors stay in the first-level cache.
+template <class T, int Lanes, int Slots>
+void product_column(const ConvProduct<T>& p, std::int64_t slot) {
+  std::int64_t row = 0;
+  for (; row + kTileRows <= p.rows; row += kTileRows) product_tile<T, Lanes, kTileRows, Slots>(p, row, slot);
+  if (row < p.rows) product_rows<T, Lanes, kTileRows - 1, Slots>(p, slot, static_cast<int>(p.rows - row), row);
+}
+
+template <class T, int Lanes, int Rows>
+void product_few_rows(const ConvProduct<T>& p, std::int64_t& slot) {
+  constexpr int slots = widest_tile(Rows);
+  for (; slot + slots <= p.slot_count; slot += slots) product_tile<T, Lanes, Rows, slots>(p, 0, slot);
+}
+
+template <class T, int Lanes>
+void product(const ConvProduct<T>& p) {
+  std::int64_t slot = 0;
+  if (p.rows == 1) product_few_rows<T, Lanes, 1>(p, slot);
+  else if (p.rows == 2) product_few_rows<T, Lanes, 2>(p, slot);
+  else if (p.rows == 3) product_few_rows<T, Lanes, 3>(p, slot);
+  for (; slot + kTileSlots <= p.slot_count; slot += kTileSlots) product_column<T, Lanes, kTileSlots>(p, slot);
+  if (p.slot_count - slot == 2) product_column<T, Lanes, 2>(p, slot);
+  else if (p.slot_count - slot == 1) product_column<T, Lanes, 1>(p, slot);
+}
+
+template <class V>
+inline ElementOf<V> sum_of_lanes(V v) {
+  constexpr int lanes = kLanesOf<V>;
+  if constexpr (lanes == 1) {
+    return v[0];
+  } else {
+    using Half = Vector<ElementOf<V>, lanes / 2>;
+    Half halves[2];
+    __builtin_memcpy(halves, &v, sizeof(V));
+    return sum_of_lanes<Half>(halves[0] + halves[1]);
+  }
+}
+
+template <class T, int Lanes, int Rows, int Columns>
+void reduction_tile(const ConvReduction<T>& p, std::int64_t row, std::int64_t column) {
+  using V = Vector<T, Lanes>;
+  V sums[Rows][Columns] = {};
+  const T* b[Columns];
+  for (int k = 0; k < Columns; ++k) b[k] = p.b + p.offsets[column + k];
+  const T* a = p.a + row * p.a_row;
+  const std::int64_t a_row = p.a_row, slot_count = p.slot_count;
+  const std::int32_t* const slots = p.slots;
+#pragma GCC unroll 1
+  for (std::int64_t s = 0; s < slot_count; ++s, a += Lanes) {
+    const std::int64_t slot = slots[s];
+    V vectors[Columns];
+#pragma GCC unroll 8
+    for (int k = 0; k < Columns; ++k) vectors[k] = load<V>(b[k] + slot);
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r) {
+      V cotangent = load<V>(a + r * a_row);
+#if defined(__x86_64__)
+      asm("" : "+v"(cotangent));  // one load for all columns, instead of one in each multiply-add
+#endif
+#pragma GCC unroll 8
+      for (int k = 0; k < Columns; ++k) sums[r][k] = multiply_add(cotangent, vectors[k], sums[r][k]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r) {
+    T* const c = p.c + (row + r) * p.c_row + column;
+#pragma GCC unroll 8
+    for (int k = 0; k < Columns; ++k) {
+      const T sum = sum_of_lanes(sums[r][k]);
+      c[k] = p.accumulate ? c[k] + sum : sum;
+    }
+  }
+}
+
+template <class T, int Lanes, int Rows>
+void reduction_row(const ConvReduction<T>& p, std::int64_t row) {
+  constexpr int columns = widest_tile(Rows);
+  std::int64_t column = 0;
+  for (; column + columns <= p.depth; column += columns) reduction_tile<T, Lanes, Rows, columns>(p, row, column);
+  for (; column + 3 <= p.depth; column += 3) reduction_tile<T, Lanes, Rows, 3>(p, row, column);
+  for (; column < p.depth; ++column) reduction_tile<T, Lanes, Rows, 1>(p, row, column);
+}
+
+template <class T, int Lanes, int Rows>
+void reduction_rows(const ConvReduction<T>& p, int rows, std::int64_t row) {
+  if (rows == Rows) reduction_row<T, Lanes, Rows>(p, row);
+  else if constexpr (Rows > 1) reduction_rows<T, Lanes, Rows - 1>(p, rows, row);
+}
+
+template <class T, int Lanes>
+void reduction(const ConvReduction<T>& p) {
+  std::int64_t row = 0;
+  for (; row + kTileRows <= p.rows; row += kTileRows) reduction_row<T, Lanes, kTileRows>(p, row);
+  if (row < p.rows) reduction_rows<T, Lanes, kTileRows - 1>(p, static_cast<int>(p.rows - row), row);
+}
+
+}  // namespace sg::kernels::SG_ISA
