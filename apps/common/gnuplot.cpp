@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 #include <memory>
 #include <thread>
 
@@ -35,16 +36,30 @@ std::string quoted(const std::string& text) {
   return out + "'";
 }
 
+/// Gnuplot labels powers of ten only; a range within one decade would stand without a number.
+std::string logarithmic_axis(const Chart& chart, char axis, std::vector<double> Series::*values) {
+  double low = std::numeric_limits<double>::infinity(), high = 0;
+  for (const Series& series : chart.series)
+    for (const double value : series.*values)
+      if (std::isfinite(value) && value > 0) low = std::min(low, value), high = std::max(high, value);
+  std::string script = fmt::format("set logscale {}\n", axis);
+  if (!(low < high)) return script;
+  low /= 1.1, high *= 1.1;
+  std::string ticks;
+  for (const double tick : axis_ticks(low, high, 6, true)) ticks += fmt::format("{}'{}' {:.9g}", ticks.empty() ? "" : ", ", show_tick(tick), tick);
+  return script + fmt::format("set {0}range [{1:.9g}:{2:.9g}]\nset {0}tics ({3})\n", axis, low, high, ticks);
+}
+
 std::string script_of(const Chart& chart, int number) {
   std::string script = fmt::format(
-      "set encoding utf8\nset terminal svg size {},{} dynamic name 'c{}' font 'sans-serif,13' noenhanced background 'none'\n", chart.width, chart.height, number);
+      "set encoding utf8\nset terminal svg size {},{} dynamic name 'c{}' font 'sans-serif,13' noenhanced\n", chart.width, chart.height, number);
   if (!chart.title.empty()) script += "set title " + quoted(chart.title) + "\n";
   script += fmt::format("set xlabel {}\nset ylabel {}\n", quoted(chart.x_label), quoted(chart.y_label));
-  script += "set border 3 lc rgb 'black' lw 0.7\nset tics nomirror out scale 0.5\nset grid lc rgb '#808080' lw 0.4 dt 1\nset key top right samplen 2\n";
+  script += "set border 3 lc rgb 'black' lw 0.7\nset tics nomirror out scale 0.5\nset grid lc rgb '#808080' lw 0.4 dt 1\nset key outside top center horizontal samplen 2 spacing 1.2\n";
   script += "set datafile missing 'nan'\n";
   if (chart.equal_axes) script += "set size ratio -1\n";
-  if (chart.log_x) script += "set logscale x\nset format x '%g'\n";
-  if (chart.log_y) script += "set logscale y\nset format y '%g'\n";
+  if (chart.log_x) script += logarithmic_axis(chart, 'x', &Series::x);
+  if (chart.log_y) script += logarithmic_axis(chart, 'y', &Series::y);
   std::string plot;
   for (std::size_t s = 0; s < chart.series.size(); ++s) {
     const Series& series = chart.series[s];
@@ -127,6 +142,8 @@ std::string gnuplot_svg(const Chart& chart) {
   svg.erase(0, head_end + 1);
   cut_all(svg, "<desc>", "</desc>");
   cut_all(svg, "<title>", "</title>");
+  cut_all(svg, "<filter", "</filter>");
+  replace_all(svg, " id=\"gnuplot_canvas\"", "");
   cut_all(svg, "<rect x=\"0\" y=\"0\"", "/>");
   // Ids are a page's, so each chart's get its number; links lose the prefix that only files of their own need.
   replace_all(svg, "id=\"gp", fmt::format("id=\"c{}gp", number));
@@ -136,6 +153,7 @@ std::string gnuplot_svg(const Chart& chart) {
   replace_all(svg, "\"black\"", "\"currentColor\"");
   replace_all(svg, "'black'", "'currentColor'");
   replace_all(svg, "rgb(  0,   0,   0)", "currentColor");
+  replace_all(svg, "rgb(0,0,0)", "currentColor");
   return fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\" class=\"chart\">", chart.width, chart.height,
                      escape_html(chart.title.empty() ? chart.y_label : chart.title)) + svg;
 }

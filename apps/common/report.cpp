@@ -143,7 +143,10 @@ void Report::chart(const Chart& chart, const std::string& caption) { body_ += fi
 
 void Report::charts(const std::vector<Chart>& charts, const std::string& caption) {
   std::string inside = "<div class=\"row\">";
-  for (const Chart& chart : charts) inside += chart_svg(chart);
+  for (Chart chart : charts) {
+    if (chart.width > 520) chart.width = 520, chart.height = 360;  // drawn small, so that the numbers stay readable side by side
+    inside += chart_svg(chart);
+  }
   body_ += figure(inside + "</div>", caption);
 }
 

@@ -103,8 +103,15 @@ TEST_CASE("a report is one page that needs nothing from outside and shows texts 
   CHECK(read_file(folder / "report.html", 1 << 24).size() > 10000);
 }
 
-TEST_CASE("a chart is drawn without gnuplot as well", "[report]") {
+TEST_CASE("a chart is drawn by gnuplot where it is there, and without it as well", "[report]") {
   const Chart chart = curves_chart({curve("l2", 1), curve("h1", 0.25)}, "test_mse", "error");
+  if (std::system("command -v gnuplot >/dev/null") == 0) {
+    const std::string drawn = gnuplot_svg(chart);
+    CHECK(drawn.ends_with("</svg>\n\n"));
+    CHECK(count(drawn, "<svg") == 1);
+    CHECK(drawn.find("black") == std::string::npos);
+    CHECK(drawn.find("l2") != std::string::npos);
+  }
   const std::string plain = plain_chart_svg(chart);
   CHECK(plain.find("</svg>") != std::string::npos);
   CHECK(count(plain, "nan") + count(plain, "inf") == 0);
