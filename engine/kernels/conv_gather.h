@@ -1,4 +1,4 @@
-// Runs a convolution, or its gradient by the input, as a sum that gathers.
+// Runs a convolution, or its gradient by the input, as a sum that gathers; and the gradient by the weight as sums over pixels.
 #pragma once
 
 #include "engine/kernels/conv_plan.h"
@@ -31,5 +31,9 @@ std::int32_t tap_offset(const GatherPlan& plan, std::int64_t channel, std::int64
 /// [groups * rows, channels, its taps by y, its taps by x].
 template <class T>
 void run_gather(const ConvKernels<T>& kernels, const Gather& gather, const T* source, const T* weights, T* result);
+
+/// The gradient by the weight of the convolution that `gather` is: result [groups * rows, channels, taps by y, taps by x].
+template <class T>
+void run_weight_gradient(const ConvKernels<T>& kernels, const Gather& gather, const T* source, const T* cotangent, T* result);
 
 }  // namespace sg::kernels
