@@ -12,22 +12,22 @@ namespace {
 
 class Fit : public Experiment {
  public:
-  Fit(const Settings& settings, std::string loss, std::shared_ptr<const Dataset> data, std::unique_ptr<nn::Module> network)
+  Fit(const Settings& settings, apps::Loss loss, std::shared_ptr<const Dataset> data, std::unique_ptr<nn::Module> network)
       : Experiment(std::move(network)), settings_(settings), loss_(std::move(loss)), data_(std::move(data)) {}
 
   Tensor loss(std::int64_t step) override { return fit_loss(settings_, loss_, *data_, function(), batch(step)); }
   TestErrors test() override { return test_errors(function(), data_->test_points, data_->test); }
 
   Canvas draw() override {
-    const Target* target = settings_.data.empty() ? &target_named(settings_.target) : nullptr;
+    const Target* target = settings_.common.data.empty() ? &target_named(settings_.target) : nullptr;
     if (data_->inputs == 1) {
       auto exact = [&](const Tensor& x) { return target_derivatives(*target, x); };
-      return draw_functions_1d(function(), target ? std::function<Tensors(const Tensor&)>(exact) : nullptr, data_->first, data_->last, loss_,
-                               settings_.dtype);
+      return draw_functions_1d(function(), target ? std::function<Tensors(const Tensor&)>(exact) : nullptr, data_->first, data_->last, loss_.name,
+                               settings_.dtype());
     }
     if (target) {
       return draw_functions_2d(function(), [&](const Tensor& x) { return target_derivatives(*target, x)[0]; }, {data_->first, data_->first},
-                               {data_->last, data_->last}, {"x", "y"}, loss_, settings_.dtype);
+                               {data_->last, data_->last}, {"x", "y"}, loss_.name, settings_.dtype());
     }
     return draw_test_points();
   }
@@ -35,11 +35,11 @@ class Fit : public Experiment {
  private:
   /// The rows of a step's batch; undefined for all of them.
   Tensor batch(std::int64_t step) {
-    const std::int64_t count = data_->train_points.shape(0), size = settings_.batch_size;
-    if (size <= 0 || size >= count) return {};
+    const std::int64_t count = data_->train_points.shape(0), size = settings_.batch_size(count);
+    if (size == 0) return {};
     const std::int64_t batches = (count + size - 1) / size, epoch = step / batches, number = step % batches;
     if (epoch != order_epoch_) {
-      order_ = settings_.shuffle ? permutation(settings_.seed, Stream::batches, count, epoch) : std::vector<std::int64_t>();
+      order_ = settings_.common.shuffle ? permutation(settings_.common.seed, Stream::batches, count, epoch) : std::vector<std::int64_t>();
       order_epoch_ = epoch;
     }
     std::vector<std::int64_t> rows;
@@ -53,7 +53,7 @@ class Fit : public Experiment {
     std::vector<std::size_t> order(wanted.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return wanted[a] < wanted[b]; });
-    Panel panel{"u at the test points, in the order of the data's values", {}, {{"data", {}, {170, 170, 170}, 6}, {loss_, {}, curve_color(1), 2}}, {}, false};
+    Panel panel{"u at the test points, in the order of the data's values", {}, {{"data", {}, {170, 170, 170}, 6}, {loss_.name, {}, curve_color(1), 2}}, {}, false};
     for (const std::size_t i : order) {
       panel.x.push_back(static_cast<double>(panel.x.size()));
       panel.curves[0].y.push_back(wanted[i]);
@@ -63,7 +63,7 @@ class Fit : public Experiment {
   }
 
   Settings settings_;
-  std::string loss_;
+  apps::Loss loss_;
   std::shared_ptr<const Dataset> data_;
   std::int64_t order_epoch_ = -1;
   std::vector<std::int64_t> order_;
@@ -71,22 +71,22 @@ class Fit : public Experiment {
 
 DatasetOptions dataset_options(const Settings& settings) {
   DatasetOptions options;
-  if (settings.data.empty()) {
+  if (settings.common.data.empty()) {
     options.target = &target_named(settings.target);
   } else {
-    options.file = settings.data;
+    options.file = settings.common.data;
   }
-  options.points = settings.points > 0 ? settings.points : 1000;
+  options.points = settings.points;
   options.grid = settings.grid;
   if (settings.derivatives != "exact") options.estimator = losses::estimator_named(settings.derivatives);
   options.estimate_both = settings.approximate == "both";
   if (options.estimate_both && !options.estimator) fail("--approximate both: needs an estimator: --derivatives fd2, fd4, chebyshev or fourier");
-  for (const std::string& loss : settings.losses) options.order = std::max(options.order, order_of(loss));
-  options.limit_train = settings.limit_train;
-  options.limit_test = settings.limit_test;
+  for (const apps::Loss& loss : settings.losses) options.order = std::max(options.order, order_of(loss));
+  options.limit_train = settings.common.limit_train;
+  options.limit_test = settings.common.limit_test;
   options.test_fraction = settings.test_fraction;
-  options.seed = settings.seed;
-  options.dtype = settings.dtype;
+  options.seed = settings.common.seed;
+  options.dtype = settings.dtype();
   return options;
 }
 
@@ -109,12 +109,12 @@ Task task_on(const Settings& settings, const std::shared_ptr<const Dataset>& dat
   const bool several = settings.net == "mlp" && settings.activations.size() > 1;
   const std::vector<std::string> activations = settings.net == "mlp" ? settings.activations : std::vector<std::string>{settings.net};
   for (const std::string& activation : activations) {
-    make_network(settings, sizes, activation, data->inputs, settings.seed);  // so that bad names are found before the first run
-    for (const std::string& loss : settings.losses) {
+    make_network(settings, sizes, activation, data->inputs, settings.common.seed);  // so that bad names are found before the first run
+    for (const apps::Loss& loss : settings.losses) {
       check_fit_loss(settings, loss, *data);
-      task.runs.push_back({several ? activation : "", run_name.empty() ? loss : run_name, [=] {
+      task.runs.push_back({several ? activation : "", run_name.empty() ? loss.name : run_name, [=] {
                              return std::make_unique<Fit>(settings, loss, data,
-                                                          make_network(settings, sizes, activation, data->inputs, settings.seed));
+                                                          make_network(settings, sizes, activation, data->inputs, settings.common.seed));
                            }});
     }
   }
@@ -129,14 +129,13 @@ Task fit_task(const Settings& settings) {
 
 Task derivatives_task(const Settings& given) {
   Settings settings = given;
-  settings.points = settings.points > 0 ? settings.points : 10000;
   settings.grid = true;
-  settings.losses = {"l2"};
+  settings.losses = {{"l2", "l2", 0}};
   settings.derivatives = "exact";
   settings.approximate = "target";
   Task all = task_on(settings, std::make_shared<const Dataset>(make_dataset(dataset_options(settings))), 4, "l2");
   for (const char* estimator : {"exact", "fd2", "fd4", "chebyshev", "fourier"}) {
-    settings.losses = {"h1"};
+    settings.losses = {{"h1", "h1", 1}};
     settings.derivatives = estimator;
     settings.approximate = settings.derivatives == "exact" ? "target" : given.approximate;
     Task task = task_on(settings, std::make_shared<const Dataset>(make_dataset(dataset_options(settings))), 4, std::string("h1-") + estimator);

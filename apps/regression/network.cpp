@@ -1,17 +1,14 @@
 // The networks of the binary.
 #include "apps/regression/network.h"
 
+#include <fmt/ranges.h>
+
 #include "nn/mlp.h"
 #include "nn/safetensors.h"
 
 namespace sg::regression {
 
-int order_of(const std::string& loss) {
-  if (loss == "l2" || loss == "hs") return 0;
-  if (loss == "h1") return 1;
-  if (loss == "h2") return 2;
-  fail("--loss: `{}` is not known: needs l2, h1, h2 or hs", loss);
-}
+int order_of(const apps::Loss& loss) { return loss.kind == "h1" ? 1 : loss.kind == "h2" ? 2 : 0; }
 
 std::unique_ptr<nn::Module> make_network(const Settings& settings, const std::vector<std::int64_t>& sizes,
                                          const std::string& activation, std::int64_t inputs, std::uint64_t seed) {
@@ -25,13 +22,21 @@ std::unique_ptr<nn::Module> make_network(const Settings& settings, const std::ve
   } else if (settings.net == "fourier") {
     network = std::make_unique<nn::FourierNet>(inputs);
   } else if (settings.net == "siren") {
-    const auto rule = settings.siren_init == "sitzmann" ? nn::SirenInit::sitzmann : nn::SirenInit::kaiming;
-    network = std::make_unique<nn::Siren>(inputs, 1, 64, rule, settings.omega0);
+    const bool sitzmann = settings.siren_init == "sitzmann";
+    network = std::make_unique<nn::Siren>(inputs, 1, 64, sitzmann ? nn::SirenInit::sitzmann : nn::SirenInit::kaiming,
+                                          sitzmann ? settings.omega0 : 1);
   } else {
     fail("--net: `{}` is not known: needs mlp, fourier or siren", settings.net);
   }
   network->initialise(seed);
-  network->to(settings.dtype);
+  network->to(settings.dtype());
+  if (!settings.common.init.empty()) {
+    try {
+      network->load_state(nn::load_safetensors(settings.common.init).tensors);
+    } catch (const Error& error) {
+      fail("--init: {}: {}", settings.common.init, error.what());
+    }
+  }
   return network;
 }
 

@@ -13,19 +13,20 @@ namespace sg::regression {
 namespace {
 
 /// The highest order that the loss asks for and the data have.
-int order_on(const std::string& name, const Dataset& data) {
-  return std::min<int>(order_of(name), static_cast<int>(data.train.size()) - 1);
+int order_on(const apps::Loss& loss, const Dataset& data) {
+  return std::min<int>(order_of(loss), static_cast<int>(data.train.size()) - 1);
 }
 
 }  // namespace
 
-Tensor fit_loss(const Settings& settings, const std::string& name, const Dataset& data, const losses::Network& network, const Tensor& rows) {
-  const int order = order_on(name, data);
+Tensor fit_loss(const Settings& settings, const apps::Loss& loss, const Dataset& data, const losses::Network& network,
+                const Tensor& rows) {
+  const int order = order_on(loss, data);
   auto chosen = [&](const Tensor& x) { return rows ? take(x, rows, 0) : x; };
   const Tensor x = chosen(data.train_points);
-  if (name == "hs") {
+  if (loss.kind == "hs") {
     const Tensor residual = network(x) - data.train[0];
-    return losses::spectral_1d(reshape(residual, {1, residual.size()}), settings.s, settings.frequencies);
+    return losses::spectral_1d(reshape(residual, {1, residual.size()}), loss.s, settings.frequencies());
   }
   Tensors prediction = data.grid ? (*data.grid)(network(x), order) : losses::derivatives(network, x, order);
   Tensors target;
@@ -38,16 +39,17 @@ Tensor fit_loss(const Settings& settings, const std::string& name, const Dataset
   return losses::sobolev(prediction, target, weights);
 }
 
-void check_fit_loss(const Settings& settings, const std::string& name, const Dataset& data) {
-  const int order = order_of(name);
-  if (!settings.weights.empty() && static_cast<int>(settings.weights.size()) <= order && name != "hs")
-    fail("--weights: {} weights for the loss {}, which needs {}", settings.weights.size(), name, order + 1);
-  if (name != "hs") {
-    if (data.grid && settings.batch_size > 0) fail("--batch-size: an estimator on both sides needs the whole grid in every step");
+void check_fit_loss(const Settings& settings, const apps::Loss& loss, const Dataset& data) {
+  const int order = order_of(loss);
+  const bool batches = settings.batch_size(data.train_points.shape(0)) > 0;
+  if (!settings.weights.empty() && static_cast<int>(settings.weights.size()) <= order && loss.kind != "hs")
+    fail("--weights: {} weights for the loss {}, which needs {}", settings.weights.size(), loss.name, order + 1);
+  if (loss.kind != "hs") {
+    if (data.grid && batches) fail("--batch-size: an estimator on both sides needs the whole grid in every step");
     return;
   }
   if (data.inputs != 1) fail("--loss hs: needs a regular 1-D grid, not {} inputs", data.inputs);
-  if (settings.batch_size > 0) fail("--batch-size: the loss hs needs the whole grid in every step");
+  if (batches) fail("--batch-size: the loss hs needs the whole grid in every step");
   const std::vector<double> x = data.train_points.to_vector<double>();
   for (std::size_t i = 1; i < x.size(); ++i) {
     const double expected = (x.back() - x.front()) / static_cast<double>(x.size() - 1);

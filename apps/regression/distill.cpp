@@ -1,0 +1,155 @@
+// The task `distill`: a student matches a teacher's values and its Jacobian (Czarnecki et al. 2017).
+#include "apps/regression/experiment.h"
+#include "apps/regression/network.h"
+#include "apps/regression/random_points.h"
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/ranges.h>
+
+#include "engine/ops.h"
+#include "losses/distillation.h"
+#include "losses/sobolev.h"
+#include "nn/optim/adam.h"
+#include "nn/safetensors.h"
+
+namespace sg::regression {
+
+namespace {
+
+/// What the students learn from: the teacher at the training and at the test points.
+struct Lesson {
+  std::shared_ptr<nn::Module> teacher;
+  const Target* target;
+  Tensor points, test_points;
+  Tensors values, test_values;
+};
+
+class Distillation : public Experiment {
+ public:
+  Distillation(const Settings& settings, apps::Loss loss, std::shared_ptr<const Lesson> lesson, std::unique_ptr<nn::Module> student)
+      : Experiment(std::move(student)), settings_(settings), loss_(std::move(loss)), lesson_(std::move(lesson)) {}
+
+  Tensor loss(std::int64_t step) override {
+    const int order = order_of(loss_);
+    const std::int64_t d = lesson_->points.shape(1), count = settings_.projections;
+    if (order == 0 || count == 0) {
+      const Tensors all = losses::derivatives(function(), lesson_->points, order);
+      return losses::sobolev(all, Tensors(lesson_->values.begin(), lesson_->values.begin() + order + 1), weights(order));
+    }
+    const Tensor directions = unit_directions(settings_.common.seed, step, count, d, settings_.dtype()).detach();
+    const Tensor u = (*this).network()(lesson_->points);
+    // The teacher's gradient is known whole: [K, d] x [d, N].
+    const Tensor teacher_along = unsqueeze(matmul(directions, transpose(lesson_->values[1])), 2);
+    const std::vector<double> w = weights(1);
+    return w[0] * losses::mse(u, lesson_->values[0]) +
+           w[1] * losses::projected_jacobian_matching(losses::jacobian_along(u, lesson_->points, directions), teacher_along, d);
+  }
+
+  TestErrors test() override { return test_errors(function(), lesson_->test_points, lesson_->test_values); }
+
+  Canvas draw() override {
+    const Target& target = *lesson_->target;
+    const losses::Network teacher = [this](const Tensor& x) { return (*lesson_->teacher)(x); };
+    if (target.inputs == 1)
+      return draw_functions_1d(function(), [&](const Tensor& x) { return losses::derivatives(teacher, x, 2); }, target.first, target.last,
+                               loss_.name, settings_.dtype());
+    return draw_functions_2d(function(), teacher, {target.first, target.first}, {target.last, target.last}, {"x", "y"}, loss_.name,
+                             settings_.dtype());
+  }
+
+ private:
+  std::vector<double> weights(int order) const {
+    std::vector<double> weights = settings_.weights;
+    weights.resize(order + 1, 1.0);
+    return weights;
+  }
+
+  Settings settings_;
+  apps::Loss loss_;
+  std::shared_ptr<const Lesson> lesson_;
+};
+
+std::vector<std::int64_t> teacher_sizes(const Settings& settings, std::int64_t inputs) {
+  return settings.teacher_sizes.empty() ? std::vector<std::int64_t>{inputs, 64, 64, 64, 1} : settings.teacher_sizes;
+}
+
+std::unique_ptr<nn::Module> make_teacher(const Settings& settings, std::int64_t inputs) {
+  Settings given = settings;
+  given.common.init.clear();
+  // Another seed than the students', so that none begins at the teacher's own start.
+  return make_network(given, teacher_sizes(settings, inputs), settings.activations.front(), inputs, settings.common.seed + 1000003);
+}
+
+}  // namespace
+
+bool train_teacher(const Settings& settings, const std::string& file, const std::function<bool(std::int64_t, double)>& report) {
+  const Target& target = target_named(settings.target);
+  const std::unique_ptr<nn::Module> teacher = make_teacher(settings, target.inputs);
+  const Tensor points = target.inputs == 1
+                            ? reshape(linspace(target.first, target.last, settings.points, settings.dtype()), {settings.points, 1})
+                            : uniform_points(settings.common.seed, Stream::train_points, settings.points, target.inputs, target.first,
+                                             target.last, settings.dtype());
+  Tensors values = target_derivatives(target, points);
+  values.resize(2);
+  nn::Adam optimizer(*teacher, {.learning_rate = 1e-3});
+  for (std::int64_t step = 1; step <= settings.teacher_steps; ++step) {
+    // The rate falls to a hundredth, so that the teacher comes to rest.
+    optimizer.set_learning_rate(1e-3 * std::pow(0.01, static_cast<double>(step - 1) / static_cast<double>(settings.teacher_steps)));
+    const Tensor loss = losses::sobolev(losses::derivatives(as_function(*teacher), points, 1), values);
+    optimizer.minimise(loss);
+    if (!report(step, loss.item())) return false;
+  }
+  nn::save_safetensors(file, teacher->state());
+  return true;
+}
+
+Task distill_task(const Settings& settings, const std::string& teacher_file) {
+  if (!settings.common.data.empty()) fail("--task distill: learns from a teacher; --data is for --task fit");
+  if (settings.derivatives != "exact") fail("--task distill: the teacher's derivatives are exact; --derivatives is for --task fit");
+  const Target& target = target_named(settings.target);
+  const std::int64_t d = target.inputs;
+  auto lesson = std::make_shared<Lesson>();
+  lesson->target = &target;
+  lesson->teacher = make_teacher(settings, d);
+  try {
+    lesson->teacher->load_state(nn::load_safetensors(teacher_file).tensors);
+  } catch (const Error& error) {
+    fail("--teacher: {}: {}", teacher_file, error.what());
+  }
+  const std::vector<std::int64_t> sizes = settings.sizes.empty() ? std::vector<std::int64_t>{d, 32, 32, 1} : settings.sizes;
+  if (settings.net == "mlp") {
+    const auto widest = [](const std::vector<std::int64_t>& s) { return s.size() > 2 ? *std::max_element(s.begin() + 1, s.end() - 1) : 1; };
+    const std::vector<std::int64_t> teacher = teacher_sizes(settings, d);
+    if (sizes.size() >= teacher.size() && widest(sizes) >= widest(teacher))
+      fail("--sizes: the student {} has to be smaller than the teacher {}", fmt::join(sizes, ","), fmt::join(teacher, ","));
+  }
+  lesson->points = d == 1 ? reshape(linspace(target.first, target.last, settings.points, settings.dtype()), {settings.points, 1})
+                          : uniform_points(settings.common.seed, Stream::train_points, settings.points, d, target.first, target.last, settings.dtype());
+  lesson->test_points = uniform_points(settings.common.seed, Stream::test_points, d == 1 ? 100 : 10000, d, target.first, target.last, settings.dtype());
+  int order = 0;
+  Task task;
+  for (const apps::Loss& loss : settings.losses) {
+    if (loss.kind == "hs") fail("--loss: {} is for --task fit and spectrum; distillation needs l2, h1 or h2", loss.name);
+    if (loss.kind == "h2" && settings.projections > 0) fail("--projections: are of the Jacobian: needs --loss l2 or h1, not h2");
+    if (!settings.weights.empty() && static_cast<int>(settings.weights.size()) <= order_of(loss))
+      fail("--weights: {} weights for the loss {}, which needs {}", settings.weights.size(), loss.name, order_of(loss) + 1);
+    order = std::max(order, order_of(loss));
+  }
+  lesson->values = losses::derivatives(as_function(*lesson->teacher), lesson->points, order);
+  lesson->test_values = losses::derivatives(as_function(*lesson->teacher), lesson->test_points, 1);
+  for (Tensors* values : {&lesson->values, &lesson->test_values})
+    for (Tensor& value : *values) value = value.detach();
+  task.description = fmt::format("a teacher {} of {}", teacher_file, target.name);
+  task.inputs = d;
+  task.train_points = lesson->points.shape(0);
+  task.test_points = lesson->test_points.shape(0);
+  for (const apps::Loss& loss : settings.losses) {
+    auto make = [=] { return make_network(settings, sizes, settings.activations.front(), d, settings.common.seed); };
+    make();
+    task.runs.push_back({"", loss.name, [=] { return std::make_unique<Distillation>(settings, loss, lesson, make()); }});
+  }
+  return task;
+}
+
+}  // namespace sg::regression
