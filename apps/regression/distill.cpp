@@ -1,12 +1,12 @@
 // The task `distill`: a student matches a teacher's values and its Jacobian (Czarnecki et al. 2017).
-#include "apps/regression/experiment.h"
-#include "apps/regression/network.h"
-#include "apps/regression/random_points.h"
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 
-#include <fmt/ranges.h>
-
+#include "apps/regression/experiment.h"
+#include "apps/regression/network.h"
+#include "apps/regression/random_points.h"
 #include "engine/ops.h"
 #include "losses/distillation.h"
 #include "losses/sobolev.h"

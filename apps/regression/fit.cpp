@@ -53,7 +53,7 @@ class Fit : public Experiment {
     std::vector<std::size_t> order(wanted.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return wanted[a] < wanted[b]; });
-    Panel panel{"u at the test points, in the order of the data's values", {}, {{"data", {}, {170, 170, 170}, 6}, {loss_.name, {}, curve_color(1), 2}}, {}, false};
+    Panel panel{"u at the test points, in the order of the data's values", {}, {{"data", {}, {170, 170, 170}, 6, {}}, {loss_.name, {}, curve_color(1), 2, {}}}, {}, false};
     for (const std::size_t i : order) {
       panel.x.push_back(static_cast<double>(panel.x.size()));
       panel.curves[0].y.push_back(wanted[i]);

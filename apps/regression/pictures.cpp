@@ -34,8 +34,8 @@ Canvas draw_functions_1d(const losses::Network& network, const std::function<Ten
   std::vector<Panel> panels;
   for (std::size_t k = 0; k < 3; ++k) {
     Panel panel{titles[k], column_of(x), {}, {}, false};
-    if (k < wanted.size()) panel.curves.push_back({"target", column_of(wanted[k]), {170, 170, 170}, 6});
-    panel.curves.push_back({name, column_of(found[k]), curve_color(1), 2});
+    if (k < wanted.size()) panel.curves.push_back({"target", column_of(wanted[k]), {170, 170, 170}, 6, {}});
+    panel.curves.push_back({name, column_of(found[k]), curve_color(1), 2, {}});
     panels.push_back(panel);
   }
   return draw_panels(panels, 1000, 240);

@@ -140,7 +140,9 @@ Canvas draw_panels(const std::vector<Panel>& panels, int width, int panel_height
     const double margin = high > low ? 0.05 * (high - low) : std::max(1e-3, 0.1 * std::abs(high));
     low -= margin;
     high += margin;
-    auto [x_low, x_high] = finite_range(panel.x);
+    std::vector<double> all_x = panel.x;
+    for (const Curve& curve : panel.curves) all_x.insert(all_x.end(), curve.x.begin(), curve.x.end());
+    auto [x_low, x_high] = finite_range(all_x);
     if (x_low == x_high) x_high = x_low + 1;
     auto to_x = [&, x_low = x_low, x_high = x_high](double x) { return left + (x - x_low) / (x_high - x_low) * plot_width; };
     auto to_y = [&](double y) { return plot_top + (high - y) / (high - low) * plot_height; };
@@ -161,10 +163,11 @@ Canvas draw_panels(const std::vector<Panel>& panels, int width, int panel_height
     canvas.set_clip(left, plot_top, plot_width, plot_height);
     for (const double mark : panel.marks) canvas.fill(static_cast<int>(std::lround(to_x(mark))), plot_top, 2, plot_height, grey);
     for (const Curve& curve : panel.curves) {
-      for (std::size_t i = 0; i + 1 < std::min(panel.x.size(), curve.y.size()); ++i) {
+      const std::vector<double>& x = curve.x.empty() ? panel.x : curve.x;
+      for (std::size_t i = 0; i + 1 < std::min(x.size(), curve.y.size()); ++i) {
         const double a = scaled(curve.y[i]), b = scaled(curve.y[i + 1]);
         if (std::isfinite(a) && std::isfinite(b))
-          canvas.line(to_x(panel.x[i]), to_y(a), to_x(panel.x[i + 1]), to_y(b), curve.color, curve.thickness);
+          canvas.line(to_x(x[i]), to_y(a), to_x(x[i + 1]), to_y(b), curve.color, curve.thickness);
       }
     }
     canvas.clear_clip();

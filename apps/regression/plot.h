@@ -42,12 +42,13 @@ struct Curve {
   std::vector<double> y;
   Color color;
   double thickness = 2;
+  std::vector<double> x;  // empty: the panel's
 };
 
 /// Curves over one axis.
 struct Panel {
   std::string title;
-  std::vector<double> x;
+  std::vector<double> x;  // of the curves that have none of their own
   std::vector<Curve> curves;
   std::vector<double> marks;  // places on the x axis with a vertical line
   bool logarithmic = false;   // the y axis; values that are not positive are left out
