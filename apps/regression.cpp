@@ -171,7 +171,8 @@ void work(const apps::Arguments& arguments) {
     const std::unique_ptr<Experiment> experiment = run.begin();
     Place where{app, folder.path(), folder.folder_of(place), place.name, task.figures_file, 0};
     if (settings.task == "derivatives") where.seconds_limit = 60 * settings.minutes / static_cast<double>(task.runs.size());
-    finished.push_back({run.group, run.loss, where.folder, train(settings, *experiment, length, where)});
+    const Outcome outcome = train(settings, *experiment, length, where);
+    finished.push_back({run.group, run.loss, where.folder, outcome, apps::read_metrics(where.folder / "metrics.csv")});
   }
   summarise(settings, task, folder.path(), finished);
   if (common.profile) fmt::print("{}", profile::table());

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "apps/common/files.h"
+#include "apps/common/report.h"
 
 namespace sg::regression {
 
@@ -13,64 +14,50 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Cells as lines of text, columns padded.
-std::string text_table(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<std::size_t> widths(rows.front().size());
-  for (const auto& row : rows)
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  std::string text;
-  for (const auto& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) line += i < 2 ? fmt::format("{:<{}}  ", row[i], widths[i]) : fmt::format("{:>{}}  ", row[i], widths[i]);
-    while (!line.empty() && line.back() == ' ') line.pop_back();
-    text += line + "\n";
-  }
-  return text;
+std::string show_seconds(double seconds) { return fmt::format("{:.{}f} s", seconds, seconds < 10 ? 2 : 1); }
+std::string show_factor(double factor) { return fmt::format("{:.{}f}x", factor, factor < 10 ? 2 : 1); }
+std::string show_error(double value) { return std::isnan(value) ? "-" : apps::show_figure(value); }
+
+const FinishedRun* reference_of(const std::vector<FinishedRun>& runs, const FinishedRun& run) {
+  for (const FinishedRun& other : runs)
+    if (other.group == run.group && other.loss == "l2" && run.loss != "l2") return &other;
+  return nullptr;
 }
 
-std::string show_error(double value) { return std::isnan(value) ? "-" : fmt::format("{:.3g}", value); }
-std::string show_seconds(double seconds) { return fmt::format("{:.{}f}", seconds, seconds < 10 ? 2 : 1); }
-
-std::vector<std::vector<std::string>> accelerations(const std::vector<FinishedRun>& runs, const std::vector<apps::Metrics>& metrics) {
-  std::vector<std::vector<std::string>> rows{
-      {"network", "loss", "steps", "seconds", "test_l2", "test_h1", "l2's end at step", "at second", "fewer steps", "less time"}};
-  for (std::size_t i = 0; i < runs.size(); ++i) {
-    const FinishedRun& run = runs[i];
-    std::vector<std::string> row{run.group.empty() ? "-" : run.group, run.loss, std::to_string(run.outcome.step), show_seconds(run.outcome.seconds),
-                                 show_error(run.outcome.errors.l2), show_error(run.outcome.errors.h1)};
-    const auto base = std::find_if(runs.begin(), runs.end(), [&](const FinishedRun& r) { return r.group == run.group && r.loss == "l2"; });
-    if (base == runs.end() || run.loss == "l2") {
-      row.insert(row.end(), 4, "-");
+apps::Table accelerations(const std::vector<FinishedRun>& runs) {
+  const bool groups = !runs.front().group.empty();
+  apps::Table table{{"loss", "steps", "seconds", "test_l2", "test_h1", "passes l2's end at", "after", "fewer steps", "less time"}, {}};
+  if (groups) table.header.insert(table.header.begin(), "network");
+  for (const FinishedRun& run : runs) {
+    std::vector<std::string> row;
+    if (groups) row.push_back(run.group);
+    row.insert(row.end(), {run.loss, std::to_string(run.outcome.step), show_seconds(run.outcome.seconds), show_error(run.outcome.errors.l2),
+                           show_error(run.outcome.errors.h1)});
+    const FinishedRun* reference = reference_of(runs, run);
+    if (!reference) {
+      row.insert(row.end(), 4, "");
+    } else if (const auto gain = apps::acceleration(run.metrics, reference->metrics, "test_l2")) {
+      row.insert(row.end(), {fmt::format("step {}", gain->step), show_seconds(gain->seconds), show_factor(gain->fewer_steps),
+                             show_factor(gain->fewer_seconds)});
     } else {
-      const Reached reached = first_below(metrics[i], base->outcome.errors.l2);
-      if (reached.reached) {
-        row.push_back(std::to_string(reached.step));
-        row.push_back(show_seconds(reached.seconds));
-        row.push_back(fmt::format("{:.2f}x", static_cast<double>(base->outcome.step) / static_cast<double>(reached.step)));
-        row.push_back(fmt::format("{:.2f}x", base->outcome.seconds / std::max(1e-9, reached.seconds)));
-      } else {
-        row.push_back("not reached");
-        row.insert(row.end(), 3, "-");
-      }
+      row.insert(row.end(), {"never", "", "", ""});
     }
-    rows.push_back(row);
+    table.rows.push_back(row);
   }
-  return rows;
+  return table;
 }
 
-std::vector<std::vector<std::string>> thresholds(const std::vector<FinishedRun>& runs, const std::vector<apps::Metrics>& metrics) {
-  std::vector<std::vector<std::string>> rows{{"loss", "derivatives", "steps", "seconds", "test_l2", "to 1e-3", "to 1e-4", "to 1e-5"}};
-  for (std::size_t i = 0; i < runs.size(); ++i) {
-    const std::size_t dash = runs[i].loss.find('-');
-    std::vector<std::string> row{runs[i].loss.substr(0, dash), dash == std::string::npos ? "-" : runs[i].loss.substr(dash + 1),
-                                 std::to_string(runs[i].outcome.step), show_seconds(runs[i].outcome.seconds), show_error(runs[i].outcome.errors.l2)};
+apps::Table thresholds(const std::vector<FinishedRun>& runs) {
+  apps::Table table{{"loss and derivatives", "steps", "seconds", "test_l2", "to 1e-3", "to 1e-4", "to 1e-5"}, {}};
+  for (const FinishedRun& run : runs) {
+    std::vector<std::string> row{run.loss, std::to_string(run.outcome.step), show_seconds(run.outcome.seconds), show_error(run.outcome.errors.l2)};
     for (const double level : {1e-3, 1e-4, 1e-5}) {
-      const Reached reached = first_below(metrics[i], level);
-      row.push_back(reached.reached ? fmt::format("{} ({} s)", reached.step, show_seconds(reached.seconds)) : "not reached");
+      const Reached reached = first_below(run.metrics, level);
+      row.push_back(reached.reached ? fmt::format("step {}, {}", reached.step, show_seconds(reached.seconds)) : "not reached");
     }
-    rows.push_back(row);
+    table.rows.push_back(row);
   }
-  return rows;
+  return table;
 }
 
 /// The error of each frequency by step, from a run's file of figures.
@@ -116,37 +103,65 @@ Reached first_below(const apps::Metrics& metrics, double level) {
 }
 
 void summarise(const Settings& settings, const Task& task, const fs::path& folder, const std::vector<FinishedRun>& runs) {
-  std::vector<apps::Metrics> metrics;
-  for (const FinishedRun& run : runs) metrics.push_back(apps::read_metrics(run.folder / "metrics.csv"));
-  const auto table = settings.task == "derivatives" ? thresholds(runs, metrics) : accelerations(runs, metrics);
+  const apps::Table table = settings.task == "derivatives" ? thresholds(runs) : accelerations(runs);
+  apps::Report report("regression: " + settings.task, fmt::format("{}\n{} training points, {} test points, seed {}.", task.description,
+                                                                task.train_points, task.test_points, settings.common.seed));
+  for (const std::string& notice : task.notices) report.paragraph("Note: " + notice + ".");
+  report.heading("Final figures");
+  report.table(table, "Relative errors on the test points: test_l2 of the values, test_h1 of the first derivatives. Seconds count training alone.");
+  if (settings.task != "derivatives")
+    for (const FinishedRun& run : runs)
+      if (const FinishedRun* reference = reference_of(runs, run)) {
+        const std::string who = run.group.empty() ? run.loss : run.group + ", " + run.loss;
+        if (const auto gain = apps::acceleration(run.metrics, reference->metrics, "test_l2")) {
+          report.paragraph(fmt::format("{}: reaches the L2 run's final error {} at step {}, with {} fewer steps and in {} less time.", who,
+                                       show_error(reference->outcome.errors.l2), gain->step, show_factor(gain->fewer_steps),
+                                       show_factor(gain->fewer_seconds)));
+        } else {
+          report.paragraph(fmt::format("{}: does not reach the L2 run's final error {}.", who, show_error(reference->outcome.errors.l2)));
+        }
+      }
 
   std::vector<std::string> groups;
   for (const FinishedRun& run : runs)
     if (std::find(groups.begin(), groups.end(), run.group) == groups.end()) groups.push_back(run.group);
+  const std::int64_t switch_step = settings.optimizer == "adam+lbfgs" ? length_of(settings, task.train_points).gradient_steps : 0;
   for (const std::string& group : groups) {
-    Panel panel{fmt::format("relative L2 error on the test points by step{}{}", group.empty() ? "" : ", ", group), {}, {}, {}, true};
-    std::size_t color = 0;
-    for (std::size_t i = 0; i < runs.size(); ++i) {
-      if (runs[i].group != group) continue;
-      Curve curve{runs[i].loss, {}, curve_color(color++), 2, {}};
-      for (const apps::MetricsRow& row : metrics[i].rows) {
-        if (!row.tests[0]) continue;
-        curve.x.push_back(static_cast<double>(row.step));
-        curve.y.push_back(*row.tests[0]);
-      }
-      panel.curves.push_back(curve);
+    report.heading(group.empty() ? "Curves" : "Curves: " + group);
+    std::vector<apps::RunCurve> curves;
+    for (const FinishedRun& run : runs)
+      if (run.group == group) curves.push_back({run.loss, run.metrics});
+    apps::Chart by_step = apps::curves_chart(curves, "test_l2", "relative L2 error");
+    if (switch_step > 0) {
+      // A vertical line where L-BFGS takes over.
+      double low = 1, high = 1e-12;
+      for (const apps::Series& series : by_step.series)
+        for (const double y : series.y)
+          if (y > 0) low = std::min(low, y), high = std::max(high, y);
+      const auto at = static_cast<double>(switch_step);
+      by_step.series.push_back({"L-BFGS begins", {at, at}, {low, high}, true, false});
     }
-    if (settings.optimizer == "adam+lbfgs") panel.marks.push_back(static_cast<double>(length_of(settings, task.train_points).gradient_steps));
-    write_png(folder / (group.empty() ? "curves.png" : fmt::format("curves-{}.png", group)), draw_panels({panel}, 1000, 400));
+    report.chart(by_step, "Relative error of the values on the test points, by step");
+    report.charts({apps::curves_chart(curves, "test_l2", "relative L2 error", true), apps::curves_chart(curves, "test_h1", "relative error of the gradient"),
+                   apps::curves_chart(curves, "train_loss", "training loss")},
+                  "The same by seconds of training; the first derivatives' error; and each run's own training loss, which differ in meaning");
+    for (const FinishedRun& run : runs)
+      if (run.group == group)
+        report.picture(apps::read_file(run.folder / "fit.png", std::size_t{1} << 28), fmt::format("{} after {} steps", run.loss, run.outcome.step));
   }
   if (!task.figures_file.empty()) {
     std::vector<HeatMap> maps;
     for (const FinishedRun& run : runs) maps.push_back(spectrum_map(run, task.figures_file));
-    if (std::all_of(maps.begin(), maps.end(), [](const HeatMap& map) { return !map.values.empty(); }))
-      write_png(folder / "spectrum.png", draw_maps(maps, 300));
+    if (std::all_of(maps.begin(), maps.end(), [](const HeatMap& map) { return !map.values.empty(); })) {
+      const Canvas canvas = draw_maps(maps, 300);
+      write_png(folder / "spectrum.png", canvas);
+      report.heading("Which frequencies are learned when");
+      report.picture(apps::read_file(folder / "spectrum.png", std::size_t{1} << 28),
+                     "The residual's Fourier coefficient at each frequency k, in parts of the target's, by step");
+    }
   }
-  fmt::print("{}\n{}", task.description, text_table(table));
-  fmt::print("written to {}\n", folder.string());
+  report.write(folder);
+  fmt::print("{}\n{}report: {}\n", task.description, table.to_text(), (folder / "report.html").string());
 }
 
 }  // namespace sg::regression

@@ -14,6 +14,7 @@ struct FinishedRun {
   std::string group, loss;
   std::filesystem::path folder;
   Outcome outcome;
+  apps::Metrics metrics;  // of the folder's metrics.csv
 };
 
 /// When a run's error first fell to a level, by its metrics.csv.
