@@ -133,6 +133,7 @@ void run_command(const apps::Arguments& arguments) {
   settings.losses = common.loss_list();
   if (common.threads > 0) kernels::set_threads(static_cast<int>(common.threads));
 
+  if (settings.task == "distill") check_distillation(settings);
   const bool trains_teacher = settings.task == "distill" && settings.teacher.empty();
   Task task;
   if (!trains_teacher) task = make_task(settings, settings.teacher);
@@ -157,6 +158,7 @@ void run_command(const apps::Arguments& arguments) {
     }
     task = make_task(settings, teacher);
   }
+  const Length length = length_of(settings, task.train_points);
   const std::int64_t parameters = task.runs.front().begin()->network().parameter_count();  // the same for all of them
   nlohmann::json more{{"data_description", task.description}, {"train_count", task.train_points}, {"test_count", task.test_points},
                       {"sample_shape", {task.inputs}}, {"parameters", parameters}};
@@ -166,7 +168,6 @@ void run_command(const apps::Arguments& arguments) {
     for (const std::string& notice : task.notices) fmt::print(stderr, "{}: note: {}\n", app, notice);
 
   if (common.profile) profile::enable(true);
-  const Length length = length_of(settings, task.train_points);
   std::vector<FinishedRun> finished;
   for (const Run& run : task.runs) {
     if (apps::interrupted()) apps::stop_interrupted(app, folder.path().string());

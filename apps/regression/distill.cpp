@@ -81,7 +81,30 @@ std::unique_ptr<nn::Module> make_teacher(const Settings& settings, std::int64_t 
   return make_network(given, teacher_sizes(settings, inputs), settings.activations.front(), inputs, settings.common.seed + 1000003);
 }
 
+std::vector<std::int64_t> student_sizes(const Settings& settings, std::int64_t inputs) {
+  return settings.sizes.empty() ? std::vector<std::int64_t>{inputs, 32, 32, 1} : settings.sizes;
+}
+
 }  // namespace
+
+void check_distillation(const Settings& settings) {
+  if (!settings.common.data.empty()) fail("--task distill: learns from a teacher; --data is for --task fit");
+  const std::int64_t d = target_named(settings.target).inputs;
+  const std::vector<std::int64_t> sizes = student_sizes(settings, d), teacher = teacher_sizes(settings, d);
+  make_teacher(settings, d);
+  make_network(settings, sizes, settings.activations.front(), d, settings.common.seed);
+  if (settings.net == "mlp") {
+    const auto widest = [](const std::vector<std::int64_t>& s) { return s.size() > 2 ? *std::max_element(s.begin() + 1, s.end() - 1) : 1; };
+    if (sizes.size() >= teacher.size() && widest(sizes) >= widest(teacher))
+      fail("--sizes: the student {} has to be smaller than the teacher {}", fmt::join(sizes, ","), fmt::join(teacher, ","));
+  }
+  for (const apps::Loss& loss : settings.losses) {
+    if (loss.kind == "hs") fail("--loss: {} is for --task fit and spectrum; distillation needs l2, h1 or h2", loss.name);
+    if (loss.kind == "h2" && settings.projections > 0) fail("--projections: are of the Jacobian: needs --loss l2 or h1, not h2");
+    if (!settings.weights.empty() && static_cast<int>(settings.weights.size()) <= order_of(loss))
+      fail("--weights: {} weights for the loss {}, which needs {}", settings.weights.size(), loss.name, order_of(loss) + 1);
+  }
+}
 
 bool train_teacher(const Settings& settings, const std::string& file, const std::function<bool(std::int64_t, double)>& report) {
   const Target& target = target_named(settings.target);
@@ -105,8 +128,7 @@ bool train_teacher(const Settings& settings, const std::string& file, const std:
 }
 
 Task distill_task(const Settings& settings, const std::string& teacher_file) {
-  if (!settings.common.data.empty()) fail("--task distill: learns from a teacher; --data is for --task fit");
-  if (settings.derivatives != "exact") fail("--task distill: the teacher's derivatives are exact; --derivatives is for --task fit");
+  check_distillation(settings);
   const Target& target = target_named(settings.target);
   const std::int64_t d = target.inputs;
   auto lesson = std::make_shared<Lesson>();
@@ -117,25 +139,13 @@ Task distill_task(const Settings& settings, const std::string& teacher_file) {
   } catch (const Error& error) {
     fail("--teacher: {}: {}", teacher_file, error.what());
   }
-  const std::vector<std::int64_t> sizes = settings.sizes.empty() ? std::vector<std::int64_t>{d, 32, 32, 1} : settings.sizes;
-  if (settings.net == "mlp") {
-    const auto widest = [](const std::vector<std::int64_t>& s) { return s.size() > 2 ? *std::max_element(s.begin() + 1, s.end() - 1) : 1; };
-    const std::vector<std::int64_t> teacher = teacher_sizes(settings, d);
-    if (sizes.size() >= teacher.size() && widest(sizes) >= widest(teacher))
-      fail("--sizes: the student {} has to be smaller than the teacher {}", fmt::join(sizes, ","), fmt::join(teacher, ","));
-  }
+  const std::vector<std::int64_t> sizes = student_sizes(settings, d);
   lesson->points = d == 1 ? reshape(linspace(target.first, target.last, settings.points, settings.dtype()), {settings.points, 1})
                           : uniform_points(settings.common.seed, Stream::train_points, settings.points, d, target.first, target.last, settings.dtype());
   lesson->test_points = uniform_points(settings.common.seed, Stream::test_points, d == 1 ? 100 : 10000, d, target.first, target.last, settings.dtype());
   int order = 0;
   Task task;
-  for (const apps::Loss& loss : settings.losses) {
-    if (loss.kind == "hs") fail("--loss: {} is for --task fit and spectrum; distillation needs l2, h1 or h2", loss.name);
-    if (loss.kind == "h2" && settings.projections > 0) fail("--projections: are of the Jacobian: needs --loss l2 or h1, not h2");
-    if (!settings.weights.empty() && static_cast<int>(settings.weights.size()) <= order_of(loss))
-      fail("--weights: {} weights for the loss {}, which needs {}", settings.weights.size(), loss.name, order_of(loss) + 1);
-    order = std::max(order, order_of(loss));
-  }
+  for (const apps::Loss& loss : settings.losses) order = std::max(order, order_of(loss));
   lesson->values = losses::derivatives(as_function(*lesson->teacher), lesson->points, order);
   lesson->test_values = losses::derivatives(as_function(*lesson->teacher), lesson->test_points, 1);
   for (Tensors* values : {&lesson->values, &lesson->test_values})

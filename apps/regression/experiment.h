@@ -56,6 +56,8 @@ Task pinn_task(const Settings& settings);
 Task spectrum_task(const Settings& settings);
 Task derivatives_task(const Settings& settings);
 
+/// Throws when the settings do not fit a distillation; what has to be known before its teacher is trained.
+void check_distillation(const Settings& settings);
 /// Trains the teacher of a distillation and writes its weights; `report` hears of the progress, and stops the training by false.
 bool train_teacher(const Settings& settings, const std::string& file, const std::function<bool(std::int64_t step, double loss)>& report);
 
