@@ -123,7 +123,7 @@ TEST_CASE("a wrong option or value ends with status 2 and one line that names it
   }
 }
 
-TEST_CASE("--help lists every option with its default, --version prints one", "[options]") {
+TEST_CASE("the option --help lists every option with its default, --version prints one", "[options]") {
   Sample sample;
   const RunResult help = sample.run({"--help"});
   CHECK(help.status == 0);
@@ -140,7 +140,7 @@ TEST_CASE("--help lists every option with its default, --version prints one", "[
   CHECK(version.out.find(SOBOGRAD_VERSION) != std::string::npos);
 }
 
-TEST_CASE("--resume takes the run's options, and refuses others than those that may change", "[options]") {
+TEST_CASE("the option --resume takes the run's options, and refuses others than those that may change", "[options]") {
   const TemporaryFolder folder;
   Sample first;
   REQUIRE(first.run({"--lr", "0.25", "--z", "7", "--loss", "h1", "--steps", "40", "--data", folder.path().string()}).status == 0);

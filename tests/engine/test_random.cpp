@@ -45,7 +45,7 @@ TEST_CASE("any number of threads gives the same random bits", "[random]") {
   for (const auto& run : runs) CHECK(run == runs.front());
 }
 
-TEST_CASE("uniform numbers stay in [0, 1) and f32 ones are f64 ones cut short", "[random]") {
+TEST_CASE("uniform numbers are at least 0 and below 1, and f32 ones are f64 ones cut short", "[random]") {
   std::vector<double> wide(20000);
   std::vector<float> narrow(wide.size());
   fill_uniform(wide, 11, 0);
