@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engine/kernels/blas_core.h"
 #include "engine/kernels/memory.h"
 #include "engine/kernels/parallel.h"
 
@@ -26,19 +27,11 @@ void gemm(const MatmulShape& s, std::int64_t m, std::int64_t n, std::int64_t k, 
   }
 }
 
-void use_one_blas_thread() {
-  static const bool done = [] {
-    openblas_set_num_threads(1);
-    return true;
-  }();
-  (void)done;
-}
-
 }  // namespace
 
 template <class T>
 void matmul(const MatmulShape& s, const T* a, const T* b, T* c) {
-  use_one_blas_thread();
+  prepare_blas();
   if (s.batch == 0 || s.m == 0 || s.n == 0) return;
   if (s.k == 0) {
     for (std::int64_t i = 0; i < s.batch; ++i) {

@@ -366,7 +366,7 @@ def spectral_matrix(n, s, one_sided=True, dtype=torch.float64):
     weight = (1 + (2 * math.pi * frequency / n) ** 2) ** s
     shift = torch.arange(n)
     # Reduced modulo n before it is turned to an angle, which keeps the cosine's argument small.
-    turns = (shift[:, None] * shift[None, :]) % n
+    turns = ((shift[:, None] * shift[None, :]) % n).double()
     column = (torch.cos(2 * math.pi * turns / n) * weight).sum(1) / n
     return column[(shift[:, None] - shift[None, :]) % n].to(dtype)
 
