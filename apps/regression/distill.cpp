@@ -48,13 +48,13 @@ class Distillation : public Experiment {
 
   TestErrors test() override { return test_errors(function(), lesson_->test_points, lesson_->test_values); }
 
-  Canvas draw() override {
+  Picture picture() override {
     const Target& target = *lesson_->target;
     const losses::Network teacher = [this](const Tensor& x) { return (*lesson_->teacher)(x); };
     if (target.inputs == 1)
-      return draw_functions_1d(function(), [&](const Tensor& x) { return losses::derivatives(teacher, x, 2); }, target.first, target.last,
+      return picture_1d(function(), [&](const Tensor& x) { return losses::derivatives(teacher, x, 2); }, target.first, target.last,
                                loss_.name, settings_.dtype());
-    return draw_functions_2d(function(), teacher, {target.first, target.first}, {target.last, target.last}, {"x", "y"}, loss_.name,
+    return picture_2d(function(), teacher, {target.first, target.first}, {target.last, target.last}, {"x", "y"}, loss_.name,
                              settings_.dtype());
   }
 

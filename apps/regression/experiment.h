@@ -13,6 +13,13 @@
 
 namespace sg::regression {
 
+/// What a trained network looks like beside its target: panels whose curves are the target (where it is known) and the network, or the
+/// maps of target, network and error.
+struct Picture {
+  std::vector<Panel> panels;
+  std::vector<HeatMap> maps;
+};
+
 class Experiment {
  public:
   explicit Experiment(std::unique_ptr<nn::Module> network) : network_(std::move(network)) {}
@@ -27,8 +34,7 @@ class Experiment {
   /// Further figures of an evaluation, for a file of their own, and the names of their columns; most experiments have none.
   virtual std::vector<std::string> figure_names() const { return {}; }
   virtual std::vector<double> figures() { return {}; }
-  /// The picture of the trained network.
-  virtual Canvas draw() = 0;
+  virtual Picture picture() = 0;
 
  private:
   std::unique_ptr<nn::Module> network_;
@@ -62,15 +68,19 @@ void check_distillation(const Settings& settings);
 bool train_teacher(const Settings& settings, const std::string& file, const std::function<bool(std::int64_t step, double loss)>& report);
 
 /// Curves of target, network and their derivatives to second order on [first, last]. The target may be empty.
-Canvas draw_functions_1d(const losses::Network& network, const std::function<Tensors(const Tensor&)>& target, double first, double last,
+Picture picture_1d(const losses::Network& network, const std::function<Tensors(const Tensor&)>& target, double first, double last,
                          const std::string& name, Dtype dtype);
 
 /// Target, network and error on a rectangle.
-Canvas draw_functions_2d(const losses::Network& network, const std::function<Tensor(const Tensor&)>& target, std::array<double, 2> first,
+Picture picture_2d(const losses::Network& network, const std::function<Tensor(const Tensor&)>& target, std::array<double, 2> first,
                          std::array<double, 2> last, std::array<std::string, 2> labels, const std::string& name, Dtype dtype);
 
 /// The points of a regular grid with both ends, axis 1 fastest: [n n, 2].
 Tensor picture_grid(std::array<double, 2> first, std::array<double, 2> last, std::int64_t n, Dtype dtype);
+
+/// Draws one network's picture, or those of several runs on one target side by side.
+Canvas draw(const Picture& picture);
+Canvas draw_together(const std::vector<Picture>& pictures);
 
 /// The colour of the i-th curve.
 Color curve_color(std::size_t i);

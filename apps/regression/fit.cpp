@@ -18,18 +18,18 @@ class Fit : public Experiment {
   Tensor loss(std::int64_t step) override { return fit_loss(settings_, loss_, *data_, function(), batch(step)); }
   TestErrors test() override { return test_errors(function(), data_->test_points, data_->test); }
 
-  Canvas draw() override {
+  Picture picture() override {
     const Target* target = settings_.common.data.empty() ? &target_named(settings_.target) : nullptr;
     if (data_->inputs == 1) {
       auto exact = [&](const Tensor& x) { return target_derivatives(*target, x); };
-      return draw_functions_1d(function(), target ? std::function<Tensors(const Tensor&)>(exact) : nullptr, data_->first, data_->last, loss_.name,
+      return picture_1d(function(), target ? std::function<Tensors(const Tensor&)>(exact) : nullptr, data_->first, data_->last, loss_.name,
                                settings_.dtype());
     }
     if (target) {
-      return draw_functions_2d(function(), [&](const Tensor& x) { return target_derivatives(*target, x)[0]; }, {data_->first, data_->first},
+      return picture_2d(function(), [&](const Tensor& x) { return target_derivatives(*target, x)[0]; }, {data_->first, data_->first},
                                {data_->last, data_->last}, {"x", "y"}, loss_.name, settings_.dtype());
     }
-    return draw_test_points();
+    return test_points_picture();
   }
 
  private:
@@ -48,7 +48,7 @@ class Fit : public Experiment {
   }
 
   /// Of a table: the test rows in the order of their values, and what the network says there.
-  Canvas draw_test_points() {
+  Picture test_points_picture() {
     const std::vector<double> wanted = data_->test[0].to_vector<double>(), found = function()(data_->test_points).to_vector<double>();
     std::vector<std::size_t> order(wanted.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
@@ -59,7 +59,7 @@ class Fit : public Experiment {
       panel.curves[0].y.push_back(wanted[i]);
       panel.curves[1].y.push_back(found[i]);
     }
-    return draw_panels({panel}, 1000, 300);
+    return {{panel}, {}};
   }
 
   Settings settings_;

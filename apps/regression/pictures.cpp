@@ -24,24 +24,24 @@ Tensor picture_grid(std::array<double, 2> first, std::array<double, 2> last, std
   return losses::grid_points(losses::Estimator::fd2, {{n, first[0], last[0]}, {n, first[1], last[1]}}, dtype);
 }
 
-Canvas draw_functions_1d(const losses::Network& network, const std::function<Tensors(const Tensor&)>& target, double first, double last,
+Picture picture_1d(const losses::Network& network, const std::function<Tensors(const Tensor&)>& target, double first, double last,
                          const std::string& name, Dtype dtype) {
   const std::int64_t count = 800;
   const Tensor x = reshape(linspace(first, last, count, dtype), {count, 1});
   const Tensors found = losses::derivatives(network, x, 2);
   const Tensors wanted = target ? target(x) : Tensors{};
   const std::array<std::string, 3> titles{"u", "u'", "u''"};
-  std::vector<Panel> panels;
+  Picture picture;
   for (std::size_t k = 0; k < 3; ++k) {
     Panel panel{titles[k], column_of(x), {}, {}, false};
     if (k < wanted.size()) panel.curves.push_back({"target", column_of(wanted[k]), {170, 170, 170}, 6, {}});
     panel.curves.push_back({name, column_of(found[k]), curve_color(1), 2, {}});
-    panels.push_back(panel);
+    picture.panels.push_back(panel);
   }
-  return draw_panels(panels, 1000, 240);
+  return picture;
 }
 
-Canvas draw_functions_2d(const losses::Network& network, const std::function<Tensor(const Tensor&)>& target, std::array<double, 2> first,
+Picture picture_2d(const losses::Network& network, const std::function<Tensor(const Tensor&)>& target, std::array<double, 2> first,
                          std::array<double, 2> last, std::array<std::string, 2> labels, const std::string& name, Dtype dtype) {
   const std::int64_t n = 160;
   const Tensor points = picture_grid(first, last, n, dtype);
@@ -68,7 +68,36 @@ Canvas draw_functions_2d(const losses::Network& network, const std::function<Ten
   c.high = std::max(std::abs(error_low), std::abs(error_high));
   c.low = -c.high;
   c.diverging = true;
-  return draw_maps({a, b, c}, 320);
+  return {{}, {a, b, c}};
+}
+
+Canvas draw(const Picture& picture) {
+  return picture.maps.empty() ? draw_panels(picture.panels, 1000, 240) : draw_maps({picture.maps}, 320);
+}
+
+Canvas draw_together(const std::vector<Picture>& pictures) {
+  if (!pictures.front().maps.empty()) {
+    // The target and the networks in one row, their errors on one scale below them.
+    std::vector<HeatMap> values{pictures.front().maps[0]}, errors;
+    double largest = 0;
+    for (const Picture& picture : pictures) largest = std::max(largest, picture.maps[2].high);
+    for (const Picture& picture : pictures) {
+      values.push_back(picture.maps[1]);
+      errors.push_back(picture.maps[2]);
+      errors.back().high = largest;
+      errors.back().low = -largest;
+    }
+    errors.insert(errors.begin(), HeatMap{});
+    return draw_maps({values, errors}, 260);
+  }
+  std::vector<Panel> panels = pictures.front().panels;
+  for (std::size_t k = 0; k < panels.size(); ++k) {
+    for (std::size_t i = 1; i < pictures.size(); ++i) panels[k].curves.push_back(pictures[i].panels[k].curves.back());
+    std::size_t color = 0;
+    for (Curve& curve : panels[k].curves)
+      if (curve.thickness < 4) curve.color = curve_color(color++);  // the target is the thick one
+  }
+  return draw_panels(panels, 1000, 300);
 }
 
 }  // namespace sg::regression

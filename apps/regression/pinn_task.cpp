@@ -25,7 +25,7 @@ class Pinn : public Experiment {
   Tensor loss(std::int64_t) override { return losses::pinn_loss(problem_->residual, function(), order_of(loss_), settings_.trace_weight); }
   TestErrors test() override { return test_errors(function(), problem_->test_points, problem_->test_values); }
 
-  Canvas draw() override {
+  Picture picture() override {
     const EquationSetting& setting = problem_->setting;
     auto solution = [&](const Tensor& points) {
       const std::vector<double> p = points.to_vector<double>();
@@ -33,7 +33,7 @@ class Pinn : public Experiment {
       for (std::size_t i = 0; i < p.size(); i += 2) u.push_back(setting.solution(p[i], p[i + 1]).u);
       return tensor(u, {points.shape(0), 1}, points.dtype());
     };
-    return draw_functions_2d(function(), solution, setting.first, setting.last, setting.axes, loss_.name, settings_.dtype());
+    return picture_2d(function(), solution, setting.first, setting.last, setting.axes, loss_.name, settings_.dtype());
   }
 
  private:

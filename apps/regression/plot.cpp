@@ -186,12 +186,18 @@ Canvas draw_panels(const std::vector<Panel>& panels, int width, int panel_height
   return canvas;
 }
 
-Canvas draw_maps(const std::vector<HeatMap>& maps, int side) {
-  const int left = 66, top = 34, bottom = 40, bar = 16, gap = 14, labels = 88;
+Canvas draw_maps(const std::vector<std::vector<HeatMap>>& rows, int side) {
+  const int left = 66, head = 34, bottom = 40, bar = 16, gap = 14, labels = 88;
   const int each = left + side + gap + bar + labels;
-  Canvas canvas(each * static_cast<int>(maps.size()), top + side + bottom);
-  for (std::size_t m = 0; m < maps.size(); ++m) {
-    const HeatMap& map = maps[m];
+  std::size_t most = 1;
+  for (const auto& row : rows) most = std::max(most, row.size());
+  const int row_height = head + side + bottom;
+  Canvas canvas(each * static_cast<int>(most), row_height * static_cast<int>(rows.size()));
+  for (std::size_t place = 0; place < rows.size() * most; ++place) {
+    const std::size_t r = place / most, m = place % most;
+    if (m >= rows[r].size() || rows[r][m].values.empty()) continue;
+    const HeatMap& map = rows[r][m];
+    const int top = row_height * static_cast<int>(r) + head;
     assert(static_cast<int>(map.values.size()) == map.rows * map.columns);
     const int x0 = each * static_cast<int>(m) + left;
     auto scaled = [&](double value) { return map.logarithmic ? std::log10(std::max(value, 1e-300)) : value; };
@@ -230,7 +236,7 @@ Canvas draw_maps(const std::vector<HeatMap>& maps, int side) {
     }
     canvas.text(x0 + side - Canvas::text_width(map.x_label), top + side + 24, map.x_label);
     canvas.text(x0 - left + 4, top - 16, map.y_label);
-    canvas.text(x0 + side / 2 - Canvas::text_width(map.title) / 2, 10, map.title, dark);
+    canvas.text(x0 + side / 2 - Canvas::text_width(map.title) / 2, top - 24, map.title, dark);
   }
   return canvas;
 }

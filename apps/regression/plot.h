@@ -73,8 +73,8 @@ struct HeatMap {
 /// The smallest and the largest finite value.
 std::pair<double, double> finite_range(const std::vector<double>& values);
 
-/// Maps side by side, each with its scale.
-Canvas draw_maps(const std::vector<HeatMap>& maps, int side = 360);
+/// Rows of maps side by side, each with its scale; a map without values leaves its place empty.
+Canvas draw_maps(const std::vector<std::vector<HeatMap>>& rows, int side = 360);
 
 /// Round numbers between low and high, about `count` of them.
 std::vector<double> ticks(double low, double high, int count);

@@ -67,7 +67,7 @@ class Spectrum : public Experiment {
     return errors;
   }
 
-  Canvas draw() override { return draw_functions_1d(function(), *tones_, 0, 1, loss_.name, settings_.dtype()); }
+  Picture picture() override { return picture_1d(function(), *tones_, 0, 1, loss_.name, settings_.dtype()); }
 
  private:
   Settings settings_;

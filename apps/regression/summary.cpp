@@ -142,18 +142,23 @@ void summarise(const Settings& settings, const Task& task, const fs::path& folde
       by_step.series.push_back({"L-BFGS begins", {at, at}, {low, high}, true, false});
     }
     report.chart(by_step, "Relative error of the values on the test points, by step");
-    report.charts({apps::curves_chart(curves, "test_l2", "relative L2 error", true), apps::curves_chart(curves, "test_h1", "relative error of the gradient"),
-                   apps::curves_chart(curves, "train_loss", "training loss")},
-                  "The same by seconds of training; the first derivatives' error; and each run's own training loss, which differ in meaning");
+    std::vector<apps::Chart> more{apps::curves_chart(curves, "test_l2", "relative L2 error", true),
+                                  apps::curves_chart(curves, "train_loss", "training loss")};
+    if (!std::isnan(runs.front().outcome.errors.h1)) more.push_back(apps::curves_chart(curves, "test_h1", "relative error of the gradient"));
+    report.charts(more, "The same by seconds of training; each run's own training loss, which differ in meaning; and the first derivatives' error, "
+                        "where they are known");
+    std::vector<Picture> pictures;
     for (const FinishedRun& run : runs)
-      if (run.group == group)
-        report.picture(apps::read_file(run.folder / "fit.png", std::size_t{1} << 28), fmt::format("{} after {} steps", run.loss, run.outcome.step));
+      if (run.group == group) pictures.push_back(run.outcome.picture);
+    const std::string file = group.empty() ? "comparison.png" : group + "/comparison.png";
+    write_png(folder / file, draw_together(pictures));
+    report.picture(apps::read_file(folder / file, std::size_t{1} << 28), "What the runs learned, side by side");
   }
   if (!task.figures_file.empty()) {
     std::vector<HeatMap> maps;
     for (const FinishedRun& run : runs) maps.push_back(spectrum_map(run, task.figures_file));
     if (std::all_of(maps.begin(), maps.end(), [](const HeatMap& map) { return !map.values.empty(); })) {
-      const Canvas canvas = draw_maps(maps, 300);
+      const Canvas canvas = draw_maps({maps}, 300);
       write_png(folder / "spectrum.png", canvas);
       report.heading("Which frequencies are learned when");
       report.picture(apps::read_file(folder / "spectrum.png", std::size_t{1} << 28),

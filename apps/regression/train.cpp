@@ -190,7 +190,8 @@ Outcome train(const Settings& settings, Experiment& experiment, const Length& le
   progress.finish();
   outcome.stopped_early = ended;
   nn::save_safetensors(place.folder / "model.safetensors", network.state());
-  write_png(place.folder / "fit.png", experiment.draw());
+  outcome.picture = experiment.picture();
+  write_png(place.folder / "fit.png", draw(outcome.picture));
   return outcome;
 }
 

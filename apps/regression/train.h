@@ -31,6 +31,7 @@ struct Outcome {
   std::int64_t step = 0;
   double seconds = 0;
   TestErrors errors{};
+  Picture picture;
   bool stopped_early = false;  // by --stop-at, the time limit, or an L-BFGS that has converged
 };
 
