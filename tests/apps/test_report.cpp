@@ -152,7 +152,7 @@ TEST_CASE("ticks are round and inside", "[report]") {
   CHECK(show_tick(250) == "250");
 }
 
-TEST_CASE("base64 has the standard's examples", "[report]") {  // RFC 4648, section 10
+TEST_CASE("pictures inside a page are base64 by the standard", "[report]") {  // RFC 4648, section 10
   CHECK(base64("") == "");
   CHECK(base64("f") == "Zg==");
   CHECK(base64("fo") == "Zm8=");
