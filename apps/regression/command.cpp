@@ -61,6 +61,10 @@ void declare(apps::OptionParser& parser, Settings& s) {
 
 /// What a task has for defaults of its own, where the command line says nothing.
 void take_task_defaults(const apps::OptionParser& parser, Settings& s) {
+  // What one way of counting says gives way to the other one when that is all the command line has.
+  if (parser.given("--epochs") && !parser.given("--steps")) s.common.steps = 0;
+  if (parser.given("--eval-every") && !parser.given("--eval-steps")) s.common.eval_steps = 0;
+  if (s.optimizer == "lbfgs" && parser.given("--steps") && s.common.steps > 0 && !parser.given("--lbfgs-steps")) s.lbfgs_steps = s.common.steps;
   if (!s.common.resume.empty()) return;  // the run's own options are all there
   auto unless_given = [&](const char* name, auto& value, auto own) {
     if (!parser.given(name)) value = own;
@@ -74,19 +78,18 @@ void take_task_defaults(const apps::OptionParser& parser, Settings& s) {
   }
   if (s.task == "pinn") {
     unless_given("--lr", s.common.lr, 1e-3);
-    unless_given("--steps", s.common.steps, std::int64_t{2000});
+    if (s.common.steps > 0) unless_given("--steps", s.common.steps, std::int64_t{2000});
   }
   if (s.task == "spectrum") {
     unless_given("--lr", s.common.lr, 1e-3);
-    unless_given("--steps", s.common.steps, std::int64_t{4000});
-    unless_given("--eval-steps", s.common.eval_steps, std::int64_t{20});
+    if (s.common.steps > 0) unless_given("--steps", s.common.steps, std::int64_t{2000});
+    if (s.common.eval_steps > 0) unless_given("--eval-steps", s.common.eval_steps, std::int64_t{10});
   }
   if (s.task == "derivatives") {
     unless_given("--target", s.target, std::string("ackley"));
     unless_given("--points", s.points, std::int64_t{10000});
-    unless_given("--steps", s.common.steps, std::int64_t{1'000'000});
+    if (s.common.steps > 0) unless_given("--steps", s.common.steps, std::int64_t{1'000'000});
   }
-  if (parser.given("--epochs") && !parser.given("--steps")) s.common.steps = 0;
 }
 
 void check(const Settings& s) {
@@ -94,6 +97,11 @@ void check(const Settings& s) {
   if (s.activations.empty()) fail("--activation: at least one is needed");
   if (s.task != "fit" && s.activations.size() > 1) fail("--activation: a list is for --task fit; {} takes one", s.task);
   if (s.task != "fit" && s.task != "derivatives" && s.derivatives != "exact") fail("--derivatives: is for --task fit");
+  if (s.task != "fit" && s.task != "derivatives") {
+    if (!s.common.data.empty()) fail("--data: is for --task fit; {} has data of its own", s.task);
+    if (s.common.limit_train > 0 || s.common.limit_test > 0) fail("--limit-train, --limit-test: are for --task fit; {} has --points", s.task);
+    if (s.common.batch_size < s.points) fail("--batch-size: --task {} takes all points in every step", s.task);
+  }
   for (const double weight : s.weights)
     if (!(weight >= 0)) fail("--weights: {} is negative", weight);
   if (s.weights.size() > 3) fail("--weights: {} weights for the three orders 0, 1, 2", s.weights.size());
@@ -125,7 +133,7 @@ void run_command(const apps::Arguments& arguments) {
   apps::OptionParser parser(app, "Learns functions with their derivatives (Sobolev training); --task names other experiments.", common);
   declare(parser, settings);
   parser.footer("--data takes a CSV file with columns x1..xd,u[,u_x1..u_xd[,u_x1x1..]]; --batch-size takes all points where it is larger.\n"
-                "--lr defaults to 1e-3 in distill, pinn and spectrum; --steps to 2000 in pinn and 4000 in spectrum; --activation to tanh (sine in\nspectrum) for whatever is not the default fit.");
+                "--lr defaults to 1e-3 in distill, pinn and spectrum; --steps to 2000 in pinn and spectrum; --activation to tanh (sine in\nspectrum) for whatever is not the default fit.");
   parser.parse(arguments);
   take_task_defaults(parser, settings);
   if (!settings.teacher.empty()) settings.teacher = fs::absolute(settings.teacher).lexically_normal().string();

@@ -88,7 +88,6 @@ std::vector<std::int64_t> student_sizes(const Settings& settings, std::int64_t i
 }  // namespace
 
 void check_distillation(const Settings& settings) {
-  if (!settings.common.data.empty()) fail("--task distill: learns from a teacher; --data is for --task fit");
   const std::int64_t d = target_named(settings.target).inputs;
   const std::vector<std::int64_t> sizes = student_sizes(settings, d), teacher = teacher_sizes(settings, d);
   make_teacher(settings, d);

@@ -50,6 +50,7 @@ void check_fit_loss(const Settings& settings, const apps::Loss& loss, const Data
   }
   if (data.inputs != 1) fail("--loss hs: needs a regular 1-D grid, not {} inputs", data.inputs);
   if (batches) fail("--batch-size: the loss hs needs the whole grid in every step");
+  if (data.train_points.shape(0) > 16384) fail("--loss hs: takes at most 16384 points: {}", data.train_points.shape(0));
   const std::vector<double> x = data.train_points.to_vector<double>();
   for (std::size_t i = 1; i < x.size(); ++i) {
     const double expected = (x.back() - x.front()) / static_cast<double>(x.size() - 1);

@@ -51,7 +51,6 @@ Tensor points_in(const Tensor& unit, const EquationSetting& setting) {
 }  // namespace
 
 Task pinn_task(const Settings& settings) {
-  if (!settings.common.data.empty()) fail("--task pinn: has its own data; --data is for --task fit");
   auto problem = std::make_shared<Problem>();
   problem->setting = equation_setting(settings.equation, settings.coefficient);
   const EquationSetting& setting = problem->setting;

@@ -79,8 +79,6 @@ class Spectrum : public Experiment {
 }  // namespace
 
 Task spectrum_task(const Settings& settings) {
-  if (!settings.common.data.empty()) fail("--task spectrum: has its own data; --data is for --task fit");
-  if (settings.common.batch_size < settings.points) fail("--batch-size: the task spectrum takes all points in every step");
   if (2 * settings.highest_frequency >= settings.points)
     fail("--tones: {} tones need more than {} points: there are {}", settings.highest_frequency, 2 * settings.highest_frequency, settings.points);
   auto tones = std::make_shared<Tones>();

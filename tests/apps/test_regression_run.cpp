@@ -148,6 +148,18 @@ TEST_CASE("--stop-at ends a run when the test error is small enough", "[regressi
   CHECK(apps::read_metrics(folder / "run/metrics.csv").rows.back().step < 100);
 }
 
+TEST_CASE("steps count for whichever optimiser runs, epochs for whole passes", "[regression]") {
+  const Folder folder;
+  run(with(small, {"--loss", "l2", "--optimizer", "lbfgs", "--steps", "3", "--out", folder / "lbfgs"}));
+  CHECK(apps::read_metrics(folder / "lbfgs/metrics.csv").rows.back().step == 3);
+  run(with(small, {"--loss", "l2", "--batch-size", "10", "--epochs", "2", "--eval-every", "1", "--out", folder / "epochs"}));
+  const auto rows = apps::read_metrics(folder / "epochs/metrics.csv").rows;
+  CHECK(rows.back().step == 8);
+  CHECK(rows.back().epoch == 2);
+  CHECK(rows[4].epoch == 2);
+  CHECK(rows[4].tests[0].has_value());  // small asks for test figures every 5 steps
+}
+
 TEST_CASE("bad input leaves no run folder behind", "[regression]") {
   const Folder folder;
   const std::vector<std::string> arguments = GENERATE(
@@ -155,7 +167,9 @@ TEST_CASE("bad input leaves no run folder behind", "[regression]") {
       std::vector<std::string>{"--loss", "h3"}, std::vector<std::string>{"--loss", "hs"}, std::vector<std::string>{"--weights", "1"},
       std::vector<std::string>{"--weights", "1,-1,1"}, std::vector<std::string>{"--approximate", "both"}, std::vector<std::string>{"--target", "cosine"},
       std::vector<std::string>{"--data", "nowhere.csv"}, std::vector<std::string>{"--init", "nowhere.safetensors"}, std::vector<std::string>{"--task", "pinn", "--loss", "hs"},
-      std::vector<std::string>{"--optimizer", "lbfgs", "--batch-size", "10"}, std::vector<std::string>{"--task", "distill", "--teacher", "nowhere.safetensors"},
+      std::vector<std::string>{"--optimizer", "lbfgs", "--batch-size", "10"}, std::vector<std::string>{"--task", "pinn", "--batch-size", "10"},
+      std::vector<std::string>{"--task", "pinn", "--data", "/dev/null"}, std::vector<std::string>{"--task", "spectrum", "--limit-train", "7"},
+      std::vector<std::string>{"--target", "chirp", "--loss", "hs", "--points", "20000"}, std::vector<std::string>{"--task", "distill", "--teacher", "nowhere.safetensors"},
       std::vector<std::string>{"--task", "distill", "--sizes", "2,64,64,64,64,1"}, std::vector<std::string>{"--task", "spectrum", "--tones", "500"},
       std::vector<std::string>{"--task", "pinn", "--equation", "burgers", "--coefficient", "1e-9"}, std::vector<std::string>{"--derivatives", "fd4", "--points", "16"});
   CHECK_THROWS_AS(run(with(arguments, {"--out", folder / "run", "--steps", "1"})), Error);
@@ -171,4 +185,5 @@ TEST_CASE("a loss that is no number stops the run with its step and the primitiv
     message = error.what();
   }
   CHECK(message.find("the loss of step") != std::string::npos);
+  CHECK(fs::exists(folder / "run/metrics.csv"));
 }
