@@ -138,7 +138,7 @@ TEST_CASE("charts of nothing, of one point and of what is no number are drawn", 
     }
 }
 
-TEST_CASE("ticks are round and inside", "[report]") {
+TEST_CASE("a chart has round ticks that lie inside", "[report]") {
   CHECK(axis_ticks(0, 10, 5, false) == std::vector<double>{0, 2, 4, 6, 8, 10});
   CHECK(axis_ticks(0.01, 100, 6, true).size() == 5);
   for (const auto& [low, high] : {std::pair{0.5, 3.0}, {1e-9, 1e9}, {3.1, 3.2}, {1e-300, 1e-290}})
@@ -152,7 +152,7 @@ TEST_CASE("ticks are round and inside", "[report]") {
   CHECK(show_tick(250) == "250");
 }
 
-TEST_CASE("pictures inside a page are base64 by the standard", "[report]") {  // RFC 4648, section 10
+TEST_CASE("base64 has the standard's examples", "[report]") {  // RFC 4648, section 10
   CHECK(base64("") == "");
   CHECK(base64("f") == "Zg==");
   CHECK(base64("fo") == "Zm8=");
