@@ -214,14 +214,11 @@ void pack_block(const ConvKernels<T>& kernels, const Gather& g, const GatherPlan
         for (std::int64_t image = 0; image < unit.images; ++image) {
           const T* const from =
               source + (((unit.image + image) * g.groups + unit.group) * g.channels + first + c) * rows.size * columns.size;
-          for (std::int64_t y = 0; y < packed_rows; ++y, to += plan.row_pitch) {
-            const std::int64_t row = (unit.row + y) * rows.stride + row_begin;
-            if (row >= 0 && row < rows.size) {
-              kernels.pack_row(to, plan.row_pitch, from + row * columns.size, column_begin, columns.stride, columns.size);
-            } else {
-              std::fill_n(to, plan.row_pitch, T(0));
-            }
-          }
+          kernels.pack_rows(to,
+                            {packed_rows, plan.row_pitch, unit.row * rows.stride + row_begin, rows.stride, rows.size, column_begin,
+                             columns.stride, columns.size},
+                            from);
+          to += packed_rows * plan.row_pitch;
         }
         // The last vectors read on into this.
         std::fill_n(to, kernels.lanes, T(0));

@@ -37,11 +37,13 @@ double fastest(double budget, const Function& function) {
 /// Independent chains of multiply-adds, as many as hide their latency.
 template <class Vector>
 double multiply_adds(std::int64_t rounds) {
-  Vector sums[12] = {};
+  Vector sums[12];
+  for (int k = 0; k < 12; ++k) sums[k] = Vector{} + static_cast<float>(k);
   Vector factor = Vector{} + 0.5f, term = Vector{} + 1;
   for (std::int64_t i = 0; i < rounds; ++i) {
     asm volatile("" : "+v"(factor), "+v"(term));
-    for (Vector& sum : sums) sum = sum * factor + term;
+#pragma GCC unroll 12
+    for (int k = 0; k < 12; ++k) sums[k] = sums[k] * factor + term;
   }
   double total = 0;
   for (const Vector& sum : sums) total += static_cast<double>(sum[0]);

@@ -8,17 +8,25 @@ inline std::int64_t lower(std::int64_t a, std::int64_t b) { return a < b ? a : b
 
 template <class T>
 inline void zero_row(T* to, std::int64_t count) {
-  for (std::int64_t i = 0; i < count; ++i) to[i] = 0;
+  if (count > 64) {
+    __builtin_memset(to, 0, static_cast<std::size_t>(count) * sizeof(T));
+    return;
+  }
+  for (std::int64_t i = 0; i < count; ++i) {
+    to[i] = 0;
+    asm("");  // a margin of one or two elements is not worth a vector loop
+  }
 }
 
 template <class T, int Lanes>
 inline void copy_row(T* __restrict to, const T* __restrict from, std::int64_t count) {
   using V = Vector<T, Lanes>;
   if (count < Lanes) {
-    for (std::int64_t i = 0; i < count; ++i) to[i] = from[i];
+    if constexpr (Lanes > 1) copy_row<T, Lanes / 2>(to, from, count);
     return;
   }
   // The last vector overlaps its neighbour.
+#pragma GCC unroll 1
   for (std::int64_t i = 0; i + Lanes < count; i += Lanes) store(to + i, load<V>(from + i));
   store(to + count - Lanes, load<V>(from + count - Lanes));
 }
@@ -27,38 +35,84 @@ template <class V, int... Lane>
 inline V even_lanes(V a, V b, std::integer_sequence<int, Lane...>) {
   return __builtin_shufflevector(a, b, (2 * Lane)...);
 }
+/// The same where b begins one element earlier.
+template <class V, int... Lane>
+inline V even_then_odd_lanes(V a, V b, std::integer_sequence<int, Lane...>) {
+  return __builtin_shufflevector(a, b, (2 * Lane + (2 * Lane >= static_cast<int>(sizeof...(Lane))))...);
+}
 
 template <class T, int Lanes>
 inline void copy_every_second(T* __restrict to, const T* __restrict from, std::int64_t count) {
-  using V = Vector<T, Lanes>;
-  std::int64_t i = 0;
-  // Two vectors are read for one, so the last element read must still be one that is needed.
-  for (; i + Lanes < count; i += Lanes) {
-    store(to + i, even_lanes(load<V>(from + 2 * i), load<V>(from + 2 * i + Lanes), std::make_integer_sequence<int, Lanes>{}));
+  if constexpr (Lanes == 1) {
+    if (count > 0) to[0] = from[0];
+  } else {
+    using V = Vector<T, Lanes>;
+    if (count < Lanes) {
+      copy_every_second<T, Lanes / 2>(to, from, count);
+      return;
+    }
+    const auto sequence = std::make_integer_sequence<int, Lanes>{};
+#pragma GCC unroll 1
+    for (std::int64_t i = 0; i + Lanes < count; i += Lanes) {
+      store(to + i, even_lanes(load<V>(from + 2 * i), load<V>(from + 2 * i + Lanes), sequence));
+    }
+    // The last vector overlaps its neighbour, and reads nothing behind the last element that is needed.
+    to += count - Lanes;
+    from += 2 * (count - Lanes);
+    store(to, even_then_odd_lanes(load<V>(from), load<V>(from + Lanes - 1), sequence));
   }
-  for (; i < count; ++i) to[i] = from[2 * i];
+}
+
+/// The part [first, last) of a packed row whose source lies inside.
+struct Inside {
+  std::int64_t first, last;
+  Inside(std::int64_t count, std::int64_t begin, std::int64_t stride, std::int64_t size) : first(0) {
+    if (stride == 1) {
+      if (begin < 0) first = lower(-begin, count);
+      last = lower(size - begin, count);
+    } else {
+      if (begin < 0) first = lower((-begin + stride - 1) / stride, count);
+      last = begin < size ? lower((size - 1 - begin) / stride + 1, count) : 0;
+    }
+    if (last < first) last = first;
+  }
+};
+
+template <class T, int Lanes>
+inline void pack_inside(T* to, std::int64_t count, const T* source, Inside inside, std::int64_t stride) {
+  zero_row(to, inside.first);
+  to += inside.first;
+  const std::int64_t length = inside.last - inside.first;
+  if (stride == 1) copy_row<T, Lanes>(to, source, length);
+  else if (stride == 2) copy_every_second<T, Lanes>(to, source, length);
+  else {
+    for (std::int64_t i = 0; i < length; ++i) to[i] = source[i * stride];
+  }
+  zero_row(to + length, count - inside.last);
 }
 
 template <class T, int Lanes>
 void pack_row(T* to, std::int64_t count, const T* from, std::int64_t begin, std::int64_t stride, std::int64_t size) {
-  // Elements [first, last) lie inside.
-  std::int64_t first = 0, last;
-  if (stride == 1) {
-    if (begin < 0) first = lower(-begin, count);
-    last = lower(size - begin, count);
+  const Inside inside(count, begin, stride, size);
+  pack_inside<T, Lanes>(to, count, from + begin + inside.first * stride, inside, stride);
+}
+
+template <class T, int Lanes>
+void pack_rows(T* to, const ConvPackedRows& p, const T* from) {
+  const Inside rows(p.rows, p.row_begin, p.row_stride, p.row_size);
+  const Inside inside(p.columns, p.column_begin, p.column_stride, p.column_size);
+  zero_row(to, rows.first * p.columns);
+  const T* source = from + (p.row_begin + rows.first * p.row_stride) * p.column_size + p.column_begin + inside.first * p.column_stride;
+  const std::int64_t step = p.row_stride * p.column_size;
+  if (p.column_stride == 1 && inside.last - inside.first == p.columns && step == p.columns) {
+    copy_row<T, Lanes>(to + rows.first * p.columns, source, (rows.last - rows.first) * p.columns);
   } else {
-    if (begin < 0) first = lower((-begin + stride - 1) / stride, count);
-    last = begin < size ? lower((size - 1 - begin) / stride + 1, count) : 0;
+#pragma GCC unroll 1
+    for (std::int64_t y = rows.first; y < rows.last; ++y, source += step) {
+      pack_inside<T, Lanes>(to + y * p.columns, p.columns, source, inside, p.column_stride);
+    }
   }
-  if (last < first) last = first;
-  zero_row(to, first);
-  zero_row(to + last, count - last);
-  const T* const source = from + begin + first * stride;
-  if (stride == 1) copy_row<T, Lanes>(to + first, source, last - first);
-  else if (stride == 2) copy_every_second<T, Lanes>(to + first, source, last - first);
-  else {
-    for (std::int64_t i = 0; i < last - first; ++i) to[first + i] = source[i * stride];
-  }
+  zero_row(to + rows.last * p.columns, (p.rows - rows.last) * p.columns);
 }
 
 template <class T>
@@ -91,7 +145,7 @@ void interleave_row(T* __restrict to, const T* __restrict even, const T* __restr
 
 template <class T, int Lanes>
 constexpr ConvKernels<T> make_kernels() {
-  return {Lanes, kTileRows, product<T, Lanes>, reduction<T, Lanes>, pack_row<T, Lanes>, scatter_row<T>, interleave_row<T, Lanes>};
+  return {Lanes, kTileRows, product<T, Lanes>, reduction<T, Lanes>, pack_row<T, Lanes>, pack_rows<T, Lanes>, scatter_row<T>, interleave_row<T, Lanes>};
 }
 
 }  // namespace

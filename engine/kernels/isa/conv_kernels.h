@@ -41,6 +41,14 @@ struct ConvReduction {
   bool accumulate;
 };
 
+/// A packed copy of rows x columns elements: element (y, x) is the source's at (y * row_stride + row_begin, x * column_stride +
+/// column_begin), zero where that is outside of row_size x column_size.
+struct ConvPackedRows {
+  std::int64_t rows, columns;
+  std::int64_t row_begin, row_stride, row_size;
+  std::int64_t column_begin, column_stride, column_size;
+};
+
 template <class T>
 struct ConvKernels {
   int lanes;  // elements of a vector
@@ -49,6 +57,7 @@ struct ConvKernels {
   void (*reduction)(const ConvReduction<T>&);
   /// to[i] = from[begin + i * stride] for i < count; zero where that index is outside of [0, size).
   void (*pack_row)(T* to, std::int64_t count, const T* from, std::int64_t begin, std::int64_t stride, std::int64_t size);
+  void (*pack_rows)(T* to, const ConvPackedRows&, const T* from);
   /// to[i * stride] = from[i]
   void (*scatter_row)(T* to, std::int64_t stride, const T* from, std::int64_t count);
   /// to[2 i] = even[i] for 2 i < count, to[2 i + 1] = odd[i]
