@@ -142,7 +142,7 @@ TEST_CASE("a user's table is learned", "[regression]") {
   CHECK(*metrics.rows.back().tests[0] < 0.05);
 }
 
-TEST_CASE("--stop-at ends a run when the test error is small enough", "[regression]") {
+TEST_CASE("the option --stop-at ends a run when the test error is small enough", "[regression]") {
   const Folder folder;
   run({"--target", "chirp", "--sizes", "1,16,1", "--steps", "100000", "--stop-at", "2", "--loss", "l2", "--eval-steps", "3", "--out", folder / "run"});
   CHECK(apps::read_metrics(folder / "run/metrics.csv").rows.back().step < 100);
