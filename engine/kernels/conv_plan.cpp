@@ -6,7 +6,7 @@
 namespace sg::kernels {
 namespace {
 
-constexpr std::int64_t kBlockBytes = 128 * 1024;  // of packed source: with the weights, well inside a second-level cache
+constexpr std::int64_t kBlockBytes = 224 * 1024;  // of packed source: with the weights, well inside a second-level cache
 constexpr std::int64_t kDepth = 288;              // channels times taps in one block: its vectors stay in the first level
 constexpr std::int64_t kUnits = 24;               // enough for every thread to have its share
 constexpr double kUnitWork = 3e5;                 // multiply-adds that are worth a task

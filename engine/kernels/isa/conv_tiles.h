@@ -78,9 +78,10 @@ void product(const ConvProduct<T>& p) {
   if (p.rows == 1) product_few_rows<T, Lanes, 1>(p, slot);
   else if (p.rows == 2) product_few_rows<T, Lanes, 2>(p, slot);
   else if (p.rows == 3) product_few_rows<T, Lanes, 3>(p, slot);
-  for (; slot + kTileSlots <= p.slot_count; slot += kTileSlots) product_column<T, Lanes, kTileSlots>(p, slot);
-  if (p.slot_count - slot == 2) product_column<T, Lanes, 2>(p, slot);
-  else if (p.slot_count - slot == 1) product_column<T, Lanes, 1>(p, slot);
+  // Four are left as two and two: a single one would leave the multiply-adds waiting for each other.
+  for (; p.slot_count - slot > 4 || p.slot_count - slot == 3; slot += 3) product_column<T, Lanes, 3>(p, slot);
+  for (; p.slot_count - slot > 1; slot += 2) product_column<T, Lanes, 2>(p, slot);
+  if (slot < p.slot_count) product_column<T, Lanes, 1>(p, slot);
 }
 
 template <class V>
