@@ -44,7 +44,8 @@ std::vector<double> finite_differences(std::int64_t n, double spacing, int deriv
   return matrix;
 }
 
-/// Trefethen, Spectral Methods in MATLAB, chapter 6; the second derivative by Welfert's recursion (SIAM J. Numer. Anal. 34, 1997).
+/// Trefethen, Spectral Methods in MATLAB, chapter 6; the second derivative by Welfert's recursion (SIAM J. Numer. Anal.
+/// 34, 1997).
 std::vector<double> chebyshev(std::int64_t n, double length, int derivative) {
   const double last = static_cast<double>(n - 1);
   std::vector<double> inverse(n * n), matrix(n * n);  // 1 / (x_i - x_j) on [-1, 1], ascending points
@@ -88,7 +89,8 @@ std::vector<double> fourier(std::int64_t n, double length, int derivative) {
   std::vector<double> matrix(n * n);
   for (std::int64_t i = 0; i < n; ++i)
     for (std::int64_t j = 0; j < n; ++j) {
-      // For odd n the first derivative's cosecant changes its sign over a period together with (-1)^m, so both are even in m mod n.
+      // For odd n the first derivative's cosecant changes its sign over a period together with (-1)^m, so both are even
+      // in m mod n.
       matrix[i * n + j] = scale * row[i >= j ? i - j : i - j + n];
     }
   return matrix;
@@ -110,7 +112,8 @@ std::vector<double> estimator_points(Estimator estimator, std::int64_t n, double
   if (!(first < last)) fail("derivatives: the interval is empty: [{}, {}]", first, last);
   std::vector<double> points(n);
   for (std::int64_t i = 0; i < n; ++i) {
-    const double count = static_cast<double>(estimator == Estimator::fourier ? n : n - 1), index = static_cast<double>(i);
+    const double count = static_cast<double>(estimator == Estimator::fourier ? n : n - 1),
+                 index = static_cast<double>(i);
     const double fraction = estimator == Estimator::chebyshev ? (1 - std::cos(pi * index / count)) / 2 : index / count;
     points[i] = first + (last - first) * fraction;
   }
@@ -121,7 +124,8 @@ std::vector<double> estimator_points(Estimator estimator, std::int64_t n, double
 std::vector<double> finite_difference_weights(double at, const std::vector<double>& points, int derivative) {
   const auto count = static_cast<std::int64_t>(points.size());
   if (derivative < 0 || count <= derivative)
-    fail("finite_difference_weights: derivative {} of {} points; needs one point more than the derivative's order", derivative, count);
+    fail("finite_difference_weights: derivative {} of {} points; needs one point more than the derivative's order",
+         derivative, count);
   std::vector<std::vector<double>> weight(derivative + 1, std::vector<double>(count));
   weight[0][0] = 1;
   double previous_product = 1, offset = points[0] - at;
@@ -135,7 +139,8 @@ std::vector<double> finite_difference_weights(double at, const std::vector<doubl
       product *= difference;
       if (j == i - 1) {
         for (std::int64_t k = top; k > 0; --k)
-          weight[k][i] = previous_product * (static_cast<double>(k) * weight[k - 1][j] - previous_offset * weight[k][j]) / product;
+          weight[k][i] =
+              previous_product * (static_cast<double>(k) * weight[k - 1][j] - previous_offset * weight[k][j]) / product;
         weight[0][i] = -previous_product * previous_offset * weight[0][j] / product;
       }
       for (std::int64_t k = top; k > 0; --k)
@@ -147,19 +152,29 @@ std::vector<double> finite_difference_weights(double at, const std::vector<doubl
   return weight[derivative];
 }
 
-Tensor differentiation_matrix(Estimator estimator, std::int64_t n, double first, double last, int derivative, Dtype dtype) {
+Tensor differentiation_matrix(Estimator estimator, std::int64_t n, double first, double last, int derivative,
+                              Dtype dtype) {
   if (derivative != 1 && derivative != 2) fail("differentiation_matrix: derivative must be 1 or 2: {}", derivative);
   if (n < fewest_points(estimator))
     fail("differentiation_matrix: too few points for the estimator: {} (needs {})", n, fewest_points(estimator));
   if (!(first < last)) fail("differentiation_matrix: the interval is empty: [{}, {}]", first, last);
-  if (n > most_points) fail("differentiation_matrix: too many points for a full matrix: {} (at most {})", n, most_points);
+  if (n > most_points)
+    fail("differentiation_matrix: too many points for a full matrix: {} (at most {})", n, most_points);
   const double length = last - first;
   std::vector<double> matrix;
   switch (estimator) {
-    case Estimator::fd2: matrix = finite_differences(n, length / static_cast<double>(n - 1), derivative, 2); break;
-    case Estimator::fd4: matrix = finite_differences(n, length / static_cast<double>(n - 1), derivative, 4); break;
-    case Estimator::chebyshev: matrix = chebyshev(n, length, derivative); break;
-    case Estimator::fourier: matrix = fourier(n, length, derivative); break;
+    case Estimator::fd2:
+      matrix = finite_differences(n, length / static_cast<double>(n - 1), derivative, 2);
+      break;
+    case Estimator::fd4:
+      matrix = finite_differences(n, length / static_cast<double>(n - 1), derivative, 4);
+      break;
+    case Estimator::chebyshev:
+      matrix = chebyshev(n, length, derivative);
+      break;
+    case Estimator::fourier:
+      matrix = fourier(n, length, derivative);
+      break;
   }
   return tensor(matrix, {n, n}, dtype);
 }
@@ -228,7 +243,8 @@ Tensors GridDerivatives::operator()(const Tensor& values, int order) const {
   if (order >= 2) {
     for (std::int64_t i = 0; i < d; ++i) {
       second[i * d + i] = apply_along(second_[i], u, i);
-      for (std::int64_t j = i + 1; j < d; ++j) second[i * d + j] = second[j * d + i] = apply_along(first_[j], first[i], j);
+      for (std::int64_t j = i + 1; j < d; ++j)
+        second[i * d + j] = second[j * d + i] = apply_along(first_[j], first[i], j);
     }
     result.push_back(columns(second));
   }

@@ -1,4 +1,5 @@
-// Derivatives estimated from values on a grid: each estimator is a linear map, applied as a matrix product along an axis.
+// Derivatives estimated from values on a grid: each estimator is a linear map, applied as a matrix product along an
+// axis.
 #pragma once
 
 #include <string_view>
@@ -18,13 +19,14 @@ enum class Estimator {
 /// fd2, fd4, chebyshev, fourier; throws for any other name.
 Estimator estimator_named(std::string_view name);
 
-/// The n points on [first, last] that the estimator needs, ascending: regular with both ends, Chebyshev's with both ends, or regular
-/// without the last end. Throws when there are too few for it (fd2 4, fd4 6, the others 2).
+/// The n points on [first, last] that the estimator needs, ascending: regular with both ends, Chebyshev's with both
+/// ends, or regular without the last end. Throws when there are too few for it (fd2 4, fd4 6, the others 2).
 std::vector<double> estimator_points(Estimator estimator, std::int64_t n, double first, double last);
 
-/// The matrix [n, n] that takes values at the estimator's points to the derivative of the given order, 1 or 2, there. Throws for
-/// more than 16,384 points.
-Tensor differentiation_matrix(Estimator estimator, std::int64_t n, double first, double last, int derivative, Dtype dtype);
+/// The matrix [n, n] that takes values at the estimator's points to the derivative of the given order, 1 or 2, there.
+/// Throws for more than 16,384 points.
+Tensor differentiation_matrix(Estimator estimator, std::int64_t n, double first, double last, int derivative,
+                              Dtype dtype);
 
 /// The weights with which values at `points` give the derivative at `at` (Fornberg, Math. Comp. 51, 1988).
 std::vector<double> finite_difference_weights(double at, const std::vector<double>& points, int derivative);
@@ -46,8 +48,8 @@ class GridDerivatives {
  public:
   GridDerivatives(Estimator estimator, const std::vector<GridAxis>& axes, Dtype dtype);
 
-  /// Values [N, 1] at the points -> u [N, 1], its first derivatives [N, d], its second derivatives [N, d d] (row-major), as far
-  /// as `order` (0 to 2) asks.
+  /// Values [N, 1] at the points -> u [N, 1], its first derivatives [N, d], its second derivatives [N, d d]
+  /// (row-major), as far as `order` (0 to 2) asks.
   Tensors operator()(const Tensor& values, int order) const;
 
  private:

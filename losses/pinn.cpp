@@ -14,7 +14,9 @@ Tensor direction(const Tensor& points, std::int64_t axis) {
   return broadcast_to(tensor(unit, {1, points.shape(1)}, points.dtype()), points.shape());
 }
 
-Tensor mean_square(const Tensor& x, const Tensor& points) { return sum(square(x)) / static_cast<double>(points.shape(0)); }
+Tensor mean_square(const Tensor& x, const Tensor& points) {
+  return sum(square(x)) / static_cast<double>(points.shape(0));
+}
 
 void check_points(std::string_view operation, const Tensor& residual, const Tensor& points, int order) {
   if (points.rank() != 2 || points.shape(0) == 0 || residual.shape() != Shape{points.shape(0), 1})
@@ -32,8 +34,10 @@ Equation equation_named(std::string_view name) {
   fail("pinn: no equation is named `{}`: there are heat, burgers, poisson, advection", name);
 }
 
-Tensor pinn_residual(Equation equation, const Network& network, const Tensor& points, double coefficient, const Network& source) {
-  if (points.rank() != 2 || points.shape(1) != 2) fail("pinn_residual: points must be [N, 2]: shape {}", points.shape());
+Tensor pinn_residual(Equation equation, const Network& network, const Tensor& points, double coefficient,
+                     const Network& source) {
+  if (points.rank() != 2 || points.shape(1) != 2)
+    fail("pinn_residual: points must be [N, 2]: shape {}", points.shape());
   const Tensor u = network(points);
   if (u.shape() != Shape{points.shape(0), 1})
     fail("pinn_residual: the network must give [N, 1] for points {}: it gave {}", points.shape(), u.shape());
@@ -76,8 +80,9 @@ Tensor trace_norm(const Tensor& residual, const Tensor& points, std::int64_t axi
 }
 
 Tensor pinn_loss(const PinnProblem& problem, const Network& network, int order, double trace_weight) {
-  Tensor loss = residual_norm(
-      pinn_residual(problem.equation, network, problem.interior, problem.coefficient, problem.source), problem.interior, order);
+  Tensor loss =
+      residual_norm(pinn_residual(problem.equation, network, problem.interior, problem.coefficient, problem.source),
+                    problem.interior, order);
   for (const Trace& trace : problem.traces) {
     const Tensor difference = network(trace.points) - problem.boundary_value(trace.points);
     loss = loss + trace_weight * trace_norm(difference, trace.points, trace.axis, order);

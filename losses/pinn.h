@@ -1,5 +1,5 @@
-// Residual losses of partial differential equations, in L2, H1 and H2 (Son, Jang, Han and Hwang, "Sobolev training for physics
-// informed neural networks", 2021).
+// Residual losses of partial differential equations, in L2, H1 and H2 (Son, Jang, Han and Hwang, "Sobolev training for
+// physics informed neural networks", 2021).
 #pragma once
 
 #include <string_view>
@@ -20,12 +20,13 @@ enum class Equation {
 /// heat, burgers, poisson, advection; throws for any other name.
 Equation equation_named(std::string_view name);
 
-/// The equation's residual [N, 1] at the points for u = network(points): the left side minus source(points), or minus nothing where
-/// there is no source. `coefficient` is the diffusivity, the viscosity or the speed.
-Tensor pinn_residual(Equation equation, const Network& network, const Tensor& points, double coefficient, const Network& source = {});
+/// The equation's residual [N, 1] at the points for u = network(points): the left side minus source(points), or minus
+/// nothing where there is no source. `coefficient` is the diffusivity, the viscosity or the speed.
+Tensor pinn_residual(Equation equation, const Network& network, const Tensor& points, double coefficient,
+                     const Network& source = {});
 
-/// The squared norm of order 0, 1 or 2 of a residual [N, 1] that was computed from points [N, d]: mean over points of r^2, plus the squares of
-/// its first derivatives by x and t, plus those of its second derivatives.
+/// The squared norm of order 0, 1 or 2 of a residual [N, 1] that was computed from points [N, d]: mean over points of
+/// r^2, plus the squares of its first derivatives by x and t, plus those of its second derivatives.
 Tensor residual_norm(const Tensor& residual, const Tensor& points, int order);
 
 /// The same for a part of the boundary that runs along one axis: only derivatives along it count.
@@ -40,13 +41,14 @@ struct Trace {
 struct PinnProblem {
   Equation equation = Equation::heat;
   double coefficient = 1;
-  Network source;               // may be empty: zero
-  Network boundary_value;       // what u has to be on every trace
-  Tensor interior;              // [N, 2]
-  std::vector<Trace> traces;    // initial line and boundary pieces
+  Network source;             // may be empty: zero
+  Network boundary_value;     // what u has to be on every trace
+  Tensor interior;            // [N, 2]
+  std::vector<Trace> traces;  // initial line and boundary pieces
 };
 
-/// residual_norm of the equation in the interior plus `trace_weight` times the trace_norms of u - boundary_value, all of one order.
+/// residual_norm of the equation in the interior plus `trace_weight` times the trace_norms of u - boundary_value, all
+/// of one order.
 Tensor pinn_loss(const PinnProblem& problem, const Network& network, int order, double trace_weight = 1);
 
 }  // namespace sg::losses

@@ -61,7 +61,8 @@ Tensors by_jets(const Tensor& u, const Tensor& x, int order) {
 }  // namespace
 
 std::vector<RouteCost> route_costs(std::int64_t inputs, int order) {
-  if (inputs < 1 || order < 0) fail("route_costs: needs at least one input and an order of at least 0: {} and {}", inputs, order);
+  if (inputs < 1 || order < 0)
+    fail("route_costs: needs at least one input and an order of at least 0: {} and {}", inputs, order);
   const auto d = static_cast<double>(inputs);
   // What has to be differentiated again is as large as what stands there already.
   double reverse = 1;
@@ -74,7 +75,8 @@ std::vector<RouteCost> route_costs(std::int64_t inputs, int order) {
     graph *= 2;
     components *= d;
   }
-  std::vector<RouteCost> costs{{Route::reverse, 3 * reverse, fmt::format("3 ({}) F = {:g} F", reverse_terms, 3 * reverse)}};
+  std::vector<RouteCost> costs{
+      {Route::reverse, 3 * reverse, fmt::format("3 ({}) F = {:g} F", reverse_terms, 3 * reverse)}};
   if (inputs == 1 || order <= 2) {
     const double directions = order < 2 ? d : d * (d + 1) / 2;
     const double jets = 3 * (1 + order * directions);

@@ -78,7 +78,8 @@ Tensor spectral_2d(const Tensor& residual, double s, Frequencies frequencies) {
   if (residual.rank() < 2 || residual.size() == 0)
     fail("spectral_2d: needs images [..., H, W]: shape {}", residual.shape());
   const std::int64_t height = residual.shape(-2), width = residual.shape(-1);
-  const Tensor along_rows = matmul(reshape(residual, {-1, width}), spectral_matrix(width, s, frequencies, residual.dtype()));
+  const Tensor along_rows =
+      matmul(reshape(residual, {-1, width}), spectral_matrix(width, s, frequencies, residual.dtype()));
   const Tensor along_columns = matmul(spectral_matrix(height, s, frequencies, residual.dtype()), residual);
   return mean(residual * (reshape(along_rows, residual.shape()) + along_columns));
 }

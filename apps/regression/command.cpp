@@ -28,7 +28,8 @@ void declare(apps::OptionParser& parser, Settings& s) {
   using Integer = std::int64_t;
   std::vector<std::string> names;
   for (const Target& target : targets()) names.push_back(target.name);
-  parser.add("--task", s.task, "fit, distill, pinn, spectrum or derivatives", one_of({"fit", "distill", "pinn", "spectrum", "derivatives"}));
+  parser.add("--task", s.task, "fit, distill, pinn, spectrum or derivatives",
+             one_of({"fit", "distill", "pinn", "spectrum", "derivatives"}));
   parser.add("--target", s.target, "waves2d, chirp, twotone, envelope or ackley", one_of(names));
   parser.add("--weights", s.weights, "weights of the orders 0, 1, 2 in the loss; empty: all 1");
   parser.add("--net", s.net, "mlp, fourier or siren", one_of({"mlp", "fourier", "siren"}));
@@ -36,24 +37,30 @@ void declare(apps::OptionParser& parser, Settings& s) {
   parser.add("--activation", s.activations, "the mlp's activation; a comma list (fit only) trains one network each");
   parser.add("--siren-init", s.siren_init, "default or sitzmann (with --omega0)", one_of({"default", "sitzmann"}));
   parser.add("--omega0", s.omega0, "frequency of the siren's layers under --siren-init sitzmann", more_than<double>(0));
-  parser.add("--points", s.points, "training points: uniform random in 2-D, regular in 1-D", between<Integer>(4, 10'000'000));
+  parser.add("--points", s.points, "training points: uniform random in 2-D, regular in 1-D",
+             between<Integer>(4, 10'000'000));
   parser.add_flag("--grid", s.grid, "a regular grid in 2-D too, of about --points points");
   parser.add("--derivatives", s.derivatives, "exact, or estimated on a grid: fd2, fd4, chebyshev or fourier",
              one_of({"exact", "fd2", "fd4", "chebyshev", "fourier"}));
-  parser.add("--approximate", s.approximate, "whose derivatives are estimated: target or both", one_of({"target", "both"}));
-  parser.add("--test-fraction", s.test_fraction, "part of the rows of --data that is kept for testing", between<double>(0, 1));
-  parser.add("--optimizer", s.optimizer, "adam, sgd, lbfgs or adam+lbfgs", one_of({"adam", "sgd", "lbfgs", "adam+lbfgs"}));
+  parser.add("--approximate", s.approximate, "whose derivatives are estimated: target or both",
+             one_of({"target", "both"}));
+  parser.add("--test-fraction", s.test_fraction, "part of the rows of --data that is kept for testing",
+             between<double>(0, 1));
+  parser.add("--optimizer", s.optimizer, "adam, sgd, lbfgs or adam+lbfgs",
+             one_of({"adam", "sgd", "lbfgs", "adam+lbfgs"}));
   parser.add("--lbfgs-steps", s.lbfgs_steps, "iterations of L-BFGS", at_least<Integer>(1), apps::OnResume::anew);
   parser.add("--lbfgs-history", s.lbfgs_history, "pairs that L-BFGS remembers", between<Integer>(1, 1000));
   parser.add("--lbfgs-lr", s.lbfgs_lr, "first trial step length of L-BFGS", more_than<double>(0));
   parser.add("--stop-at", s.stop_at, "stops when test_l2 falls below this; 0: never", at_least<double>(0));
-  parser.add("--equation", s.equation, "pinn: heat, burgers, poisson or advection", one_of({"heat", "burgers", "poisson", "advection"}));
+  parser.add("--equation", s.equation, "pinn: heat, burgers, poisson or advection",
+             one_of({"heat", "burgers", "poisson", "advection"}));
   parser.add("--coefficient", s.coefficient, "pinn: diffusivity, viscosity or speed; 0: the equation's own");
   parser.add("--trace-weight", s.trace_weight, "pinn: weight of the initial and boundary terms", at_least<double>(0));
   parser.add("--teacher", s.teacher, "distill: the teacher's weights; empty: one is trained first");
   parser.add("--teacher-sizes", s.teacher_sizes, "distill: the teacher's layers; empty: d,64,64,64,1");
   parser.add("--teacher-steps", s.teacher_steps, "distill: steps of the teacher's training", at_least<Integer>(1));
-  parser.add("--projections", s.projections, "distill: random directions a step; 0: the whole Jacobian", between<Integer>(0, 4096));
+  parser.add("--projections", s.projections, "distill: random directions a step; 0: the whole Jacobian",
+             between<Integer>(0, 4096));
   parser.add("--tones", s.highest_frequency, "spectrum: the highest frequency K", between<Integer>(1, 4096));
   parser.add("--decay", s.decay, "spectrum: p of the amplitudes 1 / k^p", between<double>(-8, 8));
   parser.add("--minutes", s.minutes, "derivatives: minutes of training, shared by the runs", more_than<double>(0));
@@ -64,12 +71,14 @@ void take_task_defaults(const apps::OptionParser& parser, Settings& s) {
   // What one way of counting says gives way to the other one when that is all the command line has.
   if (parser.given("--epochs") && !parser.given("--steps")) s.common.steps = 0;
   if (parser.given("--eval-every") && !parser.given("--eval-steps")) s.common.eval_steps = 0;
-  if (s.optimizer == "lbfgs" && parser.given("--steps") && s.common.steps > 0 && !parser.given("--lbfgs-steps")) s.lbfgs_steps = s.common.steps;
+  if (s.optimizer == "lbfgs" && parser.given("--steps") && s.common.steps > 0 && !parser.given("--lbfgs-steps"))
+    s.lbfgs_steps = s.common.steps;
   if (!s.common.resume.empty()) return;  // the run's own options are all there
   auto unless_given = [&](const char* name, auto& value, auto own) {
     if (!parser.given(name)) value = own;
   };
-  if (s.task != "fit") unless_given("--activation", s.activations, std::vector<std::string>{s.task == "spectrum" ? "sine" : "tanh"});
+  if (s.task != "fit")
+    unless_given("--activation", s.activations, std::vector<std::string>{s.task == "spectrum" ? "sine" : "tanh"});
   if (s.task == "fit" && (parser.given("--target") || parser.given("--data")))
     unless_given("--activation", s.activations, std::vector<std::string>{"tanh"});
   if (s.task == "distill") {
@@ -99,7 +108,8 @@ void check(const Settings& s) {
   if (s.task != "fit" && s.task != "derivatives" && s.derivatives != "exact") fail("--derivatives: is for --task fit");
   if (s.task != "fit" && s.task != "derivatives") {
     if (!s.common.data.empty()) fail("--data: is for --task fit; {} has data of its own", s.task);
-    if (s.common.limit_train > 0 || s.common.limit_test > 0) fail("--limit-train, --limit-test: are for --task fit; {} has --points", s.task);
+    if (s.common.limit_train > 0 || s.common.limit_test > 0)
+      fail("--limit-train, --limit-test: are for --task fit; {} has --points", s.task);
     if (s.common.batch_size < s.points) fail("--batch-size: --task {} takes all points in every step", s.task);
   }
   for (const double weight : s.weights)
@@ -130,10 +140,14 @@ void run_command(const apps::Arguments& arguments) {
   common.batch_size = 1 << 24;  // all points
   common.lr = 1e-4;
   common.eval_steps = 100;
-  apps::OptionParser parser(app, "Learns functions with their derivatives (Sobolev training); --task names other experiments.", common);
+  apps::OptionParser parser(
+      app, "Learns functions with their derivatives (Sobolev training); --task names other experiments.", common);
   declare(parser, settings);
-  parser.footer("--data takes a CSV file with columns x1..xd,u[,u_x1..u_xd[,u_x1x1..]]; --batch-size takes all points where it is larger.\n"
-                "--lr defaults to 1e-3 in distill, pinn and spectrum; --steps to 2000 in pinn and spectrum; --activation to tanh (sine in\nspectrum) for whatever is not the default fit.");
+  parser.footer(
+      "--data takes a CSV file with columns x1..xd,u[,u_x1..u_xd[,u_x1x1..]]; --batch-size takes all points where it "
+      "is larger.\n"
+      "--lr defaults to 1e-3 in distill, pinn and spectrum; --steps to 2000 in pinn and spectrum; --activation to tanh "
+      "(sine in\nspectrum) for whatever is not the default fit.");
   parser.parse(arguments);
   take_task_defaults(parser, settings);
   if (!settings.teacher.empty()) settings.teacher = fs::absolute(settings.teacher).lexically_normal().string();
@@ -168,8 +182,11 @@ void run_command(const apps::Arguments& arguments) {
   }
   const Length length = length_of(settings, task.train_points);
   const std::int64_t parameters = task.runs.front().begin()->network().parameter_count();  // the same for all of them
-  nlohmann::json more{{"data_description", task.description}, {"train_count", task.train_points}, {"test_count", task.test_points},
-                      {"sample_shape", {task.inputs}}, {"parameters", parameters}};
+  nlohmann::json more{{"data_description", task.description},
+                      {"train_count", task.train_points},
+                      {"test_count", task.test_points},
+                      {"sample_shape", {task.inputs}},
+                      {"parameters", parameters}};
   folder.write_config(parser.config(), more);
   folder.keep();
   if (!common.quiet)
@@ -182,7 +199,8 @@ void run_command(const apps::Arguments& arguments) {
     const apps::Loss place = place_of(run);
     const std::unique_ptr<Experiment> experiment = run.begin();
     Place where{app, folder.path(), folder.folder_of(place), place.name, task.figures_file, 0};
-    if (settings.task == "derivatives") where.seconds_limit = 60 * settings.minutes / static_cast<double>(task.runs.size());
+    if (settings.task == "derivatives")
+      where.seconds_limit = 60 * settings.minutes / static_cast<double>(task.runs.size());
     const Outcome outcome = train(settings, *experiment, length, where);
     finished.push_back({run.group, run.loss, where.folder, outcome, apps::read_metrics(where.folder / "metrics.csv")});
   }

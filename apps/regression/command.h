@@ -5,7 +5,8 @@
 
 namespace sg::regression {
 
-/// Parses the arguments (without the program's name), runs the task, and writes its run folder; throws what run_app takes.
+/// Parses the arguments (without the program's name), runs the task, and writes its run folder; throws what run_app
+/// takes.
 void run_command(const apps::Arguments& arguments);
 
 }  // namespace sg::regression

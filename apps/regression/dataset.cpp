@@ -30,7 +30,8 @@ void from_target(const DatasetOptions& options, Dataset& data, std::vector<losse
     data.train = target_derivatives(target, data.train_points);
     if (options.estimator) data.train = losses::GridDerivatives(*options.estimator, axes, f64)(data.train[0], 2);
   } else {
-    data.train_points = uniform_points(options.seed, Stream::train_points, options.points, d, target.first, target.last, f64);
+    data.train_points =
+        uniform_points(options.seed, Stream::train_points, options.points, d, target.first, target.last, f64);
     data.train = target_derivatives(target, data.train_points);
   }
   const std::int64_t test_count = d == 1 ? 100 : 10000;
@@ -61,7 +62,8 @@ std::vector<std::int64_t> grid_order(const Table& table, losses::Estimator estim
     const std::vector<double> wanted = losses::estimator_points(estimator, n, first, last);
     for (std::int64_t k = 0; k < n; ++k) {
       if (std::abs(coordinates[i][k] - wanted[k]) > 1e-4 * (last - first) / static_cast<double>(n))
-        fail("{}: x{} is not on the grid that the estimator needs: {} stands where {} should", path, i + 1, coordinates[i][k], wanted[k]);
+        fail("{}: x{} is not on the grid that the estimator needs: {} stands where {} should", path, i + 1,
+             coordinates[i][k], wanted[k]);
     }
     axes.push_back({n, first, last});
   }
@@ -86,7 +88,8 @@ std::vector<std::int64_t> grid_order(const Table& table, losses::Estimator estim
 
 Tensor rows_of(const std::vector<double>& values, std::int64_t components, const std::vector<std::int64_t>& rows) {
   std::vector<double> chosen;
-  for (const std::int64_t row : rows) chosen.insert(chosen.end(), values.begin() + row * components, values.begin() + (row + 1) * components);
+  for (const std::int64_t row : rows)
+    chosen.insert(chosen.end(), values.begin() + row * components, values.begin() + (row + 1) * components);
   return tensor(chosen, {static_cast<std::int64_t>(rows.size()), components}, f64);
 }
 
@@ -105,8 +108,8 @@ void from_file(const DatasetOptions& options, Dataset& data, std::vector<losses:
     const std::vector<std::int64_t> shuffled = permutation(options.seed, Stream::test_points, table.rows);
     const auto count = static_cast<std::int64_t>(std::llround(options.test_fraction * static_cast<double>(table.rows)));
     if (count < 1 || count >= table.rows)
-      fail("{}: a test fraction of {} leaves {} of {} rows for testing; needs at least 1 and fewer than all", options.file,
-           options.test_fraction, count, table.rows);
+      fail("{}: a test fraction of {} leaves {} of {} rows for testing; needs at least 1 and fewer than all",
+           options.file, options.test_fraction, count, table.rows);
     test.assign(shuffled.begin(), shuffled.begin() + count);
     std::sort(test.begin(), test.end());
   } else {
@@ -149,8 +152,9 @@ void from_file(const DatasetOptions& options, Dataset& data, std::vector<losses:
     const bool is_estimated = !estimated[order].empty();
     if (!known[order]) {
       if (order <= options.order)
-        data.notices.push_back(fmt::format("{} has no derivatives of order {}: the losses leave them out (estimate them with --derivatives)",
-                                           options.file, order));
+        data.notices.push_back(fmt::format(
+            "{} has no derivatives of order {}: the losses leave them out (estimate them with --derivatives)",
+            options.file, order));
       break;
     }
     const std::vector<double>& values = is_estimated ? estimated[order] : table.derivatives[order];
@@ -159,7 +163,8 @@ void from_file(const DatasetOptions& options, Dataset& data, std::vector<losses:
       std::vector<double> mask;
       for (const bool present : table.present[order]) mask.push_back(present ? 1 : 0);
       data.masks[order] = tensor(mask, {1, components}, options.dtype);
-      data.notices.push_back(fmt::format("{} has only some derivatives of order {}: the losses leave the others out", options.file, order));
+      data.notices.push_back(fmt::format("{} has only some derivatives of order {}: the losses leave the others out",
+                                         options.file, order));
     }
     if (order == 1 && (is_estimated || table.has_all(1))) data.test.push_back(rows_of(values, components, test));
   }
@@ -188,7 +193,8 @@ Dataset make_dataset(const DatasetOptions& options) {
   }
   if (options.estimator && options.estimate_both) {
     if (options.limit_train > 0 && options.limit_train < data.train_points.shape(0))
-      fail("--limit-train {} cuts the grid of {} points that the estimator needs", options.limit_train, data.train_points.shape(0));
+      fail("--limit-train {} cuts the grid of {} points that the estimator needs", options.limit_train,
+           data.train_points.shape(0));
     data.grid.emplace(*options.estimator, axes, options.dtype);
   }
   limit(data.train_points, data.train, options.limit_train);

@@ -27,7 +27,8 @@ struct Lesson {
 
 class Distillation : public Experiment {
  public:
-  Distillation(const Settings& settings, apps::Loss loss, std::shared_ptr<const Lesson> lesson, std::unique_ptr<nn::Module> student)
+  Distillation(const Settings& settings, apps::Loss loss, std::shared_ptr<const Lesson> lesson,
+               std::unique_ptr<nn::Module> student)
       : Experiment(std::move(student)), settings_(settings), loss_(std::move(loss)), lesson_(std::move(lesson)) {}
 
   Tensor loss(std::int64_t step) override {
@@ -35,7 +36,8 @@ class Distillation : public Experiment {
     const std::int64_t d = lesson_->points.shape(1), count = settings_.projections;
     if (order == 0 || count == 0) {
       const Tensors all = losses::derivatives(function(), lesson_->points, order);
-      return losses::sobolev(all, Tensors(lesson_->values.begin(), lesson_->values.begin() + order + 1), weights(order));
+      return losses::sobolev(all, Tensors(lesson_->values.begin(), lesson_->values.begin() + order + 1),
+                             weights(order));
     }
     const Tensor directions = unit_directions(settings_.common.seed, step, count, d, settings_.dtype()).detach();
     const Tensor u = (*this).network()(lesson_->points);
@@ -43,7 +45,8 @@ class Distillation : public Experiment {
     const Tensor teacher_along = unsqueeze(matmul(directions, transpose(lesson_->values[1])), 2);
     const std::vector<double> w = weights(1);
     return w[0] * losses::mse(u, lesson_->values[0]) +
-           w[1] * losses::projected_jacobian_matching(losses::jacobian_along(u, lesson_->points, directions), teacher_along, d);
+           w[1] * losses::projected_jacobian_matching(losses::jacobian_along(u, lesson_->points, directions),
+                                                      teacher_along, d);
   }
 
   TestErrors test() override { return test_errors(function(), lesson_->test_points, lesson_->test_values); }
@@ -52,10 +55,11 @@ class Distillation : public Experiment {
     const Target& target = *lesson_->target;
     const losses::Network teacher = [this](const Tensor& x) { return (*lesson_->teacher)(x); };
     if (target.inputs == 1)
-      return picture_1d(function(), [&](const Tensor& x) { return losses::derivatives(teacher, x, 2); }, target.first, target.last,
-                               loss_.name, settings_.dtype());
-    return picture_2d(function(), teacher, {target.first, target.first}, {target.last, target.last}, {"x", "y"}, loss_.name,
-                             settings_.dtype());
+      return picture_1d(
+          function(), [&](const Tensor& x) { return losses::derivatives(teacher, x, 2); }, target.first, target.last,
+          loss_.name, settings_.dtype());
+    return picture_2d(function(), teacher, {target.first, target.first}, {target.last, target.last}, {"x", "y"},
+                      loss_.name, settings_.dtype());
   }
 
  private:
@@ -78,7 +82,8 @@ std::unique_ptr<nn::Module> make_teacher(const Settings& settings, std::int64_t 
   Settings given = settings;
   given.common.init.clear();
   // Another seed than the students', so that none begins at the teacher's own start.
-  return make_network(given, teacher_sizes(settings, inputs), settings.activations.front(), inputs, settings.common.seed + 1000003);
+  return make_network(given, teacher_sizes(settings, inputs), settings.activations.front(), inputs,
+                      settings.common.seed + 1000003);
 }
 
 std::vector<std::int64_t> student_sizes(const Settings& settings, std::int64_t inputs) {
@@ -93,31 +98,40 @@ void check_distillation(const Settings& settings) {
   make_teacher(settings, d);
   make_network(settings, sizes, settings.activations.front(), d, settings.common.seed);
   if (settings.net == "mlp") {
-    const auto widest = [](const std::vector<std::int64_t>& s) { return s.size() > 2 ? *std::max_element(s.begin() + 1, s.end() - 1) : 1; };
+    const auto widest = [](const std::vector<std::int64_t>& s) {
+      return s.size() > 2 ? *std::max_element(s.begin() + 1, s.end() - 1) : 1;
+    };
     if (sizes.size() >= teacher.size() && widest(sizes) >= widest(teacher))
-      fail("--sizes: the student {} has to be smaller than the teacher {}", fmt::join(sizes, ","), fmt::join(teacher, ","));
+      fail("--sizes: the student {} has to be smaller than the teacher {}", fmt::join(sizes, ","),
+           fmt::join(teacher, ","));
   }
   for (const apps::Loss& loss : settings.losses) {
-    if (loss.kind == "hs") fail("--loss: {} is for --task fit and spectrum; distillation needs l2, h1 or h2", loss.name);
-    if (loss.kind == "h2" && settings.projections > 0) fail("--projections: are of the Jacobian: needs --loss l2 or h1, not h2");
+    if (loss.kind == "hs")
+      fail("--loss: {} is for --task fit and spectrum; distillation needs l2, h1 or h2", loss.name);
+    if (loss.kind == "h2" && settings.projections > 0)
+      fail("--projections: are of the Jacobian: needs --loss l2 or h1, not h2");
     if (!settings.weights.empty() && static_cast<int>(settings.weights.size()) <= order_of(loss))
-      fail("--weights: {} weights for the loss {}, which needs {}", settings.weights.size(), loss.name, order_of(loss) + 1);
+      fail("--weights: {} weights for the loss {}, which needs {}", settings.weights.size(), loss.name,
+           order_of(loss) + 1);
   }
 }
 
-bool train_teacher(const Settings& settings, const std::string& file, const std::function<bool(std::int64_t, double)>& report) {
+bool train_teacher(const Settings& settings, const std::string& file,
+                   const std::function<bool(std::int64_t, double)>& report) {
   const Target& target = target_named(settings.target);
   const std::unique_ptr<nn::Module> teacher = make_teacher(settings, target.inputs);
-  const Tensor points = target.inputs == 1
-                            ? reshape(linspace(target.first, target.last, settings.points, settings.dtype()), {settings.points, 1})
-                            : uniform_points(settings.common.seed, Stream::train_points, settings.points, target.inputs, target.first,
-                                             target.last, settings.dtype());
+  const Tensor points =
+      target.inputs == 1
+          ? reshape(linspace(target.first, target.last, settings.points, settings.dtype()), {settings.points, 1})
+          : uniform_points(settings.common.seed, Stream::train_points, settings.points, target.inputs, target.first,
+                           target.last, settings.dtype());
   Tensors values = target_derivatives(target, points);
   values.resize(2);
   nn::Adam optimizer(*teacher, {.learning_rate = 1e-3});
   for (std::int64_t step = 1; step <= settings.teacher_steps; ++step) {
     // The rate falls to a hundredth, so that the teacher comes to rest.
-    optimizer.set_learning_rate(1e-3 * std::pow(0.01, static_cast<double>(step - 1) / static_cast<double>(settings.teacher_steps)));
+    optimizer.set_learning_rate(
+        1e-3 * std::pow(0.01, static_cast<double>(step - 1) / static_cast<double>(settings.teacher_steps)));
     const Tensor loss = losses::sobolev(losses::derivatives(as_function(*teacher), points, 1), values);
     optimizer.minimise(loss);
     if (!report(step, loss.item())) return false;
@@ -139,9 +153,12 @@ Task distill_task(const Settings& settings, const std::string& teacher_file) {
     fail("--teacher: {}: {}", teacher_file, error.what());
   }
   const std::vector<std::int64_t> sizes = student_sizes(settings, d);
-  lesson->points = d == 1 ? reshape(linspace(target.first, target.last, settings.points, settings.dtype()), {settings.points, 1})
-                          : uniform_points(settings.common.seed, Stream::train_points, settings.points, d, target.first, target.last, settings.dtype());
-  lesson->test_points = uniform_points(settings.common.seed, Stream::test_points, d == 1 ? 100 : 10000, d, target.first, target.last, settings.dtype());
+  lesson->points =
+      d == 1 ? reshape(linspace(target.first, target.last, settings.points, settings.dtype()), {settings.points, 1})
+             : uniform_points(settings.common.seed, Stream::train_points, settings.points, d, target.first, target.last,
+                              settings.dtype());
+  lesson->test_points = uniform_points(settings.common.seed, Stream::test_points, d == 1 ? 100 : 10000, d, target.first,
+                                       target.last, settings.dtype());
   int order = 0;
   Task task;
   for (const apps::Loss& loss : settings.losses) order = std::max(order, order_of(loss));
@@ -156,7 +173,8 @@ Task distill_task(const Settings& settings, const std::string& teacher_file) {
   for (const apps::Loss& loss : settings.losses) {
     auto make = [=] { return make_network(settings, sizes, settings.activations.front(), d, settings.common.seed); };
     make();
-    task.runs.push_back({"", loss.name, [=] { return std::make_unique<Distillation>(settings, loss, lesson, make()); }});
+    task.runs.push_back(
+        {"", loss.name, [=] { return std::make_unique<Distillation>(settings, loss, lesson, make()); }});
   }
   return task;
 }

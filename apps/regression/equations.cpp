@@ -17,7 +17,8 @@ Tensor first_column(const Tensor& p) { return slice(p, 1, 0, 1); }
 Tensor second_column(const Tensor& p) { return slice(p, 1, 1, 2); }
 
 EquationSetting heat(double diffusivity) {
-  EquationSetting setting{losses::Equation::heat, "heat", "u_t = k u_xx", diffusivity, {0, 0}, {1, 1}, {"x", "t"}, {}, {}, {}, {}};
+  EquationSetting setting{
+      losses::Equation::heat, "heat", "u_t = k u_xx", diffusivity, {0, 0}, {1, 1}, {"x", "t"}, {}, {}, {}, {}};
   // Two modes, which decay at different rates.
   setting.boundary_value = [diffusivity](const Tensor& p) {
     const Tensor x = first_column(p), t = second_column(p);
@@ -34,20 +35,27 @@ EquationSetting heat(double diffusivity) {
 }
 
 EquationSetting poisson() {
-  EquationSetting setting{losses::Equation::poisson, "poisson", "-(u_xx + u_yy) = f", 1, {0, 0}, {1, 1}, {"x", "y"}, {}, {}, {}, {}};
-  setting.source = [](const Tensor& p) { return 5 * pi * pi * (sin(pi * first_column(p)) * sin(2 * pi * second_column(p))); };
+  EquationSetting setting{
+      losses::Equation::poisson, "poisson", "-(u_xx + u_yy) = f", 1, {0, 0}, {1, 1}, {"x", "y"}, {}, {}, {}, {}};
+  setting.source = [](const Tensor& p) {
+    return 5 * pi * pi * (sin(pi * first_column(p)) * sin(2 * pi * second_column(p)));
+  };
   setting.boundary_value = [](const Tensor& p) { return sin(pi * first_column(p)) * sin(2 * pi * second_column(p)); };
   setting.sides = {{1, false}, {1, true}, {0, false}, {0, true}};
   setting.solution = [](double x, double y) {
-    return SolutionSample{std::sin(pi * x) * std::sin(2 * pi * y),
-                          {pi * std::cos(pi * x) * std::sin(2 * pi * y), 2 * pi * std::sin(pi * x) * std::cos(2 * pi * y)}};
+    return SolutionSample{
+        std::sin(pi * x) * std::sin(2 * pi * y),
+        {pi * std::cos(pi * x) * std::sin(2 * pi * y), 2 * pi * std::sin(pi * x) * std::cos(2 * pi * y)}};
   };
   return setting;
 }
 
 EquationSetting advection(double speed) {
-  EquationSetting setting{losses::Equation::advection, "advection", "u_t + c u_x = 0", speed, {-1, 0}, {1, 1}, {"x", "t"}, {}, {}, {}, {}};
-  setting.boundary_value = [speed](const Tensor& p) { return sin(2 * pi * (first_column(p) - speed * second_column(p))); };
+  EquationSetting setting{
+      losses::Equation::advection, "advection", "u_t + c u_x = 0", speed, {-1, 0}, {1, 1}, {"x", "t"}, {}, {}, {}, {}};
+  setting.boundary_value = [speed](const Tensor& p) {
+    return sin(2 * pi * (first_column(p) - speed * second_column(p)));
+  };
   // The initial line, and the side where the flow comes in.
   setting.sides = {{1, false}, {0, speed < 0}};
   setting.solution = [speed](double x, double t) {
@@ -57,9 +65,9 @@ EquationSetting advection(double speed) {
   return setting;
 }
 
-/// Cole and Hopf's solution of u_t + u u_x = nu u_xx from u(x, 0) = -sin(pi x) (Basdevant et al., Comput. Fluids 14, 1986):
-/// with w(z) = exp(-cos(pi (x - z sqrt(4 nu t))) / (2 pi nu) - z^2), u = -(integral of sin(pi (x - ...)) w) / (integral of w).
-/// Analytic in x and t, so that a step along the imaginary axis differentiates it.
+/// Cole and Hopf's solution of u_t + u u_x = nu u_xx from u(x, 0) = -sin(pi x) (Basdevant et al., Comput. Fluids 14,
+/// 1986): with w(z) = exp(-cos(pi (x - z sqrt(4 nu t))) / (2 pi nu) - z^2), u = -(integral of sin(pi (x - ...)) w) /
+/// (integral of w). Analytic in x and t, so that a step along the imaginary axis differentiates it.
 template <class Number>
 Number burgers_solution(Number x, Number t, double viscosity) {
   const double peak = 1 / (2 * pi * viscosity);
@@ -80,8 +88,19 @@ Number burgers_solution(Number x, Number t, double viscosity) {
 }
 
 EquationSetting burgers(double viscosity) {
-  if (viscosity < 0.002) fail("pinn: burgers needs a viscosity of at least 0.002 for its reference solution: {}", viscosity);
-  EquationSetting setting{losses::Equation::burgers, "burgers", "u_t + u u_x = nu u_xx", viscosity, {-1, 0}, {1, 1}, {"x", "t"}, {}, {}, {}, {}};
+  if (viscosity < 0.002)
+    fail("pinn: burgers needs a viscosity of at least 0.002 for its reference solution: {}", viscosity);
+  EquationSetting setting{losses::Equation::burgers,
+                          "burgers",
+                          "u_t + u u_x = nu u_xx",
+                          viscosity,
+                          {-1, 0},
+                          {1, 1},
+                          {"x", "t"},
+                          {},
+                          {},
+                          {},
+                          {}};
   // The sine is zero at both sides, as the boundary values are.
   setting.boundary_value = [](const Tensor& p) {
     const Tensor x = first_column(p), t = second_column(p);
@@ -106,12 +125,17 @@ EquationSetting burgers(double viscosity) {
 EquationSetting equation_setting(const std::string& name, double coefficient) {
   const losses::Equation equation = losses::equation_named(name);
   if (!std::isfinite(coefficient)) fail("pinn: the coefficient must be a finite number: {}", coefficient);
-  if (coefficient < 0 && equation != losses::Equation::advection) fail("pinn: {} needs a positive coefficient: {}", name, coefficient);
+  if (coefficient < 0 && equation != losses::Equation::advection)
+    fail("pinn: {} needs a positive coefficient: {}", name, coefficient);
   switch (equation) {
-    case losses::Equation::heat: return heat(coefficient == 0 ? 0.05 : coefficient);
-    case losses::Equation::burgers: return burgers(coefficient == 0 ? 0.05 : coefficient);
-    case losses::Equation::advection: return advection(coefficient == 0 ? 0.5 : coefficient);
-    case losses::Equation::poisson: break;
+    case losses::Equation::heat:
+      return heat(coefficient == 0 ? 0.05 : coefficient);
+    case losses::Equation::burgers:
+      return burgers(coefficient == 0 ? 0.05 : coefficient);
+    case losses::Equation::advection:
+      return advection(coefficient == 0 ? 0.5 : coefficient);
+    case losses::Equation::poisson:
+      break;
   }
   return poisson();
 }

@@ -35,8 +35,9 @@ struct EquationSetting {
 };
 
 /// The setting of an equation; a coefficient of 0 takes the setting's own: heat 0.05, burgers 0.05, advection 0.5.
-/// Solutions of heat, poisson and advection are closed forms; that of burgers from u(x, 0) = -sin(pi x) is the Cole-Hopf integral by the
-/// trapezoidal rule, good to better than 1e-6 for viscosities from 0.002 on (smaller ones are refused).
+/// Solutions of heat, poisson and advection are closed forms; that of burgers from u(x, 0) = -sin(pi x) is the
+/// Cole-Hopf integral by the trapezoidal rule, good to better than 1e-6 for viscosities from 0.002 on (smaller ones are
+/// refused).
 EquationSetting equation_setting(const std::string& name, double coefficient);
 
 }  // namespace sg::regression

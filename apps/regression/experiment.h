@@ -1,4 +1,5 @@
-// Experiment: one network, the loss that it is trained on, the errors and pictures that come of it; what every task is made of.
+// Experiment: one network, the loss that it is trained on, the errors and pictures that come of it; what every task is
+// made of.
 #pragma once
 
 #include <functional>
@@ -13,8 +14,8 @@
 
 namespace sg::regression {
 
-/// What a trained network looks like beside its target: panels whose curves are the target (where it is known) and the network, or the
-/// maps of target, network and error.
+/// What a trained network looks like beside its target: panels whose curves are the target (where it is known) and the
+/// network, or the maps of target, network and error.
 struct Picture {
   std::vector<Panel> panels;
   std::vector<HeatMap> maps;
@@ -26,12 +27,15 @@ class Experiment {
   virtual ~Experiment() = default;
 
   nn::Module& network() { return *network_; }
-  losses::Network function() { return [this](const Tensor& x) { return (*network_)(x); }; }
+  losses::Network function() {
+    return [this](const Tensor& x) { return (*network_)(x); };
+  }
 
   /// The loss of the step's batch (steps count from 0) for the parameters that the network holds now.
   virtual Tensor loss(std::int64_t step) = 0;
   virtual TestErrors test() = 0;
-  /// Further figures of an evaluation, for a file of their own, and the names of their columns; most experiments have none.
+  /// Further figures of an evaluation, for a file of their own, and the names of their columns; most experiments have
+  /// none.
   virtual std::vector<std::string> figure_names() const { return {}; }
   virtual std::vector<double> figures() { return {}; }
   virtual Picture picture() = 0;
@@ -52,7 +56,7 @@ struct Task {
   std::vector<std::string> notices;  // said before the first run
   std::string description;           // of the data
   std::int64_t inputs = 0, train_points = 0, test_points = 0;
-  std::string figures_file;          // of `figures`, when there are any
+  std::string figures_file;  // of `figures`, when there are any
 };
 
 /// The tasks; each throws when the settings do not fit it.
@@ -64,16 +68,19 @@ Task derivatives_task(const Settings& settings);
 
 /// Throws when the settings do not fit a distillation; what has to be known before its teacher is trained.
 void check_distillation(const Settings& settings);
-/// Trains the teacher of a distillation and writes its weights; `report` hears of the progress, and stops the training by false.
-bool train_teacher(const Settings& settings, const std::string& file, const std::function<bool(std::int64_t step, double loss)>& report);
+/// Trains the teacher of a distillation and writes its weights; `report` hears of the progress, and stops the training
+/// by false.
+bool train_teacher(const Settings& settings, const std::string& file,
+                   const std::function<bool(std::int64_t step, double loss)>& report);
 
 /// Curves of target, network and their derivatives to second order on [first, last]. The target may be empty.
-Picture picture_1d(const losses::Network& network, const std::function<Tensors(const Tensor&)>& target, double first, double last,
-                         const std::string& name, Dtype dtype);
+Picture picture_1d(const losses::Network& network, const std::function<Tensors(const Tensor&)>& target, double first,
+                   double last, const std::string& name, Dtype dtype);
 
 /// Target, network and error on a rectangle.
-Picture picture_2d(const losses::Network& network, const std::function<Tensor(const Tensor&)>& target, std::array<double, 2> first,
-                         std::array<double, 2> last, std::array<std::string, 2> labels, const std::string& name, Dtype dtype);
+Picture picture_2d(const losses::Network& network, const std::function<Tensor(const Tensor&)>& target,
+                   std::array<double, 2> first, std::array<double, 2> last, std::array<std::string, 2> labels,
+                   const std::string& name, Dtype dtype);
 
 /// The points of a regular grid with both ends, axis 1 fastest: [n n, 2].
 Tensor picture_grid(std::array<double, 2> first, std::array<double, 2> last, std::int64_t n, Dtype dtype);

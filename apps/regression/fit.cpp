@@ -12,7 +12,8 @@ namespace {
 
 class Fit : public Experiment {
  public:
-  Fit(const Settings& settings, apps::Loss loss, std::shared_ptr<const Dataset> data, std::unique_ptr<nn::Module> network)
+  Fit(const Settings& settings, apps::Loss loss, std::shared_ptr<const Dataset> data,
+      std::unique_ptr<nn::Module> network)
       : Experiment(std::move(network)), settings_(settings), loss_(std::move(loss)), data_(std::move(data)) {}
 
   Tensor loss(std::int64_t step) override { return fit_loss(settings_, loss_, *data_, function(), batch(step)); }
@@ -22,12 +23,13 @@ class Fit : public Experiment {
     const Target* target = settings_.common.data.empty() ? &target_named(settings_.target) : nullptr;
     if (data_->inputs == 1) {
       auto exact = [&](const Tensor& x) { return target_derivatives(*target, x); };
-      return picture_1d(function(), target ? std::function<Tensors(const Tensor&)>(exact) : nullptr, data_->first, data_->last, loss_.name,
-                               settings_.dtype());
+      return picture_1d(function(), target ? std::function<Tensors(const Tensor&)>(exact) : nullptr, data_->first,
+                        data_->last, loss_.name, settings_.dtype());
     }
     if (target) {
-      return picture_2d(function(), [&](const Tensor& x) { return target_derivatives(*target, x)[0]; }, {data_->first, data_->first},
-                               {data_->last, data_->last}, {"x", "y"}, loss_.name, settings_.dtype());
+      return picture_2d(
+          function(), [&](const Tensor& x) { return target_derivatives(*target, x)[0]; }, {data_->first, data_->first},
+          {data_->last, data_->last}, {"x", "y"}, loss_.name, settings_.dtype());
     }
     return test_points_picture();
   }
@@ -39,21 +41,28 @@ class Fit : public Experiment {
     if (size == 0) return {};
     const std::int64_t batches = (count + size - 1) / size, epoch = step / batches, number = step % batches;
     if (epoch != order_epoch_) {
-      order_ = settings_.common.shuffle ? permutation(settings_.common.seed, Stream::batches, count, epoch) : std::vector<std::int64_t>();
+      order_ = settings_.common.shuffle ? permutation(settings_.common.seed, Stream::batches, count, epoch)
+                                        : std::vector<std::int64_t>();
       order_epoch_ = epoch;
     }
     std::vector<std::int64_t> rows;
-    for (std::int64_t i = number * size; i < std::min(count, (number + 1) * size); ++i) rows.push_back(order_.empty() ? i : order_[i]);
+    for (std::int64_t i = number * size; i < std::min(count, (number + 1) * size); ++i)
+      rows.push_back(order_.empty() ? i : order_[i]);
     return tensor(rows, {static_cast<std::int64_t>(rows.size())});
   }
 
   /// Of a table: the test rows in the order of their values, and what the network says there.
   Picture test_points_picture() {
-    const std::vector<double> wanted = data_->test[0].to_vector<double>(), found = function()(data_->test_points).to_vector<double>();
+    const std::vector<double> wanted = data_->test[0].to_vector<double>(),
+                              found = function()(data_->test_points).to_vector<double>();
     std::vector<std::size_t> order(wanted.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return wanted[a] < wanted[b]; });
-    Panel panel{"u at the test points, in the order of the data's values", {}, {{"data", {}, {170, 170, 170}, 6, {}}, {loss_.name, {}, curve_color(1), 2, {}}}, {}, false};
+    Panel panel{"u at the test points, in the order of the data's values",
+                {},
+                {{"data", {}, {170, 170, 170}, 6, {}}, {loss_.name, {}, curve_color(1), 2, {}}},
+                {},
+                false};
     for (const std::size_t i : order) {
       panel.x.push_back(static_cast<double>(panel.x.size()));
       panel.curves[0].y.push_back(wanted[i]);
@@ -80,7 +89,8 @@ DatasetOptions dataset_options(const Settings& settings) {
   options.grid = settings.grid;
   if (settings.derivatives != "exact") options.estimator = losses::estimator_named(settings.derivatives);
   options.estimate_both = settings.approximate == "both";
-  if (options.estimate_both && !options.estimator) fail("--approximate both: needs an estimator: --derivatives fd2, fd4, chebyshev or fourier");
+  if (options.estimate_both && !options.estimator)
+    fail("--approximate both: needs an estimator: --derivatives fd2, fd4, chebyshev or fourier");
   for (const apps::Loss& loss : settings.losses) options.order = std::max(options.order, order_of(loss));
   options.limit_train = settings.common.limit_train;
   options.limit_test = settings.common.limit_test;
@@ -98,7 +108,8 @@ std::vector<std::int64_t> sizes_for(const Settings& settings, std::int64_t input
   return sizes;
 }
 
-Task task_on(const Settings& settings, const std::shared_ptr<const Dataset>& data, std::int64_t hidden_layers, const std::string& run_name) {
+Task task_on(const Settings& settings, const std::shared_ptr<const Dataset>& data, std::int64_t hidden_layers,
+             const std::string& run_name) {
   Task task;
   task.notices = data->notices;
   task.description = data->description;
@@ -107,14 +118,17 @@ Task task_on(const Settings& settings, const std::shared_ptr<const Dataset>& dat
   task.test_points = data->test_points.shape(0);
   const std::vector<std::int64_t> sizes = sizes_for(settings, data->inputs, hidden_layers);
   const bool several = settings.net == "mlp" && settings.activations.size() > 1;
-  const std::vector<std::string> activations = settings.net == "mlp" ? settings.activations : std::vector<std::string>{settings.net};
+  const std::vector<std::string> activations =
+      settings.net == "mlp" ? settings.activations : std::vector<std::string>{settings.net};
   for (const std::string& activation : activations) {
-    make_network(settings, sizes, activation, data->inputs, settings.common.seed);  // so that bad names are found before the first run
+    make_network(settings, sizes, activation, data->inputs,
+                 settings.common.seed);  // so that bad names are found before the first run
     for (const apps::Loss& loss : settings.losses) {
       check_fit_loss(settings, loss, *data);
       task.runs.push_back({several ? activation : "", run_name.empty() ? loss.name : run_name, [=] {
-                             return std::make_unique<Fit>(settings, loss, data,
-                                                          make_network(settings, sizes, activation, data->inputs, settings.common.seed));
+                             return std::make_unique<Fit>(
+                                 settings, loss, data,
+                                 make_network(settings, sizes, activation, data->inputs, settings.common.seed));
                            }});
     }
   }
@@ -138,7 +152,8 @@ Task derivatives_task(const Settings& given) {
     settings.losses = {{"h1", "h1", 1}};
     settings.derivatives = estimator;
     settings.approximate = settings.derivatives == "exact" ? "target" : given.approximate;
-    Task task = task_on(settings, std::make_shared<const Dataset>(make_dataset(dataset_options(settings))), 4, std::string("h1-") + estimator);
+    Task task = task_on(settings, std::make_shared<const Dataset>(make_dataset(dataset_options(settings))), 4,
+                        std::string("h1-") + estimator);
     all.runs.insert(all.runs.end(), task.runs.begin(), task.runs.end());
   }
   return all;

@@ -55,7 +55,8 @@ void check_fit_loss(const Settings& settings, const apps::Loss& loss, const Data
   for (std::size_t i = 1; i < x.size(); ++i) {
     const double expected = (x.back() - x.front()) / static_cast<double>(x.size() - 1);
     if (std::abs(x[i] - x[i - 1] - expected) > 1e-3 * std::abs(expected))
-      fail("--loss hs: needs a regular grid: points {} and {} are {} apart, not {}", i, i + 1, x[i] - x[i - 1], expected);
+      fail("--loss hs: needs a regular grid: points {} and {} are {} apart, not {}", i, i + 1, x[i] - x[i - 1],
+           expected);
   }
 }
 

@@ -16,7 +16,8 @@ std::vector<double> column_of(const Tensor& x) { return reshape(x, {-1}).to_vect
 }  // namespace
 
 Color curve_color(std::size_t i) {
-  static constexpr std::array<Color, 6> colors{{{206, 62, 50}, {38, 98, 196}, {34, 140, 82}, {150, 80, 180}, {214, 140, 30}, {70, 160, 170}}};
+  static constexpr std::array<Color, 6> colors{
+      {{206, 62, 50}, {38, 98, 196}, {34, 140, 82}, {150, 80, 180}, {214, 140, 30}, {70, 160, 170}}};
   return colors[i % colors.size()];
 }
 
@@ -24,8 +25,8 @@ Tensor picture_grid(std::array<double, 2> first, std::array<double, 2> last, std
   return losses::grid_points(losses::Estimator::fd2, {{n, first[0], last[0]}, {n, first[1], last[1]}}, dtype);
 }
 
-Picture picture_1d(const losses::Network& network, const std::function<Tensors(const Tensor&)>& target, double first, double last,
-                         const std::string& name, Dtype dtype) {
+Picture picture_1d(const losses::Network& network, const std::function<Tensors(const Tensor&)>& target, double first,
+                   double last, const std::string& name, Dtype dtype) {
   const std::int64_t count = 800;
   const Tensor x = reshape(linspace(first, last, count, dtype), {count, 1});
   const Tensors found = losses::derivatives(network, x, 2);
@@ -41,8 +42,9 @@ Picture picture_1d(const losses::Network& network, const std::function<Tensors(c
   return picture;
 }
 
-Picture picture_2d(const losses::Network& network, const std::function<Tensor(const Tensor&)>& target, std::array<double, 2> first,
-                         std::array<double, 2> last, std::array<std::string, 2> labels, const std::string& name, Dtype dtype) {
+Picture picture_2d(const losses::Network& network, const std::function<Tensor(const Tensor&)>& target,
+                   std::array<double, 2> first, std::array<double, 2> last, std::array<std::string, 2> labels,
+                   const std::string& name, Dtype dtype) {
   const std::int64_t n = 160;
   const Tensor points = picture_grid(first, last, n, dtype);
   // Axis 0 runs along the picture's columns.

@@ -19,10 +19,13 @@ struct Problem {
 
 class Pinn : public Experiment {
  public:
-  Pinn(const Settings& settings, apps::Loss loss, std::shared_ptr<const Problem> problem, std::unique_ptr<nn::Module> network)
+  Pinn(const Settings& settings, apps::Loss loss, std::shared_ptr<const Problem> problem,
+       std::unique_ptr<nn::Module> network)
       : Experiment(std::move(network)), settings_(settings), loss_(std::move(loss)), problem_(std::move(problem)) {}
 
-  Tensor loss(std::int64_t) override { return losses::pinn_loss(problem_->residual, function(), order_of(loss_), settings_.trace_weight); }
+  Tensor loss(std::int64_t) override {
+    return losses::pinn_loss(problem_->residual, function(), order_of(loss_), settings_.trace_weight);
+  }
   TestErrors test() override { return test_errors(function(), problem_->test_points, problem_->test_values); }
 
   Picture picture() override {
@@ -60,11 +63,14 @@ Task pinn_task(const Settings& settings) {
   residual.coefficient = setting.coefficient;
   residual.source = setting.source;
   residual.boundary_value = setting.boundary_value;
-  residual.interior = cast(points_in(uniform_points(seed, Stream::interior, settings.points, 2, 0, 1, f64), setting), settings.dtype()).detach();
+  residual.interior =
+      cast(points_in(uniform_points(seed, Stream::interior, settings.points, 2, 0, 1, f64), setting), settings.dtype())
+          .detach();
   const std::int64_t side_points = std::max<std::int64_t>(16, settings.points / 8);
   for (std::size_t i = 0; i < setting.sides.size(); ++i) {
     const EquationSetting::Side& side = setting.sides[i];
-    Tensor unit = random_uniform({side_points, 2}, 0, 1, seed, stream_of({static_cast<std::uint64_t>(Stream::traces), i}), f64);
+    Tensor unit =
+        random_uniform({side_points, 2}, 0, 1, seed, stream_of({static_cast<std::uint64_t>(Stream::traces), i}), f64);
     const Tensor along = slice(unit, 1, 1 - side.fixed_axis, 2 - side.fixed_axis);
     const Tensor fixed = full({side_points, 1}, side.at_last ? 1 : 0, f64);
     unit = side.fixed_axis == 0 ? concat({fixed, along}, 1) : concat({along, fixed}, 1);
@@ -83,11 +89,13 @@ Task pinn_task(const Settings& settings) {
 
   Task task;
   task.description = fmt::format("{}: {}", setting.name, setting.formula);
-  if (setting.equation != losses::Equation::poisson) task.description += fmt::format(", coefficient {:g}", setting.coefficient);
+  if (setting.equation != losses::Equation::poisson)
+    task.description += fmt::format(", coefficient {:g}", setting.coefficient);
   task.inputs = 2;
   task.train_points = settings.points;
   task.test_points = count;
-  const std::vector<std::int64_t> sizes = settings.sizes.empty() ? std::vector<std::int64_t>{2, 64, 64, 64, 1} : settings.sizes;
+  const std::vector<std::int64_t> sizes =
+      settings.sizes.empty() ? std::vector<std::int64_t>{2, 64, 64, 64, 1} : settings.sizes;
   for (const apps::Loss& loss : settings.losses) {
     if (loss.kind == "hs") fail("--loss: {} is for --task fit and spectrum; a residual needs l2, h1 or h2", loss.name);
     auto make = [=] { return make_network(settings, sizes, settings.activations.front(), 2, settings.common.seed); };

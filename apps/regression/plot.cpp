@@ -19,13 +19,17 @@ namespace {
 constexpr Color grey{200, 200, 200}, light_grey{232, 232, 232}, dark{60, 60, 60};
 
 Color mix(Color a, Color b, double t) {
-  auto channel = [t](std::uint8_t x, std::uint8_t y) { return static_cast<std::uint8_t>(std::lround(x + t * (y - x))); };
+  auto channel = [t](std::uint8_t x, std::uint8_t y) {
+    return static_cast<std::uint8_t>(std::lround(x + t * (y - x)));
+  };
   return {channel(a.red, b.red), channel(a.green, b.green), channel(a.blue, b.blue)};
 }
 
 Color color_at(double t, bool diverging) {
-  static constexpr std::array<Color, 5> sequential{{{20, 24, 82}, {33, 95, 141}, {46, 160, 140}, {166, 205, 70}, {253, 245, 165}}};
-  static constexpr std::array<Color, 5> two_sided{{{18, 60, 130}, {120, 165, 215}, {250, 250, 250}, {230, 145, 115}, {145, 20, 35}}};
+  static constexpr std::array<Color, 5> sequential{
+      {{20, 24, 82}, {33, 95, 141}, {46, 160, 140}, {166, 205, 70}, {253, 245, 165}}};
+  static constexpr std::array<Color, 5> two_sided{
+      {{18, 60, 130}, {120, 165, 215}, {250, 250, 250}, {230, 145, 115}, {145, 20, 35}}};
   const auto& anchors = diverging ? two_sided : sequential;
   const double place = std::clamp(t, 0.0, 1.0) * 4;
   const int i = std::min(3, static_cast<int>(place));
@@ -45,7 +49,11 @@ std::string tick_label(double value) { return fmt::format("{:.4g}", std::abs(val
 }  // namespace
 
 Canvas::Canvas(int width, int height)
-    : width_(width), height_(height), clip_right_(width), clip_bottom_(height), pixels_(static_cast<std::size_t>(width) * height * 3, 255) {}
+    : width_(width),
+      height_(height),
+      clip_right_(width),
+      clip_bottom_(height),
+      pixels_(static_cast<std::size_t>(width) * height * 3, 255) {}
 
 void Canvas::blend(int x, int y, Color color, double opacity) {
   if (x < clip_left_ || y < clip_top_ || x >= clip_right_ || y >= clip_bottom_) return;
@@ -84,7 +92,8 @@ void Canvas::text(int x, int y, std::string_view words, Color color, int scale) 
   };
   std::string copy = printable(words);
   std::vector<Vertex> vertices(copy.size() * 80 + 4);
-  const int quads = stb_easy_font_print(0, 0, copy.data(), nullptr, vertices.data(), static_cast<int>(vertices.size() * sizeof(Vertex)));
+  const int quads = stb_easy_font_print(0, 0, copy.data(), nullptr, vertices.data(),
+                                        static_cast<int>(vertices.size() * sizeof(Vertex)));
   for (int i = 0; i < quads; ++i) {
     const Vertex &a = vertices[4 * i], &b = vertices[4 * i + 2];
     fill(x + static_cast<int>(a.x) * scale, y + static_cast<int>(a.y) * scale, static_cast<int>(b.x - a.x) * scale,
@@ -144,7 +153,9 @@ Canvas draw_panels(const std::vector<Panel>& panels, int width, int panel_height
     for (const Curve& curve : panel.curves) all_x.insert(all_x.end(), curve.x.begin(), curve.x.end());
     auto [x_low, x_high] = finite_range(all_x);
     if (x_low == x_high) x_high = x_low + 1;
-    auto to_x = [&, x_low = x_low, x_high = x_high](double x) { return left + (x - x_low) / (x_high - x_low) * plot_width; };
+    auto to_x = [&, x_low = x_low, x_high = x_high](double x) {
+      return left + (x - x_low) / (x_high - x_low) * plot_width;
+    };
     auto to_y = [&](double y) { return plot_top + (high - y) / (high - low) * plot_height; };
 
     for (const double tick : ticks(x_low, x_high, 8)) {
@@ -161,7 +172,8 @@ Canvas draw_panels(const std::vector<Panel>& panels, int width, int panel_height
       canvas.text(left - 8 - Canvas::text_width(label), y - 7, label);
     }
     canvas.set_clip(left, plot_top, plot_width, plot_height);
-    for (const double mark : panel.marks) canvas.fill(static_cast<int>(std::lround(to_x(mark))), plot_top, 2, plot_height, grey);
+    for (const double mark : panel.marks)
+      canvas.fill(static_cast<int>(std::lround(to_x(mark))), plot_top, 2, plot_height, grey);
     for (const Curve& curve : panel.curves) {
       const std::vector<double>& x = curve.x.empty() ? panel.x : curve.x;
       for (std::size_t i = 0; i + 1 < std::min(x.size(), curve.y.size()); ++i) {
@@ -209,9 +221,11 @@ Canvas draw_maps(const std::vector<std::vector<HeatMap>>& rows, int side) {
     }
     for (int y = 0; y < side; ++y) {
       for (int x = 0; x < side; ++x) {
-        const int row = std::min(map.rows - 1, (side - 1 - y) * map.rows / side), column = std::min(map.columns - 1, x * map.columns / side);
+        const int row = std::min(map.rows - 1, (side - 1 - y) * map.rows / side),
+                  column = std::min(map.columns - 1, x * map.columns / side);
         const double value = scaled(map.values[static_cast<std::size_t>(row) * map.columns + column]);
-        canvas.blend(x0 + x, top + y, std::isfinite(value) ? color_at((value - low) / (high - low), map.diverging) : grey);
+        canvas.blend(x0 + x, top + y,
+                     std::isfinite(value) ? color_at((value - low) / (high - low), map.diverging) : grey);
       }
       const Color color = color_at(1 - (y + 0.5) / side, map.diverging);
       canvas.fill(x0 + side + gap, top + y, bar, 1, color);

@@ -64,9 +64,9 @@ struct HeatMap {
   std::vector<double> values;      // [rows, columns]; row 0 is drawn at the bottom
   double x_first = 0, x_last = 1;  // what the edges stand for
   double y_first = 0, y_last = 1;
-  double low = 0, high = 1;        // the ends of the scale; equal ends are spread a little
-  bool diverging = false;          // blue, white, red; otherwise dark to bright
-  bool logarithmic = false;        // colours by the logarithm
+  double low = 0, high = 1;  // the ends of the scale; equal ends are spread a little
+  bool diverging = false;    // blue, white, red; otherwise dark to bright
+  bool logarithmic = false;  // colours by the logarithm
   std::string x_label = "x", y_label = "y";
 };
 

@@ -12,7 +12,8 @@ namespace sg::regression {
 enum class Stream : std::uint64_t { train_points = 1, test_points, batches, interior, traces, projections, phases };
 
 /// Uniform in [first, last)^d: [count, d].
-Tensor uniform_points(std::uint64_t seed, Stream stream, std::int64_t count, std::int64_t d, double first, double last, Dtype dtype);
+Tensor uniform_points(std::uint64_t seed, Stream stream, std::int64_t count, std::int64_t d, double first, double last,
+                      Dtype dtype);
 
 /// Random unit directions [count, d], new ones for every `step`.
 Tensor unit_directions(std::uint64_t seed, std::int64_t step, std::int64_t count, std::int64_t d, Dtype dtype);

@@ -35,15 +35,20 @@ struct Tones {
       second.push_back(sums[2]);
     }
     const Shape shape{points.shape(0), 1};
-    return {tensor(u, shape, points.dtype()), tensor(first, shape, points.dtype()), tensor(second, shape, points.dtype())};
+    return {tensor(u, shape, points.dtype()), tensor(first, shape, points.dtype()),
+            tensor(second, shape, points.dtype())};
   }
 };
 
 class Spectrum : public Experiment {
  public:
-  Spectrum(const Settings& settings, apps::Loss loss, std::shared_ptr<const Dataset> data, std::shared_ptr<const Tones> tones,
-           std::unique_ptr<nn::Module> network)
-      : Experiment(std::move(network)), settings_(settings), loss_(std::move(loss)), data_(std::move(data)), tones_(std::move(tones)) {}
+  Spectrum(const Settings& settings, apps::Loss loss, std::shared_ptr<const Dataset> data,
+           std::shared_ptr<const Tones> tones, std::unique_ptr<nn::Module> network)
+      : Experiment(std::move(network)),
+        settings_(settings),
+        loss_(std::move(loss)),
+        data_(std::move(data)),
+        tones_(std::move(tones)) {}
 
   Tensor loss(std::int64_t) override { return fit_loss(settings_, loss_, *data_, function()); }
   TestErrors test() override { return test_errors(function(), data_->test_points, data_->test); }
@@ -80,7 +85,8 @@ class Spectrum : public Experiment {
 
 Task spectrum_task(const Settings& settings) {
   if (2 * settings.highest_frequency >= settings.points)
-    fail("--tones: {} tones need more than {} points: there are {}", settings.highest_frequency, 2 * settings.highest_frequency, settings.points);
+    fail("--tones: {} tones need more than {} points: there are {}", settings.highest_frequency,
+         2 * settings.highest_frequency, settings.points);
   auto tones = std::make_shared<Tones>();
   Philox random(settings.common.seed, stream_of({static_cast<std::uint64_t>(Stream::phases)}));
   for (std::int64_t k = 1; k <= settings.highest_frequency; ++k) {
@@ -90,7 +96,8 @@ Task spectrum_task(const Settings& settings) {
   auto data = std::make_shared<Dataset>();
   const std::int64_t n = settings.points;
   data->inputs = 1;
-  data->train_points = cast(losses::grid_points(losses::Estimator::fourier, {{n, 0, 1}}, f64), settings.dtype()).detach();
+  data->train_points =
+      cast(losses::grid_points(losses::Estimator::fourier, {{n, 0, 1}}, f64), settings.dtype()).detach();
   data->test_points = uniform_points(settings.common.seed, Stream::test_points, 100, 1, 0, 1, settings.dtype());
   data->train = (*tones)(data->train_points);
   data->test = (*tones)(data->test_points);
@@ -100,17 +107,20 @@ Task spectrum_task(const Settings& settings) {
   data->last = 1;
 
   Task task;
-  task.description = fmt::format("the sum of sin(2 pi k x + phi_k) / k^{:g} for k = 1..{} on [0, 1]", settings.decay, settings.highest_frequency);
+  task.description = fmt::format("the sum of sin(2 pi k x + phi_k) / k^{:g} for k = 1..{} on [0, 1]", settings.decay,
+                                 settings.highest_frequency);
   task.inputs = 1;
   task.train_points = n;
   task.test_points = 100;
   task.figures_file = "spectrum.csv";
-  const std::vector<std::int64_t> sizes = settings.sizes.empty() ? std::vector<std::int64_t>{1, 64, 64, 64, 1} : settings.sizes;
+  const std::vector<std::int64_t> sizes =
+      settings.sizes.empty() ? std::vector<std::int64_t>{1, 64, 64, 64, 1} : settings.sizes;
   for (const apps::Loss& loss : settings.losses) {
     check_fit_loss(settings, loss, *data);
     auto make = [=] { return make_network(settings, sizes, settings.activations.front(), 1, settings.common.seed); };
     make();
-    task.runs.push_back({"", loss.name, [=] { return std::make_unique<Spectrum>(settings, loss, data, tones, make()); }});
+    task.runs.push_back(
+        {"", loss.name, [=] { return std::make_unique<Spectrum>(settings, loss, data, tones, make()); }});
   }
   return task;
 }

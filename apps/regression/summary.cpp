@@ -26,19 +26,21 @@ const FinishedRun* reference_of(const std::vector<FinishedRun>& runs, const Fini
 
 apps::Table accelerations(const std::vector<FinishedRun>& runs) {
   const bool groups = !runs.front().group.empty();
-  apps::Table table{{"loss", "steps", "seconds", "test_l2", "test_h1", "passes l2's end at", "after", "fewer steps", "less time"}, {}};
+  apps::Table table{
+      {"loss", "steps", "seconds", "test_l2", "test_h1", "passes l2's end at", "after", "fewer steps", "less time"},
+      {}};
   if (groups) table.header.insert(table.header.begin(), "network");
   for (const FinishedRun& run : runs) {
     std::vector<std::string> row;
     if (groups) row.push_back(run.group);
-    row.insert(row.end(), {run.loss, std::to_string(run.outcome.step), show_seconds(run.outcome.seconds), show_error(run.outcome.errors.l2),
-                           show_error(run.outcome.errors.h1)});
+    row.insert(row.end(), {run.loss, std::to_string(run.outcome.step), show_seconds(run.outcome.seconds),
+                           show_error(run.outcome.errors.l2), show_error(run.outcome.errors.h1)});
     const FinishedRun* reference = reference_of(runs, run);
     if (!reference) {
       row.insert(row.end(), 4, "");
     } else if (const auto gain = apps::acceleration(run.metrics, reference->metrics, "test_l2")) {
-      row.insert(row.end(), {fmt::format("step {}", gain->step), show_seconds(gain->seconds), show_factor(gain->fewer_steps),
-                             show_factor(gain->fewer_seconds)});
+      row.insert(row.end(), {fmt::format("step {}", gain->step), show_seconds(gain->seconds),
+                             show_factor(gain->fewer_steps), show_factor(gain->fewer_seconds)});
     } else {
       row.insert(row.end(), {"never", "", "", ""});
     }
@@ -50,10 +52,12 @@ apps::Table accelerations(const std::vector<FinishedRun>& runs) {
 apps::Table thresholds(const std::vector<FinishedRun>& runs) {
   apps::Table table{{"loss and derivatives", "steps", "seconds", "test_l2", "to 1e-3", "to 1e-4", "to 1e-5"}, {}};
   for (const FinishedRun& run : runs) {
-    std::vector<std::string> row{run.loss, std::to_string(run.outcome.step), show_seconds(run.outcome.seconds), show_error(run.outcome.errors.l2)};
+    std::vector<std::string> row{run.loss, std::to_string(run.outcome.step), show_seconds(run.outcome.seconds),
+                                 show_error(run.outcome.errors.l2)};
     for (const double level : {1e-3, 1e-4, 1e-5}) {
       const Reached reached = first_below(run.metrics, level);
-      row.push_back(reached.reached ? fmt::format("step {}, {}", reached.step, show_seconds(reached.seconds)) : "not reached");
+      row.push_back(reached.reached ? fmt::format("step {}, {}", reached.step, show_seconds(reached.seconds))
+                                    : "not reached");
     }
     table.rows.push_back(row);
   }
@@ -102,30 +106,37 @@ Reached first_below(const apps::Metrics& metrics, double level) {
   return {};
 }
 
-void summarise(const Settings& settings, const Task& task, const fs::path& folder, const std::vector<FinishedRun>& runs) {
+void summarise(const Settings& settings, const Task& task, const fs::path& folder,
+               const std::vector<FinishedRun>& runs) {
   const apps::Table table = settings.task == "derivatives" ? thresholds(runs) : accelerations(runs);
-  apps::Report report("regression: " + settings.task, fmt::format("{}\n{} training points, {} test points, seed {}.", task.description,
-                                                                task.train_points, task.test_points, settings.common.seed));
+  apps::Report report("regression: " + settings.task,
+                      fmt::format("{}\n{} training points, {} test points, seed {}.", task.description,
+                                  task.train_points, task.test_points, settings.common.seed));
   for (const std::string& notice : task.notices) report.paragraph("Note: " + notice + ".");
   report.heading("Final figures");
-  report.table(table, "Relative errors on the test points: test_l2 of the values, test_h1 of the first derivatives. Seconds count training alone.");
+  report.table(table,
+               "Relative errors on the test points: test_l2 of the values, test_h1 of the first derivatives. Seconds "
+               "count training alone.");
   if (settings.task != "derivatives")
     for (const FinishedRun& run : runs)
       if (const FinishedRun* reference = reference_of(runs, run)) {
         const std::string who = run.group.empty() ? run.loss : run.group + ", " + run.loss;
         if (const auto gain = apps::acceleration(run.metrics, reference->metrics, "test_l2")) {
-          report.paragraph(fmt::format("{}: reaches the L2 run's final error {} at step {}, with {} fewer steps and in {} less time.", who,
-                                       show_error(reference->outcome.errors.l2), gain->step, show_factor(gain->fewer_steps),
-                                       show_factor(gain->fewer_seconds)));
+          report.paragraph(fmt::format(
+              "{}: reaches the L2 run's final error {} at step {}, with {} fewer steps and in {} less time.", who,
+              show_error(reference->outcome.errors.l2), gain->step, show_factor(gain->fewer_steps),
+              show_factor(gain->fewer_seconds)));
         } else {
-          report.paragraph(fmt::format("{}: does not reach the L2 run's final error {}.", who, show_error(reference->outcome.errors.l2)));
+          report.paragraph(fmt::format("{}: does not reach the L2 run's final error {}.", who,
+                                       show_error(reference->outcome.errors.l2)));
         }
       }
 
   std::vector<std::string> groups;
   for (const FinishedRun& run : runs)
     if (std::find(groups.begin(), groups.end(), run.group) == groups.end()) groups.push_back(run.group);
-  const std::int64_t switch_step = settings.optimizer == "adam+lbfgs" ? length_of(settings, task.train_points).gradient_steps : 0;
+  const std::int64_t switch_step =
+      settings.optimizer == "adam+lbfgs" ? length_of(settings, task.train_points).gradient_steps : 0;
   for (const std::string& group : groups) {
     report.heading(group.empty() ? "Curves" : "Curves: " + group);
     std::vector<apps::RunCurve> curves;
@@ -144,9 +155,12 @@ void summarise(const Settings& settings, const Task& task, const fs::path& folde
     report.chart(by_step, "Relative error of the values on the test points, by step");
     std::vector<apps::Chart> more{apps::curves_chart(curves, "test_l2", "relative L2 error", true),
                                   apps::curves_chart(curves, "train_loss", "training loss")};
-    if (!std::isnan(runs.front().outcome.errors.h1)) more.push_back(apps::curves_chart(curves, "test_h1", "relative error of the gradient"));
-    report.charts(more, "The same by seconds of training; each run's own training loss, which differ in meaning; and the first derivatives' error, "
-                        "where they are known");
+    if (!std::isnan(runs.front().outcome.errors.h1))
+      more.push_back(apps::curves_chart(curves, "test_h1", "relative error of the gradient"));
+    report.charts(more,
+                  "The same by seconds of training; each run's own training loss, which differ in meaning; and the "
+                  "first derivatives' error, "
+                  "where they are known");
     std::vector<Picture> pictures;
     for (const FinishedRun& run : runs)
       if (run.group == group) pictures.push_back(run.outcome.picture);

@@ -26,6 +26,7 @@ struct Reached {
 Reached first_below(const apps::Metrics& metrics, double level);
 
 /// Prints the table, writes the comparing pictures and report.html into the run folder, and says where they are.
-void summarise(const Settings& settings, const Task& task, const std::filesystem::path& folder, const std::vector<FinishedRun>& runs);
+void summarise(const Settings& settings, const Task& task, const std::filesystem::path& folder,
+               const std::vector<FinishedRun>& runs);
 
 }  // namespace sg::regression

@@ -71,7 +71,8 @@ bool read_line(std::ifstream& file, const std::string& path, std::int64_t number
   for (int c; (c = file.get()) != std::ifstream::traits_type::eof();) {
     if (c == '\n') return true;
     line.push_back(static_cast<char>(c));
-    if (static_cast<std::int64_t>(line.size()) > longest_line) fail("{}:{}: the line is longer than {} characters", path, number, longest_line);
+    if (static_cast<std::int64_t>(line.size()) > longest_line)
+      fail("{}:{}: the line is longer than {} characters", path, number, longest_line);
   }
   if (file.bad()) fail("{}: cannot be read", path);
   return !line.empty();
@@ -123,7 +124,8 @@ Table read_table(const std::string& path) {
   for (std::int64_t number = 2; read_line(file, path, number, line); ++number) {
     if (trim(line).empty()) continue;
     const std::vector<std::string_view> cells = split(line);
-    if (cells.size() != columns.size()) fail("{}:{}: {} cells for {} columns", path, number, cells.size(), columns.size());
+    if (cells.size() != columns.size())
+      fail("{}:{}: {} cells for {} columns", path, number, cells.size(), columns.size());
     if ((table.rows + 1) * stored_numbers > most_numbers)
       fail("{}:{}: more than {} numbers", path, number, most_numbers);
     const std::int64_t row = table.rows++;

@@ -7,19 +7,21 @@
 
 namespace sg::regression {
 
-/// What the file holds, in f64. Derivatives of order 1 and 2 stand row-major as in losses/route.h: [rows, d] and [rows, d d].
+/// What the file holds, in f64. Derivatives of order 1 and 2 stand row-major as in losses/route.h: [rows, d] and [rows,
+/// d d].
 struct Table {
   std::int64_t inputs = 0;
   std::int64_t rows = 0;
-  std::vector<double> points;                 // [rows, inputs]
-  std::vector<double> derivatives[3];         // u, first, second; absent components are 0, an order without any is empty
-  std::vector<bool> present[3];               // which components the file has, one flag each
+  std::vector<double> points;          // [rows, inputs]
+  std::vector<double> derivatives[3];  // u, first, second; absent components are 0, an order without any is empty
+  std::vector<bool> present[3];        // which components the file has, one flag each
   bool has_all(int order) const;
   bool has_any(int order) const;
 };
 
-/// Reads a header line `x1,..,xd,u[,u_x1..][,u_x1x1..]` and then numbers, separated by commas; the columns may come in any order after that
-/// of the points, a mixed derivative may have either name. Throws with the line and what is wrong there.
+/// Reads a header line `x1,..,xd,u[,u_x1..][,u_x1x1..]` and then numbers, separated by commas; the columns may come in
+/// any order after that of the points, a mixed derivative may have either name. Throws with the line and what is wrong
+/// there.
 Table read_table(const std::string& path);
 
 }  // namespace sg::regression

@@ -22,7 +22,9 @@ Sample waves2d(const double* p) {
 
 Sample chirp(const double* p) {
   const double x = p[0], c = 2 * pi, phase = c * x * x * x * x, rate = 4 * c * x * x * x;
-  return {x + std::sin(phase), {1 + rate * std::cos(phase)}, {12 * c * x * x * std::cos(phase) - rate * rate * std::sin(phase)}};
+  return {x + std::sin(phase),
+          {1 + rate * std::cos(phase)},
+          {12 * c * x * x * std::cos(phase) - rate * rate * std::sin(phase)}};
 }
 
 Sample twotone(const double* p) {
@@ -52,7 +54,8 @@ Sample ackley(const double* p) {
       second = -bumps * slope_i * c * std::sin(c * p[j]) / 2;
       if (i == j) second += bumps * c * c * std::cos(c * p[i]) / 2;
       if (r > 0)
-        second += b * cone * ((i == j ? 1 / (2 * r) : 0) - p[i] * p[j] / (4 * r * r * r) - b * p[i] * p[j] / (4 * r * r));
+        second +=
+            b * cone * ((i == j ? 1 / (2 * r) : 0) - p[i] * p[j] / (4 * r * r * r) - b * p[i] * p[j] / (4 * r * r));
     }
   }
   return sample;

@@ -31,7 +31,8 @@ const std::vector<Target>& targets();
 /// Throws for a name that is not there.
 const Target& target_named(std::string_view name);
 
-/// u [N, 1], first derivatives [N, d], second derivatives [N, d d] at points [N, d] of any floating dtype; computed in f64.
+/// u [N, 1], first derivatives [N, d], second derivatives [N, d d] at points [N, d] of any floating dtype; computed in
+/// f64.
 Tensors target_derivatives(const Target& target, const Tensor& points);
 
 }  // namespace sg::regression

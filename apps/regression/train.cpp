@@ -85,10 +85,12 @@ Length length_of(const Settings& settings, std::int64_t train_points) {
   const std::int64_t batch = settings.batch_size(train_points);
   Length length;
   length.steps_an_epoch = batch == 0 ? 1 : (train_points + batch - 1) / batch;
-  const std::int64_t steps = settings.common.steps > 0 ? settings.common.steps : settings.common.epochs * length.steps_an_epoch;
+  const std::int64_t steps =
+      settings.common.steps > 0 ? settings.common.steps : settings.common.epochs * length.steps_an_epoch;
   if (settings.optimizer != "lbfgs") length.gradient_steps = steps;
   if (settings.optimizer == "lbfgs" || settings.optimizer == "adam+lbfgs") length.lbfgs_steps = settings.lbfgs_steps;
-  if (length.lbfgs_steps > 0 && batch > 0) fail("--batch-size: L-BFGS takes all points in every step: {} of {}", batch, train_points);
+  if (length.lbfgs_steps > 0 && batch > 0)
+    fail("--batch-size: L-BFGS takes all points in every step: {} of {}", batch, train_points);
   return length;
 }
 
@@ -110,7 +112,10 @@ Outcome train(const Settings& settings, Experiment& experiment, const Length& le
   } else {
     optimizer = std::make_unique<nn::Adam>(network, nn::AdamOptions{.learning_rate = common.lr});
   }
-  nn::LBFGS lbfgs(network, {.learning_rate = settings.lbfgs_lr, .max_iterations = 1, .max_evaluations = 1000, .history = settings.lbfgs_history});
+  nn::LBFGS lbfgs(network, {.learning_rate = settings.lbfgs_lr,
+                            .max_iterations = 1,
+                            .max_evaluations = 1000,
+                            .history = settings.lbfgs_history});
 
   const fs::path checkpoint = place.folder / "checkpoint.safetensors";
   nn::Training state;
@@ -127,20 +132,24 @@ Outcome train(const Settings& settings, Experiment& experiment, const Length& le
     outcome.seconds = numbers.at(0);
     outcome.errors = {numbers.at(1), numbers.at(2)};
     if (outcome.step > length.total())
-      fail("--resume: {} has done {} steps, more than the {} that are asked for", place.folder.string(), outcome.step, length.total());
+      fail("--resume: {} has done {} steps, more than the {} that are asked for", place.folder.string(), outcome.step,
+           length.total());
   }
   const std::int64_t first_step = outcome.step;
   apps::MetricsWriter metrics(place.folder / "metrics.csv", {"test_l2", "test_h1"}, settings.dtype(),
                               first_step > 0 ? std::optional(first_step) : std::nullopt);
   std::optional<FiguresFile> figures;
-  if (!place.figures_file.empty()) figures.emplace(place.folder / place.figures_file, experiment.figure_names(), first_step);
+  if (!place.figures_file.empty())
+    figures.emplace(place.folder / place.figures_file, experiment.figure_names(), first_step);
 
   auto save = [&] {
-    state.counters = {{"step", outcome.step}, {"ended", ended ? 1 : 0}, {"seed", static_cast<std::int64_t>(common.seed)}};
+    state.counters = {
+        {"step", outcome.step}, {"ended", ended ? 1 : 0}, {"seed", static_cast<std::int64_t>(common.seed)}};
     state.tensors = {{"numbers", tensor({outcome.seconds, outcome.errors.l2, outcome.errors.h1}, {3}, f64)}};
     nn::save_checkpoint(checkpoint, state);
   };
-  apps::Progress progress(place.label, length.total() / length.steps_an_epoch, length.total(), common.quiet, first_step);
+  apps::Progress progress(place.label, length.total() / length.steps_an_epoch, length.total(), common.quiet,
+                          first_step);
   Clock::time_point last_saved = Clock::now();
   auto since_saved = [&] { return std::chrono::duration<double>(Clock::now() - last_saved).count(); };
   const std::int64_t test_steps = common.eval_steps > 0 ? common.eval_steps : common.eval_every * length.steps_an_epoch;
@@ -177,7 +186,8 @@ Outcome train(const Settings& settings, Experiment& experiment, const Length& le
     }
     if (tests || ended || step % common.log_every == 0) metrics.write(row);
     progress.step(epoch, step, loss);
-    const bool epoch_end = length.steps_an_epoch > 1 && step % length.steps_an_epoch == 0 && since_saved() > closest_checkpoints;
+    const bool epoch_end =
+        length.steps_an_epoch > 1 && step % length.steps_an_epoch == 0 && since_saved() > closest_checkpoints;
     if (last || ended || interrupted || epoch_end || since_saved() > common.checkpoint_seconds) {
       save();
       last_saved = Clock::now();

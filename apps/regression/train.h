@@ -18,12 +18,12 @@ struct Length {
 Length length_of(const Settings& settings, std::int64_t train_points);
 
 struct Place {
-  std::string app;                  // for the line that says how to resume
-  std::filesystem::path top;        // the run folder
-  std::filesystem::path folder;     // this run's files
-  std::string label;                // in front of the progress
-  std::string figures_file;         // empty: none
-  double seconds_limit = 0;         // of training; 0: none
+  std::string app;               // for the line that says how to resume
+  std::filesystem::path top;     // the run folder
+  std::filesystem::path folder;  // this run's files
+  std::string label;             // in front of the progress
+  std::string figures_file;      // empty: none
+  double seconds_limit = 0;      // of training; 0: none
 };
 
 /// How a run ended.
@@ -35,9 +35,10 @@ struct Outcome {
   bool stopped_early = false;  // by --stop-at, the time limit, or an L-BFGS that has converged
 };
 
-/// Trains, tests, writes metrics.csv, checkpoint.safetensors, model.safetensors and a picture. Goes on from the folder's checkpoint where there
-/// is one. `seconds` counts training alone: tests, checkpoints and pictures stop the clock. Throws apps::RunError with the
-/// step and the primitive when the loss is no longer finite, and apps::Interrupted once a checkpoint is written.
+/// Trains, tests, writes metrics.csv, checkpoint.safetensors, model.safetensors and a picture. Goes on from the
+/// folder's checkpoint where there is one. `seconds` counts training alone: tests, checkpoints and pictures stop the
+/// clock. Throws apps::RunError with the step and the primitive when the loss is no longer finite, and
+/// apps::Interrupted once a checkpoint is written.
 Outcome train(const Settings& settings, Experiment& experiment, const Length& length, const Place& place);
 
 /// Writes a canvas as a PNG file.

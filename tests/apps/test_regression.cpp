@@ -37,12 +37,14 @@ Tensor formula(const std::string& name, const Tensor& p) {
   if (name == "chirp") return x + sin(2 * pi * square(square(x)));
   if (name == "twotone") return sin(2 * pi * x) + sin(20 * pi * x);
   if (name == "envelope") return exp(x) * sin(20.0 * x);
-  return -20.0 * exp(-0.2 * sqrt((square(x) + square(y)) * 0.5)) - exp((cos(2 * pi * x) + cos(2 * pi * y)) * 0.5) + 20.0 + std::exp(1.0);
+  return -20.0 * exp(-0.2 * sqrt((square(x) + square(y)) * 0.5)) - exp((cos(2 * pi * x) + cos(2 * pi * y)) * 0.5) +
+         20.0 + std::exp(1.0);
 }
 
 /// A file that goes with the test.
 struct File {
-  explicit File(const std::string& text) : path(std::filesystem::temp_directory_path() / ("sobograd-table-" + std::to_string(::getpid()) + ".csv")) {
+  explicit File(const std::string& text)
+      : path(std::filesystem::temp_directory_path() / ("sobograd-table-" + std::to_string(::getpid()) + ".csv")) {
     std::ofstream(path) << text;
   }
   ~File() { std::filesystem::remove(path); }
@@ -65,7 +67,8 @@ TEST_CASE("every target's derivatives are those of its formula", "[regression]")
   for (const Target& target : targets()) {
     const Tensor p = uniform_points(3, Stream::test_points, 40, target.inputs, target.first, target.last, f64);
     const Tensors exact = target_derivatives(target, p);
-    const Tensors found = losses::derivatives([&](const Tensor& q) { return formula(target.name, q); }, p, 2, losses::Route::reverse);
+    const Tensors found =
+        losses::derivatives([&](const Tensor& q) { return formula(target.name, q); }, p, 2, losses::Route::reverse);
     for (int order = 0; order <= 2; ++order) {
       INFO(target.name << " of order " << order);
       CHECK(losses::relative_error(exact[order], found[order]).item() < 1e-12);
@@ -106,7 +109,8 @@ TEST_CASE("a malformed table is refused with the line and the reason", "[regress
   CHECK_THAT(error_of("x1,u\n1,nan\n"), ContainsSubstring("not a finite number"));
   CHECK_THAT(error_of("x1,u\n1,\n"), ContainsSubstring("not a finite number"));
   CHECK_THAT(error_of("x1,u\n"), ContainsSubstring("no rows"));
-  CHECK_THAT(error_of("x99999999999999999999,u\n1,2\n"), ContainsSubstring("is not known") || ContainsSubstring("no column"));
+  CHECK_THAT(error_of("x99999999999999999999,u\n1,2\n"),
+             ContainsSubstring("is not known") || ContainsSubstring("no column"));
   CHECK_THROWS_AS(read_table("/nowhere/at/all.csv"), Error);
   CHECK_THROWS_AS(read_table(std::filesystem::temp_directory_path().string()), Error);
 }
@@ -148,7 +152,8 @@ TEST_CASE("estimated targets converge to the exact ones", "[regression]") {
 }
 
 TEST_CASE("random points depend on seed and use alone", "[regression]") {
-  const Tensor a = uniform_points(1, Stream::train_points, 50, 2, -1, 1, f64), b = uniform_points(1, Stream::train_points, 50, 2, -1, 1, f64);
+  const Tensor a = uniform_points(1, Stream::train_points, 50, 2, -1, 1, f64),
+               b = uniform_points(1, Stream::train_points, 50, 2, -1, 1, f64);
   CHECK(a.to_vector<double>() == b.to_vector<double>());
   CHECK(a.to_vector<double>() != uniform_points(1, Stream::test_points, 50, 2, -1, 1, f64).to_vector<double>());
   CHECK(a.to_vector<double>() != uniform_points(2, Stream::train_points, 50, 2, -1, 1, f64).to_vector<double>());
@@ -161,7 +166,8 @@ TEST_CASE("reference solutions satisfy their equations and their boundary values
   const EquationSetting setting = equation_setting(name, 0);
   const double h = 1e-3, c = setting.coefficient;
   for (const double a : {0.21, 0.5, 0.83}) {
-    const double x = setting.first[0] + a * (setting.last[0] - setting.first[0]), t = setting.first[1] + 0.6 * (setting.last[1] - setting.first[1]);
+    const double x = setting.first[0] + a * (setting.last[0] - setting.first[0]),
+                 t = setting.first[1] + 0.6 * (setting.last[1] - setting.first[1]);
     const SolutionSample at = setting.solution(x, t);
     auto u = [&](double dx, double dt) { return setting.solution(x + dx, t + dt).u; };
     const double by_x = (u(-2 * h, 0) - 8 * u(-h, 0) + 8 * u(h, 0) - u(2 * h, 0)) / (12 * h);
@@ -182,7 +188,8 @@ TEST_CASE("reference solutions satisfy their equations and their boundary values
     for (const double along : {0.1, 0.7}) {
       double p[2];
       p[side.fixed_axis] = side.at_last ? setting.last[side.fixed_axis] : setting.first[side.fixed_axis];
-      p[1 - side.fixed_axis] = setting.first[1 - side.fixed_axis] + along * (setting.last[1 - side.fixed_axis] - setting.first[1 - side.fixed_axis]);
+      p[1 - side.fixed_axis] = setting.first[1 - side.fixed_axis] +
+                               along * (setting.last[1 - side.fixed_axis] - setting.first[1 - side.fixed_axis]);
       const double given = setting.boundary_value(tensor({p[0], p[1]}, {1, 2}, f64)).item();
       CHECK_THAT(given, WithinAbs(setting.solution(p[0], p[1]).u, 1e-9));
     }
@@ -190,8 +197,8 @@ TEST_CASE("reference solutions satisfy their equations and their boundary values
 }
 
 TEST_CASE("Burgers' reference solution is good to 1e-6 where its front is steep", "[regression]") {
-  // Known values for nu = 0.01 / pi at t = 0.5: the solution is odd, and the slope at the origin for t = 1.6037 / pi is -152.00516
-  // (Basdevant et al. 1986).
+  // Known values for nu = 0.01 / pi at t = 0.5: the solution is odd, and the slope at the origin for t = 1.6037 / pi is
+  // -152.00516 (Basdevant et al. 1986).
   const EquationSetting setting = equation_setting("burgers", 0.01 / pi);
   CHECK_THAT(setting.solution(0, 1.6037 / pi).gradient[0], WithinRel(-152.00516, 1e-6));
   CHECK_THAT(setting.solution(0.3, 0.5).u, WithinRel(-setting.solution(-0.3, 0.5).u, 1e-10));

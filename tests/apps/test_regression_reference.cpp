@@ -18,11 +18,14 @@ using namespace sg::regression;
 namespace {
 
 const nn::NamedTensors& reference() {
-  static const nn::NamedTensors tensors = nn::load_safetensors(std::filesystem::path(SOBOGRAD_REFERENCE) / "regression.safetensors").tensors;
+  static const nn::NamedTensors tensors =
+      nn::load_safetensors(std::filesystem::path(SOBOGRAD_REFERENCE) / "regression.safetensors").tensors;
   return tensors;
 }
 
-std::vector<double> figures(const std::string& name) { return nn::find(reference(), name, "reference").to_vector<double>(); }
+std::vector<double> figures(const std::string& name) {
+  return nn::find(reference(), name, "reference").to_vector<double>();
+}
 
 struct Case {
   Case(const std::string& net, const std::string& dtype, const apps::Loss& loss_of_case) : loss(loss_of_case) {
@@ -50,7 +53,8 @@ double relative(double a, double b) { return std::abs(a - b) / std::abs(b); }
 }  // namespace
 
 TEST_CASE("50 steps of Adam have PyTorch's losses", "[regression][slow]") {
-  const std::string net = GENERATE("mlp", "fourier", "siren"), dtype = GENERATE("f32", "f64"), name = GENERATE("l2", "h1", "h2");
+  const std::string net = GENERATE("mlp", "fourier", "siren"), dtype = GENERATE("f32", "f64"),
+                    name = GENERATE("l2", "h1", "h2");
   Case run(net, dtype, {name, name, 0});
   nn::Adam adam(*run.network, {.learning_rate = 1e-4});
   const std::vector<double> expected = figures("losses." + net + "." + name + "." + dtype);
@@ -70,7 +74,8 @@ TEST_CASE("20 steps of L-BFGS have PyTorch's losses", "[regression]") {
   SECTION("a call each") {
     nn::LBFGS lbfgs(*run.network, {.max_iterations = 1, .max_evaluations = 1000});
     double worst = 0;
-    for (const double value : figures("lbfgs.returned")) worst = std::max(worst, relative(lbfgs.step([&] { return run(); }), value));
+    for (const double value : figures("lbfgs.returned"))
+      worst = std::max(worst, relative(lbfgs.step([&] { return run(); }), value));
     CHECK(worst < 1e-6);
   }
   SECTION("in one call") {

@@ -56,14 +56,16 @@ std::vector<double> figures(const fs::path& path) {
   return all;
 }
 
-const std::vector<std::string> small{"--target", "chirp", "--sizes", "1,8,8,1", "--points", "32", "--eval-steps", "5", "--log-every", "1", "--lr", "0.01"};
+const std::vector<std::string> small{"--target",     "chirp", "--sizes",     "1,8,8,1", "--points", "32",
+                                     "--eval-steps", "5",     "--log-every", "1",       "--lr",     "0.01"};
 
 }  // namespace
 
 TEST_CASE("a run leaves the files of the contract", "[regression]") {
   const Folder folder;
   run(with(small, {"--out", folder / "run", "--steps", "10", "--loss", "l2,h1"}));
-  for (const char* file : {"config.json", "report.html", "l2/metrics.csv", "l2/model.safetensors", "l2/checkpoint.safetensors", "h1/fit.png"})
+  for (const char* file : {"config.json", "report.html", "l2/metrics.csv", "l2/model.safetensors",
+                           "l2/checkpoint.safetensors", "h1/fit.png"})
     CHECK(fs::exists(folder / (std::string("run/") + file)));
   const apps::Metrics metrics = apps::read_metrics(folder / "run/h1/metrics.csv");
   CHECK(metrics.test_columns == std::vector<std::string>{"test_l2", "test_h1"});
@@ -90,7 +92,8 @@ TEST_CASE("a resumed run has the bits of one that never stopped", "[regression]"
   }
   CHECK(bytes(folder / "whole/model.safetensors") == bytes(folder / "parts/model.safetensors"));
   // The first part measured the test figures at its own end, too.
-  auto whole = apps::read_metrics(folder / "whole/metrics.csv").rows, parts = apps::read_metrics(folder / "parts/metrics.csv").rows;
+  auto whole = apps::read_metrics(folder / "whole/metrics.csv").rows,
+       parts = apps::read_metrics(folder / "parts/metrics.csv").rows;
   REQUIRE(whole.size() == parts.size());
   for (std::size_t i = 0; i < whole.size(); ++i) {
     CHECK(whole[i].step == parts[i].step);
@@ -110,16 +113,24 @@ TEST_CASE("results do not depend on the number of threads", "[regression]") {
 
 TEST_CASE("every task runs from end to end", "[regression][slow]") {
   const Folder folder;
-  const std::vector<std::string> arguments = GENERATE(
-      std::vector<std::string>{"--task", "distill", "--points", "40", "--teacher-sizes", "2,12,12,1", "--sizes", "2,6,1", "--teacher-steps", "5", "--steps", "6"},
-      std::vector<std::string>{"--task", "distill", "--target", "chirp", "--points", "40", "--teacher-steps", "5", "--steps", "4", "--projections", "2"},
-      std::vector<std::string>{"--task", "pinn", "--equation", "burgers", "--points", "40", "--sizes", "2,8,8,1", "--steps", "4"},
-      std::vector<std::string>{"--task", "pinn", "--equation", "poisson", "--points", "40", "--sizes", "2,8,8,1", "--steps", "4", "--net", "siren"},
-      std::vector<std::string>{"--task", "spectrum", "--points", "64", "--tones", "4", "--steps", "6", "--eval-steps", "2", "--loss", "l2,hs1.5"},
-      std::vector<std::string>{"--task", "derivatives", "--points", "100", "--steps", "4", "--sizes", "2,8,1"},
-      std::vector<std::string>{"--target", "waves2d", "--points", "40", "--steps", "4", "--activation", "relu,gelu", "--loss", "l2,h2"},
-      std::vector<std::string>{"--target", "ackley", "--points", "100", "--steps", "4", "--derivatives", "fd4", "--approximate", "both"},
-      std::vector<std::string>{"--target", "twotone", "--points", "64", "--steps", "4", "--net", "fourier", "--optimizer", "lbfgs", "--lbfgs-steps", "3"});
+  const std::vector<std::string> arguments =
+      GENERATE(std::vector<std::string>{"--task", "distill", "--points", "40", "--teacher-sizes", "2,12,12,1",
+                                        "--sizes", "2,6,1", "--teacher-steps", "5", "--steps", "6"},
+               std::vector<std::string>{"--task", "distill", "--target", "chirp", "--points", "40", "--teacher-steps",
+                                        "5", "--steps", "4", "--projections", "2"},
+               std::vector<std::string>{"--task", "pinn", "--equation", "burgers", "--points", "40", "--sizes",
+                                        "2,8,8,1", "--steps", "4"},
+               std::vector<std::string>{"--task", "pinn", "--equation", "poisson", "--points", "40", "--sizes",
+                                        "2,8,8,1", "--steps", "4", "--net", "siren"},
+               std::vector<std::string>{"--task", "spectrum", "--points", "64", "--tones", "4", "--steps", "6",
+                                        "--eval-steps", "2", "--loss", "l2,hs1.5"},
+               std::vector<std::string>{"--task", "derivatives", "--points", "100", "--steps", "4", "--sizes", "2,8,1"},
+               std::vector<std::string>{"--target", "waves2d", "--points", "40", "--steps", "4", "--activation",
+                                        "relu,gelu", "--loss", "l2,h2"},
+               std::vector<std::string>{"--target", "ackley", "--points", "100", "--steps", "4", "--derivatives", "fd4",
+                                        "--approximate", "both"},
+               std::vector<std::string>{"--target", "twotone", "--points", "64", "--steps", "4", "--net", "fourier",
+                                        "--optimizer", "lbfgs", "--lbfgs-steps", "3"});
   run(with(arguments, {"--out", folder / "run", "--dtype", "f64"}));
   CHECK(fs::exists(folder / "run/report.html"));
   CHECK(fs::file_size(folder / "run/report.html") > 10000);
@@ -135,16 +146,19 @@ TEST_CASE("a user's table is learned", "[regression]") {
   {
     std::ofstream file(folder / "table.csv");
     file << "x1,u,u_x1\n";
-    for (int i = 0; i <= 60; ++i) file << i / 30.0 - 1 << "," << std::sin(i / 30.0 - 1) << "," << std::cos(i / 30.0 - 1) << "\n";
+    for (int i = 0; i <= 60; ++i)
+      file << i / 30.0 - 1 << "," << std::sin(i / 30.0 - 1) << "," << std::cos(i / 30.0 - 1) << "\n";
   }
-  run({"--data", folder / "table.csv", "--sizes", "1,16,1", "--steps", "400", "--lr", "0.01", "--loss", "l2,h1", "--out", folder / "run"});
+  run({"--data", folder / "table.csv", "--sizes", "1,16,1", "--steps", "400", "--lr", "0.01", "--loss", "l2,h1",
+       "--out", folder / "run"});
   const apps::Metrics metrics = apps::read_metrics(folder / "run/h1/metrics.csv");
   CHECK(*metrics.rows.back().tests[0] < 0.05);
 }
 
 TEST_CASE("the option --stop-at ends a run when the test error is small enough", "[regression]") {
   const Folder folder;
-  run({"--target", "chirp", "--sizes", "1,16,1", "--steps", "100000", "--stop-at", "2", "--loss", "l2", "--eval-steps", "3", "--out", folder / "run"});
+  run({"--target", "chirp", "--sizes", "1,16,1", "--steps", "100000", "--stop-at", "2", "--loss", "l2", "--eval-steps",
+       "3", "--out", folder / "run"});
   CHECK(apps::read_metrics(folder / "run/metrics.csv").rows.back().step < 100);
 }
 
@@ -152,7 +166,8 @@ TEST_CASE("steps count for whichever optimiser runs, epochs for whole passes", "
   const Folder folder;
   run(with(small, {"--loss", "l2", "--optimizer", "lbfgs", "--steps", "3", "--out", folder / "lbfgs"}));
   CHECK(apps::read_metrics(folder / "lbfgs/metrics.csv").rows.back().step == 3);
-  run(with(small, {"--loss", "l2", "--batch-size", "10", "--epochs", "2", "--eval-every", "1", "--out", folder / "epochs"}));
+  run(with(small,
+           {"--loss", "l2", "--batch-size", "10", "--epochs", "2", "--eval-every", "1", "--out", folder / "epochs"}));
   const auto rows = apps::read_metrics(folder / "epochs/metrics.csv").rows;
   CHECK(rows.back().step == 8);
   CHECK(rows.back().epoch == 2);
@@ -162,16 +177,24 @@ TEST_CASE("steps count for whichever optimiser runs, epochs for whole passes", "
 
 TEST_CASE("bad input leaves no run folder behind", "[regression]") {
   const Folder folder;
-  const std::vector<std::string> arguments = GENERATE(
-      std::vector<std::string>{"--sizes", "3,8,1"}, std::vector<std::string>{"--sizes", "2,0,1"}, std::vector<std::string>{"--activation", "tan"},
-      std::vector<std::string>{"--loss", "h3"}, std::vector<std::string>{"--loss", "hs"}, std::vector<std::string>{"--weights", "1"},
-      std::vector<std::string>{"--weights", "1,-1,1"}, std::vector<std::string>{"--approximate", "both"}, std::vector<std::string>{"--target", "cosine"},
-      std::vector<std::string>{"--data", "nowhere.csv"}, std::vector<std::string>{"--init", "nowhere.safetensors"}, std::vector<std::string>{"--task", "pinn", "--loss", "hs"},
-      std::vector<std::string>{"--optimizer", "lbfgs", "--batch-size", "10"}, std::vector<std::string>{"--task", "pinn", "--batch-size", "10"},
-      std::vector<std::string>{"--task", "pinn", "--data", "/dev/null"}, std::vector<std::string>{"--task", "spectrum", "--limit-train", "7"},
-      std::vector<std::string>{"--target", "chirp", "--loss", "hs", "--points", "20000"}, std::vector<std::string>{"--task", "distill", "--teacher", "nowhere.safetensors"},
-      std::vector<std::string>{"--task", "distill", "--sizes", "2,64,64,64,64,1"}, std::vector<std::string>{"--task", "spectrum", "--tones", "500"},
-      std::vector<std::string>{"--task", "pinn", "--equation", "burgers", "--coefficient", "1e-9"}, std::vector<std::string>{"--derivatives", "fd4", "--points", "16"});
+  const std::vector<std::string> arguments =
+      GENERATE(std::vector<std::string>{"--sizes", "3,8,1"}, std::vector<std::string>{"--sizes", "2,0,1"},
+               std::vector<std::string>{"--activation", "tan"}, std::vector<std::string>{"--loss", "h3"},
+               std::vector<std::string>{"--loss", "hs"}, std::vector<std::string>{"--weights", "1"},
+               std::vector<std::string>{"--weights", "1,-1,1"}, std::vector<std::string>{"--approximate", "both"},
+               std::vector<std::string>{"--target", "cosine"}, std::vector<std::string>{"--data", "nowhere.csv"},
+               std::vector<std::string>{"--init", "nowhere.safetensors"},
+               std::vector<std::string>{"--task", "pinn", "--loss", "hs"},
+               std::vector<std::string>{"--optimizer", "lbfgs", "--batch-size", "10"},
+               std::vector<std::string>{"--task", "pinn", "--batch-size", "10"},
+               std::vector<std::string>{"--task", "pinn", "--data", "/dev/null"},
+               std::vector<std::string>{"--task", "spectrum", "--limit-train", "7"},
+               std::vector<std::string>{"--target", "chirp", "--loss", "hs", "--points", "20000"},
+               std::vector<std::string>{"--task", "distill", "--teacher", "nowhere.safetensors"},
+               std::vector<std::string>{"--task", "distill", "--sizes", "2,64,64,64,64,1"},
+               std::vector<std::string>{"--task", "spectrum", "--tones", "500"},
+               std::vector<std::string>{"--task", "pinn", "--equation", "burgers", "--coefficient", "1e-9"},
+               std::vector<std::string>{"--derivatives", "fd4", "--points", "16"});
   CHECK_THROWS_AS(run(with(arguments, {"--out", folder / "run", "--steps", "1"})), Error);
   CHECK(!fs::exists(folder / "run"));
 }
@@ -180,7 +203,8 @@ TEST_CASE("a loss that is no number stops the run with its step and the primitiv
   const Folder folder;
   std::string message;
   try {
-    run({"--target", "envelope", "--sizes", "1,8,1", "--activation", "relu2", "--optimizer", "sgd", "--lr", "1e30", "--loss", "h1", "--steps", "50", "--out", folder / "run"});
+    run({"--target", "envelope", "--sizes", "1,8,1", "--activation", "relu2", "--optimizer", "sgd", "--lr", "1e30",
+         "--loss", "h1", "--steps", "50", "--out", folder / "run"});
   } catch (const apps::RunError& error) {
     message = error.what();
   }

@@ -18,7 +18,8 @@ namespace {
 
 /// The largest error of the derivative of `f` on [first, last] with n points.
 template <class Function, class Derivative>
-double worst_error(Estimator estimator, std::int64_t n, double first, double last, int order, Function f, Derivative df) {
+double worst_error(Estimator estimator, std::int64_t n, double first, double last, int order, Function f,
+                   Derivative df) {
   const std::vector<double> points = losses::estimator_points(estimator, n, first, last);
   std::vector<double> values, expected;
   for (const double x : points) {
@@ -38,8 +39,10 @@ TEST_CASE("finite differences converge with their order, ends included", "[losse
   auto f = [](double x) { return std::sin(3 * x) * std::exp(x); };
   auto first = [](double x) { return std::exp(x) * (std::sin(3 * x) + 3 * std::cos(3 * x)); };
   auto second = [](double x) { return std::exp(x) * (6 * std::cos(3 * x) - 8 * std::sin(3 * x)); };
-  const double coarse1 = worst_error(estimator, 401, -1, 1, 1, f, first), fine1 = worst_error(estimator, 801, -1, 1, 1, f, first);
-  const double coarse2 = worst_error(estimator, 401, -1, 1, 2, f, second), fine2 = worst_error(estimator, 801, -1, 1, 2, f, second);
+  const double coarse1 = worst_error(estimator, 401, -1, 1, 1, f, first),
+               fine1 = worst_error(estimator, 801, -1, 1, 1, f, first);
+  const double coarse2 = worst_error(estimator, 401, -1, 1, 2, f, second),
+               fine2 = worst_error(estimator, 801, -1, 1, 2, f, second);
   CHECK(std::abs(std::log2(coarse1 / fine1) - order) < 0.15);
   CHECK(std::abs(std::log2(coarse2 / fine2) - order) < 0.15);
 }
@@ -56,15 +59,18 @@ TEST_CASE("finite differences are exact for polynomials of their order", "[losse
 
 TEST_CASE("Fornberg's weights are the known stencils", "[losses]") {
   auto near = [](const std::vector<double>& a, const std::vector<double>& b) {
-    return losses::relative_error(tensor(a, {std::int64_t(a.size())}, f64), tensor(b, {std::int64_t(b.size())}, f64)).item() < 1e-14;
+    return losses::relative_error(tensor(a, {std::int64_t(a.size())}, f64), tensor(b, {std::int64_t(b.size())}, f64))
+               .item() < 1e-14;
   };
   CHECK(near(losses::finite_difference_weights(0, {-1, 0, 1}, 1), {-0.5, 0, 0.5}));
-  CHECK(near(losses::finite_difference_weights(0, {-2, -1, 0, 1, 2}, 2), {-1.0 / 12, 4.0 / 3, -2.5, 4.0 / 3, -1.0 / 12}));
+  CHECK(
+      near(losses::finite_difference_weights(0, {-2, -1, 0, 1, 2}, 2), {-1.0 / 12, 4.0 / 3, -2.5, 4.0 / 3, -1.0 / 12}));
   CHECK(near(losses::finite_difference_weights(0, {0, 1, 2}, 1), {-1.5, 2, -0.5}));
   CHECK_THROWS_AS(losses::finite_difference_weights(0, {0, 1}, 2), Error);
 }
 
-TEST_CASE("Chebyshev differentiation is exact for polynomials of degree n - 1 and converges geometrically", "[losses]") {
+TEST_CASE("Chebyshev differentiation is exact for polynomials of degree n - 1 and converges geometrically",
+          "[losses]") {
   const std::int64_t n = 9;
   auto f = [](double x) { return std::pow(x, 8) - 3 * x; };
   CHECK(worst_error(Estimator::chebyshev, n, -1, 2, 1, f, [](double x) { return 8 * std::pow(x, 7) - 3; }) < 1e-9);
@@ -72,10 +78,12 @@ TEST_CASE("Chebyshev differentiation is exact for polynomials of degree n - 1 an
   auto g = [](double x) { return 1 / (1 + x * x); };
   auto dg = [](double x) { return -2 * x / std::pow(1 + x * x, 2); };
   // The poles at +-i give a rate of 1 + sqrt 2 a point.
-  const double rate = worst_error(Estimator::chebyshev, 17, -1, 1, 1, g, dg) / worst_error(Estimator::chebyshev, 25, -1, 1, 1, g, dg);
+  const double rate =
+      worst_error(Estimator::chebyshev, 17, -1, 1, 1, g, dg) / worst_error(Estimator::chebyshev, 25, -1, 1, 1, g, dg);
   CHECK(rate > 0.4 * std::pow(1 + std::sqrt(2.0), 8));
-  CHECK(worst_error(Estimator::chebyshev, 100, -1, 1, 1, [](double x) { return std::sin(10 * x); },
-                    [](double x) { return 10 * std::cos(10 * x); }) < 1e-10);
+  CHECK(worst_error(
+            Estimator::chebyshev, 100, -1, 1, 1, [](double x) { return std::sin(10 * x); },
+            [](double x) { return 10 * std::cos(10 * x); }) < 1e-10);
 }
 
 TEST_CASE("the second Chebyshev matrix is the square of the first", "[losses]") {
@@ -89,8 +97,9 @@ TEST_CASE("the second Chebyshev matrix is the square of the first", "[losses]") 
 TEST_CASE("Chebyshev's matrix of four points is the one in the book", "[losses]") {
   // Trefethen, chapter 6, for N = 3 with points 1, 1/2, -1/2, -1; ascending points turn it about and change its sign.
   const Tensor d = losses::differentiation_matrix(Estimator::chebyshev, 4, -1, 1, 1, f64);
-  const Tensor book = tensor({19.0 / 6, -4, 4.0 / 3, -0.5, 1, -1.0 / 3, -1, 1.0 / 3, -1.0 / 3, 1, 1.0 / 3, -1, 0.5, -4.0 / 3, 4, -19.0 / 6},
-                             {4, 4}, f64);
+  const Tensor book = tensor(
+      {19.0 / 6, -4, 4.0 / 3, -0.5, 1, -1.0 / 3, -1, 1.0 / 3, -1.0 / 3, 1, 1.0 / 3, -1, 0.5, -4.0 / 3, 4, -19.0 / 6},
+      {4, 4}, f64);
   CHECK(losses::relative_error(d, flip(book, {0, 1})).item() < 1e-14);
 }
 
@@ -98,7 +107,8 @@ TEST_CASE("Fourier differentiation multiplies each coefficient by i k", "[losses
   const std::int64_t n = GENERATE(8, 9, 2, 3);
   const double length = 3;
   for (const int derivative : {1, 2}) {
-    const std::vector<double> matrix = losses::differentiation_matrix(Estimator::fourier, n, -1, 2, derivative, f64).to_vector<double>();
+    const std::vector<double> matrix =
+        losses::differentiation_matrix(Estimator::fourier, n, -1, 2, derivative, f64).to_vector<double>();
     double worst = 0;
     for (std::int64_t i = 0; i < n; ++i) {
       for (std::int64_t j = 0; j < n; ++j) {

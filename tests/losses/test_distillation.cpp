@@ -20,11 +20,13 @@ Tensor numbers(Shape shape, double seed) {
 TEST_CASE("all unit projections together are the whole Jacobian", "[losses]") {
   const std::int64_t points = 6, d = 3, outputs = 2;
   const Tensor x = numbers({points, d}, 0.8);
-  const Tensor student = tanh(matmul(x, numbers({d, outputs}, 1.7))), teacher = sin(matmul(x, numbers({d, outputs}, 0.6)));
+  const Tensor student = tanh(matmul(x, numbers({d, outputs}, 1.7))),
+               teacher = sin(matmul(x, numbers({d, outputs}, 0.6)));
   const double whole = losses::jacobian_matching(batched_jacobian(student, x), batched_jacobian(teacher, x)).item();
   auto projected = [&](const Tensor& directions) {
     return losses::projected_jacobian_matching(losses::jacobian_along(student, x, directions),
-                                               losses::jacobian_along(teacher, x, directions), d).item();
+                                               losses::jacobian_along(teacher, x, directions), d)
+        .item();
   };
   CHECK_THAT(projected(eye(d, f64)), WithinRel(whole, 1e-12));
   // A Householder reflection's rows are another orthonormal basis.
@@ -39,7 +41,9 @@ TEST_CASE("the mean over the unit directions of single projections is the whole 
   const Tensor y = tanh(matmul(x, numbers({d, 1}, 1.7))), zero = zeros({1, 5, 1}, f64);
   double mean = 0;
   for (std::int64_t i = 0; i < d; ++i)
-    mean += losses::projected_jacobian_matching(losses::jacobian_along(y, x, slice(eye(d, f64), 0, i, i + 1)), zero, d).item() / double(d);
+    mean += losses::projected_jacobian_matching(losses::jacobian_along(y, x, slice(eye(d, f64), 0, i, i + 1)), zero, d)
+                .item() /
+            double(d);
   CHECK_THAT(mean, WithinRel(losses::jacobian_matching(grad(y, x), zeros_like(x)).item(), 1e-12));
 }
 

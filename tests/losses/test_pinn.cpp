@@ -10,9 +10,9 @@
 #include "losses/pinn.h"
 
 using namespace sg;
+using Catch::Matchers::WithinRel;
 using losses::Equation;
 using std::numbers::pi;
-using Catch::Matchers::WithinRel;
 
 namespace {
 
@@ -34,7 +34,10 @@ std::vector<Exact> exact_solutions() {
   return {
       {Equation::heat, 0.3, [](const Tensor& p) { return sin(pi * first(p)) * exp(-0.3 * pi * pi * second(p)); }, {}},
       // A travelling front.
-      {Equation::burgers, 0.1, [](const Tensor& p) { return 0.8 - 0.5 * tanh(0.5 / 0.2 * (first(p) - 0.8 * second(p))); }, {}},
+      {Equation::burgers,
+       0.1,
+       [](const Tensor& p) { return 0.8 - 0.5 * tanh(0.5 / 0.2 * (first(p) - 0.8 * second(p))); },
+       {}},
       {Equation::poisson, 1, [](const Tensor& p) { return sin(pi * first(p)) * sin(2 * pi * second(p)); },
        [](const Tensor& p) { return 5 * pi * pi * (sin(pi * first(p)) * sin(2 * pi * second(p))); }},
       {Equation::advection, 0.7, [](const Tensor& p) { return exp(sin(2 * pi * (first(p) - 0.7 * second(p)))); }, {}},
@@ -55,8 +58,10 @@ TEST_CASE("residuals of exact solutions vanish, with their derivatives", "[losse
 
 TEST_CASE("a residual that is not zero is found", "[losses]") {
   const Exact exact = exact_solutions()[GENERATE(0, 1, 2, 3)];
-  const Tensor residual = losses::pinn_residual(exact.equation, exact.u, points(), exact.coefficient + 0.1,
-                                                [&](const Tensor& p) { return exact.source ? 1.1 * exact.source(p) : zeros({30, 1}, f64); });
+  const Tensor residual =
+      losses::pinn_residual(exact.equation, exact.u, points(), exact.coefficient + 0.1, [&](const Tensor& p) {
+        return exact.source ? 1.1 * exact.source(p) : zeros({30, 1}, f64);
+      });
   CHECK(max(abs(residual)).item() > 0.01);
 }
 

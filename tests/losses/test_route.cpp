@@ -11,8 +11,8 @@
 #include "losses/sobolev.h"
 
 using namespace sg;
-using losses::Route;
 using Catch::Matchers::WithinRel;
+using losses::Route;
 
 namespace {
 
@@ -102,5 +102,6 @@ TEST_CASE("derivatives refuse a network that is no scalar function of the points
   CHECK_THROWS_AS(losses::derivatives([](const Tensor& p) { return p; }, x, 1), Error);
   CHECK_THROWS_AS(losses::derivatives([](const Tensor&) { return ones({4, 1}, f64); }, x, 1), Error);
   CHECK_THROWS_AS(losses::derivatives([](const Tensor& p) { return sum(p, {1}, true); }, flatten(x), 1), Error);
-  CHECK_THROWS_AS(losses::derivatives([](const Tensor& p) { return sum(sin(p), {1}, true); }, x, 3, Route::jets), Error);
+  CHECK_THROWS_AS(losses::derivatives([](const Tensor& p) { return sum(sin(p), {1}, true); }, x, 3, Route::jets),
+                  Error);
 }

@@ -13,8 +13,8 @@
 #include "losses/spectral.h"
 
 using namespace sg;
-using losses::Frequencies;
 using Catch::Matchers::WithinRel;
+using losses::Frequencies;
 
 namespace {
 
@@ -32,7 +32,8 @@ double by_transform(const std::vector<double>& r, double s, Frequencies frequenc
   for (std::int64_t k = 0; k < n; ++k) {
     std::complex<double> coefficient = 0;
     for (std::int64_t j = 0; j < n; ++j)
-      coefficient += r[j] * std::polar(1.0, -2 * std::numbers::pi * static_cast<double>(k * j % n) / static_cast<double>(n));
+      coefficient +=
+          r[j] * std::polar(1.0, -2 * std::numbers::pi * static_cast<double>(k * j % n) / static_cast<double>(n));
     const auto frequency = static_cast<double>(frequencies == Frequencies::one_sided ? k : std::min(k, n - k));
     const double xi = 2 * std::numbers::pi * frequency / static_cast<double>(n);
     total += std::pow(1 + xi * xi, s) * std::norm(coefficient) / static_cast<double>(n);
@@ -47,7 +48,8 @@ TEST_CASE("the 1-D spectral loss is the weighted mean square of the unitary tran
   const auto frequencies = GENERATE(Frequencies::one_sided, Frequencies::symmetric);
   for (const std::int64_t n : {1, 2, 7, 16, 33}) {
     const Tensor r = wave({n});
-    CHECK_THAT(losses::spectral_1d(r, s, frequencies).item(), WithinRel(by_transform(r.to_vector<double>(), s, frequencies), 1e-12));
+    CHECK_THAT(losses::spectral_1d(r, s, frequencies).item(),
+               WithinRel(by_transform(r.to_vector<double>(), s, frequencies), 1e-12));
   }
 }
 
