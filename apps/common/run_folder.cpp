@@ -29,6 +29,19 @@ bool is_empty_folder(const fs::path& folder) {
   return fs::is_empty(folder, error) || error;
 }
 
+/// The first entry of a run's folder that no run writes, by its ending; empty when there is none.
+fs::path foreign_entry(const fs::path& folder) {
+  constexpr std::array endings{".json", ".csv", ".safetensors", ".html", ".png", ".svg", ".dot", ".txt", ".part"};
+  std::error_code error;
+  for (fs::recursive_directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    const fs::path& path = entry->path();
+    const bool is_plain_folder = entry->is_directory(error) && !entry->is_symlink(error);
+    if (path.filename().string().starts_with('.')) return path;
+    if (!is_plain_folder && std::find(endings.begin(), endings.end(), path.extension().string()) == endings.end()) return path;
+  }
+  return {};
+}
+
 /// The nearest folder that is there already.
 fs::path existing_ancestor(fs::path path) {
   std::error_code error;
@@ -66,6 +79,8 @@ RunFolder::RunFolder(const std::string& app, const Options& options, const std::
     if (holds_run(path_)) {
       if (!overwrite_)
         fail("--out: {} holds a run already; --resume {} goes on with it, --overwrite replaces it", path_.string(), path_.string());
+      const fs::path foreign = foreign_entry(path_);  // what the user keeps beside a run must not go with it
+      if (!foreign.empty()) fail("--overwrite: {} is not a run's file; move it elsewhere or choose another --out", foreign.string());
     } else if (!is_empty_folder(path_)) {
       fail("--out: {} holds other files; an empty or a new folder is needed", path_.string());
     }

@@ -24,7 +24,12 @@ class Loop {
 
   void run() {
     if (!options_.resume.empty() && std::filesystem::exists(checkpoint_path())) resume();
-    if (step_ >= total_ && step_ > 0) return;
+    if (step_ >= total_ && step_ > 0) {
+      // The last checkpoint comes before the model: a crash between the two leaves the model to be written now.
+      if (!std::filesystem::exists(plan_.folder / "model.safetensors"))
+        nn::save_safetensors(plan_.folder / "model.safetensors", trainee_.network().state());
+      return;
+    }
     MetricsWriter metrics(plan_.folder / "metrics.csv", plan_.test_columns, options_.element_type(),
                           step_ > 0 ? std::optional(step_) : std::nullopt);
     Progress progress(plan_.label, (total_ + plan_.steps_per_epoch - 1) / plan_.steps_per_epoch, total_, options_.quiet, step_);

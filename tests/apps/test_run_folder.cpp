@@ -93,6 +93,11 @@ TEST_CASE("a folder that holds a run, or something else, is refused", "[run_fold
   CHECK(error_of([&] { RunFolder("sample", out(place / "file/below"), one); }).find("not a folder") != std::string::npos);
   CHECK(contents(place / "run/l2/metrics.csv") == "old");
 
+  place.write("run/notes/diary.md", "mine");
+  CHECK(error_of([&] { RunFolder("sample", out(place / "run", true), one); }).find("run/notes/diary.md is not a run's file") != std::string::npos);
+  CHECK(contents(place / "run/notes/diary.md") == "mine");
+  fs::remove_all(place / "run/notes");
+
   RunFolder replaced("sample", out(place / "run", true), two);
   CHECK(fs::exists(place / "run/config.json"));
   replaced.create();
