@@ -17,8 +17,32 @@ constexpr std::int64_t kTile = 256;        // rows and columns of C in one task
 constexpr std::int64_t kDepth = 1024;      // of the inner dimension in one task, where C is small
 constexpr double kSmall = 64.0 * 64 * 64;  // multiply-adds that are not worth a second thread
 
+/// y += op(A) x, A stored rows x columns.
+template <class T>
+void gemv(bool transpose, std::int64_t rows, std::int64_t columns, const T* a, std::int64_t lda, const T* x, std::int64_t step_x, T* y,
+          std::int64_t step_y) {
+  const auto trans = transpose ? CblasTrans : CblasNoTrans;
+  if constexpr (sizeof(T) == 4) {
+    cblas_sgemv(CblasRowMajor, trans, rows, columns, 1, a, lda, x, step_x, 1, y, step_y);
+  } else {
+    cblas_dgemv(CblasRowMajor, trans, rows, columns, 1, a, lda, x, step_x, 1, y, step_y);
+  }
+}
+
 template <class T>
 void gemm(const MatmulShape& s, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, const T* b, T* c, std::int64_t ldc) {
+  // With a vector on one side OpenBLAS's general product is several times slower than its product of a matrix and a vector. That one
+  // adds to zeros: not every version overwrites a NaN when it is told to scale the result by 0.
+  if (n == 1) {
+    for (std::int64_t row = 0; row < m; ++row) c[row * ldc] = T{};
+    gemv(s.transpose_a, s.transpose_a ? k : m, s.transpose_a ? m : k, a, s.lda, b, s.transpose_b ? 1 : s.ldb, c, ldc);
+    return;
+  }
+  if (m == 1) {
+    std::fill_n(c, n, T{});
+    gemv(!s.transpose_b, s.transpose_b ? n : k, s.transpose_b ? k : n, b, s.ldb, a, s.transpose_a ? s.lda : 1, c, std::int64_t{1});
+    return;
+  }
   const auto trans_a = s.transpose_a ? CblasTrans : CblasNoTrans, trans_b = s.transpose_b ? CblasTrans : CblasNoTrans;
   if constexpr (sizeof(T) == 4) {
     cblas_sgemm(CblasRowMajor, trans_a, trans_b, m, n, k, 1, a, s.lda, b, s.ldb, 0, c, ldc);

@@ -103,4 +103,18 @@ TEST_CASE("matrix products give the same bits on any number of threads", "[gemm]
   set_threads(before);
 }
 
+TEST_CASE("what stood in a product's place does not matter, and a NaN in an operand is kept", "[gemm]") {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const MatmulShape& s : {contiguous(1, 5, 1, 7, false, false), contiguous(1, 1, 5, 7, false, false), contiguous(1, 5, 6, 7, false, true)}) {
+    auto a = normal_values<float>(s.m * s.k, 1);
+    const std::vector<float> zeros(static_cast<std::size_t>(s.k * s.n));
+    std::vector<float> c(static_cast<std::size_t>(s.m * s.n), nan);
+    matmul(s, a.data(), zeros.data(), c.data());
+    CHECK(c == std::vector<float>(c.size()));
+    a[0] = nan;
+    matmul(s, a.data(), zeros.data(), c.data());
+    CHECK(std::isnan(c[0]));
+  }
+}
+
 }  // namespace
