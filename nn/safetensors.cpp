@@ -9,6 +9,8 @@
 #include <bit>
 #include <cerrno>
 #include <cstring>
+#include <limits>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "nn/json.h"
@@ -82,39 +84,44 @@ struct Entry {
 };
 
 /// One entry of the header, every number of it checked against `data_bytes`.
-Entry parse_entry(const std::string& who, const std::string& name, const json::Value& value, std::uint64_t data_bytes) {
-  const auto* dtype = value.find("dtype") ? value.find("dtype")->get<std::string>() : nullptr;
-  const auto* shape = value.find("shape") ? value.find("shape")->get<json::Array>() : nullptr;
-  const auto* offsets = value.find("data_offsets") ? value.find("data_offsets")->get<json::Array>() : nullptr;
-  if (!dtype || !shape || !offsets || offsets->size() != 2) {
-    fail("{}: the entry {} needs dtype, shape and two data_offsets", who, json::quote(name));
+Entry parse_entry(const std::string& who, const std::string& name, const nlohmann::json& value, std::uint64_t data_bytes) {
+  const auto member = [&](const char* key) { return value.is_object() && value.contains(key) ? value.at(key) : nlohmann::json(); };
+  const nlohmann::json dtype = member("dtype"), shape = member("shape"), offsets = member("data_offsets");
+  if (!dtype.is_string() || !shape.is_array() || !offsets.is_array() || offsets.size() != 2) {
+    fail("{}: the entry {} needs dtype, shape and two data_offsets", who, quote_json(name));
   }
+  // -1 for what is no count.
+  const auto count = [](const nlohmann::json& number) {
+    return number.is_number_unsigned() && number.get<std::uint64_t>() <= std::numeric_limits<std::int64_t>::max()
+               ? number.get<std::int64_t>()
+               : -1;
+  };
   Entry entry{name, nullptr, {}, 1, 0, 0};
   for (const Format& format : formats) {
-    if (format.name == *dtype) entry.format = &format;
+    if (format.name == dtype.get_ref<const std::string&>()) entry.format = &format;
   }
-  if (!entry.format) fail("{}: {} has the dtype {}, which is not supported", who, json::quote(name), json::quote(*dtype));
-  if (shape->size() > Shape::max_rank) fail("{}: {} has {} axes, at most {} are supported", who, json::quote(name), shape->size(), Shape::max_rank);
+  if (!entry.format) fail("{}: {} has the dtype {}, which is not supported", who, quote_json(name), dtype.dump());
+  if (shape.size() > Shape::max_rank) fail("{}: {} has {} axes, at most {} are supported", who, quote_json(name), shape.size(), Shape::max_rank);
   bool overflows = false, is_empty = false;
-  for (const json::Value& extent : *shape) {
-    const std::int64_t* number = extent.get<std::int64_t>();
-    if (!number || *number < 0) fail("{}: the shape of {} is not a list of extents", who, json::quote(name));
-    entry.shape.push_back(*number);
-    is_empty = is_empty || *number == 0;
-    overflows = overflows || __builtin_mul_overflow(entry.count, static_cast<std::uint64_t>(*number), &entry.count);
+  for (const nlohmann::json& extent : shape) {
+    const std::int64_t number = count(extent);
+    if (number < 0) fail("{}: the shape of {} is not a list of extents", who, quote_json(name));
+    entry.shape.push_back(number);
+    is_empty = is_empty || number == 0;
+    overflows = overflows || __builtin_mul_overflow(entry.count, static_cast<std::uint64_t>(number), &entry.count);
   }
   if (is_empty) entry.count = 0;
-  const std::int64_t* begin = (*offsets)[0].get<std::int64_t>();
-  const std::int64_t* end = (*offsets)[1].get<std::int64_t>();
-  if (!begin || !end || *begin < 0 || *end < *begin || static_cast<std::uint64_t>(*end) > data_bytes) {
-    fail("{}: the data_offsets of {} do not lie within the {} bytes of data", who, json::quote(name), data_bytes);
+  const std::int64_t begin = count(offsets[0]), end = count(offsets[1]);
+  if (begin < 0 || end < begin || static_cast<std::uint64_t>(end) > data_bytes) {
+    fail("{}: the data_offsets of {} do not lie within the {} bytes of data", who, quote_json(name), data_bytes);
   }
-  entry.begin = static_cast<std::uint64_t>(*begin);
-  entry.end = static_cast<std::uint64_t>(*end);
+  entry.begin = static_cast<std::uint64_t>(begin);
+  entry.end = static_cast<std::uint64_t>(end);
   std::uint64_t bytes = 0;
   overflows = (overflows && !is_empty) || __builtin_mul_overflow(entry.count, entry.format->bytes, &bytes);
   if (overflows || bytes != entry.end - entry.begin) {
-    fail("{}: {} has {} bytes, which is not {} of shape {}", who, json::quote(name), entry.end - entry.begin, *dtype, to_string(entry.shape));
+    fail("{}: {} has {} bytes, which is not {} of shape {}", who, quote_json(name), entry.end - entry.begin, entry.format->name,
+         to_string(entry.shape));
   }
   return entry;
 }
@@ -127,8 +134,8 @@ void check_cover(const std::string& who, const std::vector<Entry>& entries, std:
             [](const Entry* a, const Entry* b) { return std::pair(a->begin, a->end) < std::pair(b->begin, b->end); });
   std::uint64_t place = 0;
   for (const Entry* entry : by_place) {
-    if (entry->begin < place) fail("{}: the bytes of {} overlap those of another tensor", who, json::quote(entry->name));
-    if (entry->begin > place) fail("{}: {} bytes before {} belong to no tensor", who, entry->begin - place, json::quote(entry->name));
+    if (entry->begin < place) fail("{}: the bytes of {} overlap those of another tensor", who, quote_json(entry->name));
+    if (entry->begin > place) fail("{}: {} bytes before {} belong to no tensor", who, entry->begin - place, quote_json(entry->name));
     place = entry->end;
   }
   if (place != data_bytes) fail("{}: the last {} bytes belong to no tensor", who, data_bytes - place);
@@ -180,7 +187,7 @@ std::string header_text(const NamedTensors& tensors, const std::map<std::string,
   std::string text = "{";
   if (!metadata.empty()) {
     text += "\"__metadata__\":{";
-    for (auto& [key, value] : metadata) text += json::quote(key) + ":" + json::quote(value) + ",";
+    for (auto& [key, value] : metadata) text += quote_json(key) + ":" + quote_json(value) + ",";
     text.back() = '}';
     text += ',';
   }
@@ -189,8 +196,8 @@ std::string header_text(const NamedTensors& tensors, const std::map<std::string,
     const std::int64_t end = offset + tensor.size() * size_of(tensor.dtype());
     std::string shape;
     for (std::int64_t extent : tensor.shape()) shape += (shape.empty() ? "" : ",") + std::to_string(extent);
-    text += fmt::format("{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}},", json::quote(name), format_name(tensor.dtype()), shape,
-                        offset, end);
+    text += fmt::format("{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}},", quote_json(name), format_name(tensor.dtype()),
+                        shape, offset, end);
     offset = end;
   }
   if (text.back() == ',') text.pop_back();
@@ -256,25 +263,25 @@ SafetensorsFile load_safetensors(const std::filesystem::path& path) {
   if (header_bytes > longest_header) fail("{}: the header has {} bytes, at most {} are supported", who, header_bytes, longest_header);
   std::string header(header_bytes, '\0');
   read_bytes(file, who, header.data(), header_bytes, 8);
-  const json::Value root = json::parse(header, who);
-  const json::Object* object = root.get<json::Object>();
-  if (!object) fail("{}: not a safetensors file: the header is no object", who);
+  const nlohmann::json root = parse_json(header, who);
+  if (!root.is_object()) fail("{}: not a safetensors file: the header is no object", who);
 
   SafetensorsFile result;
   std::vector<Entry> entries;
   const std::uint64_t data_bytes = file_bytes - 8 - header_bytes;
-  for (auto& [name, value] : *object) {
+  for (auto& [name, value] : root.items()) {
     if (name != "__metadata__") {
       entries.push_back(parse_entry(who, name, value, data_bytes));
       continue;
     }
-    const json::Object* pairs = value.get<json::Object>();
-    if (!pairs) fail("{}: the metadata is no object", who);
-    for (auto& [key, text] : *pairs) {
-      if (!text.get<std::string>()) fail("{}: the metadata's {} is no text", who, json::quote(key));
-      result.metadata[key] = *text.get<std::string>();
+    if (!value.is_object()) fail("{}: the metadata is no object", who);
+    for (auto& [key, text] : value.items()) {
+      if (!text.is_string()) fail("{}: the metadata's {} is no text", who, quote_json(key));
+      result.metadata[key] = text.get<std::string>();
     }
   }
+  // Names come sorted; the file's own order is that of the data.
+  std::ranges::stable_sort(entries, {}, &Entry::begin);
   check_cover(who, entries, data_bytes);
   for (const Entry& entry : entries) result.tensors.emplace_back(entry.name, read_tensor(file, who, entry, 8 + header_bytes));
   return result;
@@ -284,7 +291,7 @@ void save_safetensors(const std::filesystem::path& path, const NamedTensors& ten
   std::set<std::string_view> names{"__metadata__"};
   Tensors values;
   for (auto& [name, tensor] : tensors) {
-    if (!names.insert(name).second) fail("{}: the name {} comes twice", path.string(), json::quote(name));
+    if (!names.insert(name).second) fail("{}: the name {} comes twice", path.string(), quote_json(name));
     values.push_back(tensor);
   }
   sg::eval(values);

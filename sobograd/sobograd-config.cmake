@@ -2,4 +2,5 @@
 include(CMakeFindDependencyMacro)
 find_dependency(fmt)
 find_dependency(Threads)
+find_dependency(nlohmann_json)
 include("${CMAKE_CURRENT_LIST_DIR}/sobograd-targets.cmake")

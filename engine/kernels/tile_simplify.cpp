@@ -62,6 +62,8 @@ struct Rewriter {
         else if (left) become(TileOp::multiply_immediate, instruction.b, *left);
       } else if (instruction.op == TileOp::sub) {
         if (right) become(TileOp::add_immediate, instruction.a, -*right);
+      } else if (instruction.op == TileOp::pow && right && *right == 2) {
+        instruction.op = TileOp::square;
       } else if (instruction.op == TileOp::div && right && program.dtype != Dtype::i64) {
         // A power of two divides by its reciprocal without error.
         int exponent = 0;

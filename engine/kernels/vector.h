@@ -42,6 +42,10 @@ inline constexpr int kLanesOf = static_cast<int>(sizeof(V) / sizeof(ElementOf<V>
 template <class V>
 using MaskOf = decltype(V{} < V{});
 
+/// The unsigned integers of the same size, for arithmetic on representations that may wrap.
+template <class V>
+using BitsOf = Vector<std::conditional_t<sizeof(ElementOf<V>) == 4, std::uint32_t, std::uint64_t>, kLanesOf<V>>;
+
 template <class V>
 inline V splat(ElementOf<V> value) {
   return value - V{};  // value + (-0) would lose the sign of a zero

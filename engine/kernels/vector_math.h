@@ -49,7 +49,7 @@ struct Constants<double> {
 template <class V>
 struct ExponentSplit {
   V r;
-  MaskOf<V> n;  // with the bits of kRounder above it, which shifts to the exponent's place push out
+  BitsOf<V> n;  // with the bits of kRounder above it, which shifts to the exponent's place push out
 
   using C = Constants<ElementOf<V>>;
   explicit ExponentSplit(V x) {
@@ -57,10 +57,10 @@ struct ExponentSplit {
     const V whole = sum - splat<V>(C::kRounder);
     r = multiply_add(whole, splat<V>(-C::kLn2High), x);
     r = multiply_add(whole, splat<V>(-C::kLn2Low), r);
-    n = (MaskOf<V>)sum;
+    n = (BitsOf<V>)sum;
   }
   /// 2^n, for n within the range of exponents.
-  V scale() const { return (V)((n << C::kMantissaBits) + (MaskOf<V>)splat<V>(1)); }
+  V scale() const { return (V)((n << C::kMantissaBits) + (BitsOf<V>)splat<V>(1)); }
 };
 
 /// q in exp(r) = 1 + r + r^2 q, for the relative error of exp(r).
@@ -98,13 +98,13 @@ inline V exponential_normal(V x) {
 template <class V>
 inline V exponential_anywhere(V x) {
   using C = Constants<ElementOf<V>>;
-  using I = MaskOf<V>;
+  using U = BitsOf<V>;
   x = select<V>(x > splat<V>(C::kExpHighest), splat<V>(C::kExpHighest), x);
   x = select<V>(x < splat<V>(C::kExpLowest), splat<V>(C::kExpLowest), x);
   const ExponentSplit<V> split(x);
   const V sum = multiply_add(split.r * split.r, exponential_tail(split.r), split.r) + splat<V>(1);
-  const I one = (I)splat<V>(1);
-  const I n = split.n - (I)splat<V>(C::kRounder), half = n >> 1;
+  const U one = (U)splat<V>(1);
+  const U n = split.n - (U)splat<V>(C::kRounder), half = (U)((MaskOf<V>)n >> 1);
   const V first = (V)((half << C::kMantissaBits) + one), second = (V)(((n - half) << C::kMantissaBits) + one);
   return sum * first * second;
 }
@@ -142,7 +142,7 @@ inline V exponential_minus_1(V x) {
     const ExponentSplit<V> split(select<V>(least > splat<V>(89), splat<V>(89), least));
     const V r = split.r, p = multiply_add(r * r, exponential_minus_1_tail(r), r);
     // Half of 2^n: 2^128 is no number, yet exp(88.5) - 1 is.
-    const V half = (V)((split.n << 23) + (MaskOf<V>)splat<V>(0.5f));
+    const V half = (V)((split.n << 23) + (BitsOf<V>)splat<V>(0.5f));
     const V result = multiply_add(half, p, half - splat<V>(0.5f)) * splat<V>(2);
     return select<V>(absolute(x) < splat<V>(0x1p-60f), x, result);
   } else {
@@ -171,7 +171,7 @@ inline V hyperbolic_tangent(V x) {
     const V partial = multiply_add(whole, splat<V>(-C::kLn2High), exponent);
     const V r = multiply_add(whole, splat<V>(-C::kLn2Low), partial);
     const V r_low = multiply_add(whole, splat<V>(-C::kLn2Low), partial - r);
-    const V scale = (V)(((MaskOf<V>)sum << 52) + (MaskOf<V>)one);
+    const V scale = (V)(((BitsOf<V>)sum << 52) + (BitsOf<V>)one);
     const V square = r * r, tail = exponential_minus_1_tail(r);
     const V p = multiply_add(square, tail, r), p_low = multiply_add(square, tail, r - p) + r_low;
     const V less = scale - one, less_low = scale - (less + one), more = scale + one, more_low = scale - (more - one);
@@ -189,7 +189,7 @@ inline V hyperbolic_tangent(V x) {
 }
 
 /// ln(2^k (1 + f)), for f in [sqrt(1/2) - 1, sqrt(2) - 1].
-inline constexpr std::int32_t kRootHalfBits = 0x3f3504f3;
+inline constexpr std::uint32_t kRootHalfBits = 0x3f3504f3;
 template <class V>
 inline V logarithm_core(V k, V f) {
   using C = Constants<float>;
@@ -202,9 +202,9 @@ inline V logarithm_core(V k, V f) {
 /// ln(x) of positive normal numbers.
 template <class V>
 inline V logarithm_normal(V x, V k_offset) {
-  using I = MaskOf<V>;
-  const I k = ((I)x - kRootHalfBits) >> 23;
-  const V f = (V)((I)x - (k << 23)) - splat<V>(1);
+  using U = BitsOf<V>;
+  const MaskOf<V> k = (MaskOf<V>)((U)x - kRootHalfBits) >> 23;
+  const V f = (V)((U)x - ((U)k << 23)) - splat<V>(1);
   return logarithm_core<V>(__builtin_convertvector(k, V) + k_offset, f);
 }
 
@@ -230,10 +230,10 @@ inline V logarithm(V x) {
 /// ln(1 + x) for x in (-1, 2^60).
 template <class V>
 inline V logarithm_1_plus_normal(V x) {
-  using I = MaskOf<V>;
+  using U = BitsOf<V>;
   const V one = splat<V>(1);
-  const I k = ((I)(one + x) - kRootHalfBits) >> 23;
-  const V scale = (V)((I)one - (k << 23));
+  const MaskOf<V> k = (MaskOf<V>)((U)(one + x) - kRootHalfBits) >> 23;
+  const V scale = (V)((U)one - ((U)k << 23));
   // (1 + x) 2^-k - 1 with one rounding: both x 2^-k and 2^-k - 1 are exact, or x is far too large for a rounding to matter.
   return logarithm_core<V>(__builtin_convertvector(k, V), x * scale + (scale - one));
 }
@@ -297,8 +297,8 @@ inline V replace_lanes(V result, MaskOf<V> mask, V x, double (*function)(double)
 /// sin(|x| + quarters pi/2), for |x| up to kQuarterTurnLimit.
 inline constexpr float kQuarterTurnLimit = 0x1p15f;
 template <class V>
-inline V sine_of_magnitude(V x, int quarters) {
-  using I = MaskOf<V>;
+inline V sine_of_magnitude(V x, unsigned quarters) {
+  using U = BitsOf<V>;
   const V a = absolute(x), rounder = splat<V>(Constants<float>::kRounder);
   const V sum = multiply_add(a, splat<V>(0x1.45f306p-1f), rounder);
   const V whole = sum - rounder;
@@ -309,9 +309,9 @@ inline V sine_of_magnitude(V x, int quarters) {
   const V s = polynomial(square, {-0x1.555546p-3f, 0x1.110774p-7f, -0x1.9951eap-13f});
   const V c = polynomial(square, {-0x1p-1f, 0x1.55554ap-5f, -0x1.6c0c28p-10f, 0x1.99e80cp-16f});
   const V sine = multiply_add(square * r, s, r), cosine = multiply_add(square, c, splat<V>(1));
-  const I n = (I)sum + quarters;
+  const U n = (U)sum + quarters;
   const V unsigned_result = select<V>((n & 1) != 0, cosine, sine);
-  return (V)((I)unsigned_result ^ ((n & 2) << 30));
+  return (V)((U)unsigned_result ^ ((n & 2) << 30));
 }
 
 template <class V>

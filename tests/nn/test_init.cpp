@@ -3,12 +3,12 @@
 #include <catch2/catch_test_macros.hpp>
 #include <cmath>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "engine/kernels/parallel.h"
 #include "nn/denoiser.h"
 #include "nn/init.h"
-#include "nn/json.h"
 #include "nn/mlp.h"
 
 using namespace sg;
@@ -50,26 +50,18 @@ void check_normal(const init::Rule& rule, const Shape& shape, double deviation) 
   CHECK(s.deviation == Approx(deviation).epsilon(5 / std::sqrt(count)));
 }
 
-double number(const nn::json::Value& value) {
-  if (auto* whole = value.get<std::int64_t>()) return static_cast<double>(*whole);
-  return *value.get<double>();
-}
-
 }  // namespace
 
 TEST_CASE("rules keep PyTorch's bounds and deviations") {
   std::ifstream file(std::string(SOBOGRAD_REFERENCE) + "/optimizers.json");
-  std::stringstream text;
-  text << file.rdbuf();
-  const auto root = nn::json::parse(text.str(), "optimizers.json");
-  const auto& rows = *root.find("initialisers")->find("shapes")->get<nn::json::Array>();
+  const auto rows = nlohmann::json::parse(file).at("initialisers").at("shapes");
   CHECK(rows.size() >= 4);
   for (const auto& row : rows) {
-    const auto of = [&](const char* key) { return number(*row.find(key)); };
+    const auto of = [&](const char* key) { return row.at(key).get<double>(); };
     Shape shape;
-    for (const auto& extent : *row.find("shape")->get<nn::json::Array>()) shape.push_back(*extent.get<std::int64_t>());
-    CHECK(init::fans(shape).in == *row.find("fan_in")->get<std::int64_t>());
-    CHECK(init::fans(shape).out == *row.find("fan_out")->get<std::int64_t>());
+    for (const auto& extent : row.at("shape")) shape.push_back(extent.get<std::int64_t>());
+    CHECK(init::fans(shape).in == row.at("fan_in").get<std::int64_t>());
+    CHECK(init::fans(shape).out == row.at("fan_out").get<std::int64_t>());
     check_uniform(init::default_weight(), shape, of("default_weight_bound"));
     check_uniform(init::kaiming_uniform(), shape, of("kaiming_uniform_relu_fan_in_bound"));
     check_uniform(init::kaiming_uniform(0, init::Fan::out), shape, of("kaiming_uniform_relu_fan_out_bound"));

@@ -4,10 +4,10 @@
 #include <catch2/matchers/catch_matchers_all.hpp>
 #include <cmath>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "engine/autodiff.h"
-#include "nn/json.h"
 #include "nn/linear.h"
 #include "nn/mlp.h"
 #include "nn/norm.h"
@@ -21,42 +21,32 @@
 using namespace sg;
 using Catch::Approx;
 using Catch::Matchers::ContainsSubstring;
-namespace json = sg::nn::json;
+using nlohmann::json;
 
 namespace {
 
-const json::Value& figures() {
-  static const json::Value root = [] {
+const json& figures() {
+  static const json root = [] {
     std::ifstream file(std::string(SOBOGRAD_REFERENCE) + "/optimizers.json");
-    std::stringstream text;
-    text << file.rdbuf();
-    return json::parse(text.str(), "optimizers.json");
+    return json::parse(file);
   }();
   return root;
 }
 
-double number(const json::Value& value) {
-  if (auto* whole = value.get<std::int64_t>()) return static_cast<double>(*whole);
-  return *value.get<double>();
-}
-
-std::vector<double> numbers(const json::Value& value) {
+std::vector<double> numbers(const json& value) {
   std::vector<double> result;
-  for (const json::Value& entry : *value.get<json::Array>()) {
-    if (entry.get<json::Array>()) {
+  for (const json& entry : value) {
+    if (entry.is_array()) {
       for (double inner : numbers(entry)) result.push_back(inner);
     } else {
-      result.push_back(number(entry));
+      result.push_back(entry.get<double>());
     }
   }
   return result;
 }
 
-double option(const json::Value& options, const char* name, double otherwise) {
-  const json::Value* found = options.find(name);
-  if (!found) return otherwise;
-  if (auto* flag = found->get<bool>()) return *flag;
-  return number(*found);
+double option(const json& options, const char* name, double otherwise) {
+  return options.contains(name) ? options.at(name).get<double>() : otherwise;
 }
 
 /// The two parameters of the reference runs.
@@ -66,15 +56,15 @@ class Bowl : public nn::Module {
     add_parameter("a", a_);
     add_parameter("b", b_);
     to(f64);
-    const json::Value& start = *figures().find("optimizers")->find("start");
-    load_state({{"a", tensor(std::span<const double>(numbers(*start.find("a"))), {2, 3}, f64)},
-                {"b", tensor(std::span<const double>(numbers(*start.find("b"))), {4}, f64)}});
+    const json& start = figures().at("optimizers").at("start");
+    load_state({{"a", tensor(std::span<const double>(numbers(start.at("a"))), {2, 3}, f64)},
+                {"b", tensor(std::span<const double>(numbers(start.at("b"))), {4}, f64)}});
   }
 
   Tensor loss() {
-    const json::Value& curvature = *figures().find("optimizers")->find("curvature");
+    const json& curvature = figures().at("optimizers").at("curvature");
     const auto part = [&](const Tensor& w, const char* name) {
-      const Tensor c = tensor(std::span<const double>(numbers(*curvature.find(name))), w.shape(), f64);
+      const Tensor c = tensor(std::span<const double>(numbers(curvature.at(name))), w.shape(), f64);
       return sum(c * square(w) / 2 + 0.1 * sin(3 * w));
     };
     return part(a_, "a") + part(b_, "b");
@@ -90,16 +80,16 @@ class Bowl : public nn::Module {
   nn::Parameter a_, b_;
 };
 
-std::unique_ptr<nn::Optimizer> make(nn::Module& module, const std::string& kind, const json::Value& options) {
+std::unique_ptr<nn::Optimizer> make(nn::Module& module, const std::string& kind, const json& options) {
   if (kind == "SGD") {
     return std::make_unique<nn::SGD>(
         module, nn::SgdOptions{option(options, "lr", 1e-3), option(options, "momentum", 0), option(options, "dampening", 0),
-                               option(options, "weight_decay", 0), option(options, "nesterov", 0) != 0});
+                               option(options, "weight_decay", 0), options.value("nesterov", false)});
   }
   std::vector<double> betas{0.9, 0.999};
-  if (auto* given = options.find("betas")) betas = numbers(*given);
+  if (options.contains("betas")) betas = numbers(options.at("betas"));
   const nn::AdamOptions settings{option(options, "lr", 1e-3), betas[0], betas[1], option(options, "eps", 1e-8),
-                                 option(options, "weight_decay", kind == "AdamW" ? 1e-2 : 0), option(options, "amsgrad", 0) != 0};
+                                 option(options, "weight_decay", kind == "AdamW" ? 1e-2 : 0), options.value("amsgrad", false)};
   if (kind == "AdamW") return std::make_unique<nn::AdamW>(module, settings);
   return std::make_unique<nn::Adam>(module, settings);
 }
@@ -107,12 +97,12 @@ std::unique_ptr<nn::Optimizer> make(nn::Module& module, const std::string& kind,
 }  // namespace
 
 TEST_CASE("every optimiser follows PyTorch's step for step") {
-  for (auto& [name, run] : *figures().find("optimizers")->find("runs")->get<json::Object>()) {
+  for (auto& [name, run] : figures().at("optimizers").at("runs").items()) {
     INFO(name);
     Bowl bowl;
-    const auto optimizer = make(bowl, *run.find("optimizer")->get<std::string>(), *run.find("options"));
-    const auto& trajectory = *run.find("trajectory")->get<json::Array>();
-    const auto losses = numbers(*run.find("losses"));
+    const auto optimizer = make(bowl, run.at("optimizer").get<std::string>(), run.at("options"));
+    const auto& trajectory = run.at("trajectory");
+    const auto losses = numbers(run.at("losses"));
     for (std::size_t step = 0; step < trajectory.size(); ++step) {
       const Tensor loss = bowl.loss();
       optimizer->minimise(loss);
@@ -168,16 +158,16 @@ TEST_CASE("settings without meaning are refused") {
 }
 
 TEST_CASE("clipping gives PyTorch's figures") {
-  for (const json::Value& row : *figures().find("clipping")->get<json::Array>()) {
-    const std::string kind = *row.find("kind")->get<std::string>();
-    const double limit = number(*row.find("limit"));
-    const auto before = numbers(*row.find("before")), after = numbers(*row.find("after"));
+  for (const json& row : figures().at("clipping")) {
+    const std::string kind = row.at("kind").get<std::string>();
+    const double limit = row.at("limit").get<double>();
+    const auto before = numbers(row.at("before")), after = numbers(row.at("after"));
     const Tensors gradients{tensor(std::span<const double>(before).first(6), {2, 3}, f64), Tensor(),
                             tensor(std::span<const double>(before).subspan(6), {4}, f64)};
     const Tensors clipped = kind == "norm2"      ? nn::clip_by_global_norm(gradients, limit)
                             : kind == "norm_inf" ? nn::clip_by_largest(gradients, limit)
                                                  : nn::clip_by_value(gradients, limit);
-    if (kind == "norm2") CHECK(nn::global_norm(gradients).item() == Approx(number(*row.find("total_norm"))).epsilon(1e-14));
+    if (kind == "norm2") CHECK(nn::global_norm(gradients).item() == Approx(row.at("total_norm").get<double>()).epsilon(1e-14));
     CHECK_FALSE(clipped[1].defined());
     auto got = clipped[0].to_vector<double>();
     for (double value : clipped[2].to_vector<double>()) got.push_back(value);
@@ -186,15 +176,15 @@ TEST_CASE("clipping gives PyTorch's figures") {
 }
 
 TEST_CASE("schedules give PyTorch's rates") {
-  for (auto& [name, row] : *figures().find("schedules")->get<json::Object>()) {
+  for (auto& [name, row] : figures().at("schedules").items()) {
     INFO(name);
-    const json::Value& options = *row.find("options");
-    const double rate = number(*row.find("lr"));
+    const json& options = row.at("options");
+    const double rate = row.at("lr").get<double>();
     nn::Schedule schedule;
     if (name == "step") schedule = nn::step_schedule(rate, 7, option(options, "gamma", 0));
     if (name == "multi_step") {
       std::vector<std::int64_t> milestones;
-      for (double milestone : numbers(*options.find("milestones"))) milestones.push_back(static_cast<std::int64_t>(milestone));
+      for (double milestone : numbers(options.at("milestones"))) milestones.push_back(static_cast<std::int64_t>(milestone));
       schedule = nn::multi_step_schedule(rate, milestones, option(options, "gamma", 0));
     }
     if (name == "exponential") schedule = nn::exponential_schedule(rate, option(options, "gamma", 0));
@@ -202,7 +192,7 @@ TEST_CASE("schedules give PyTorch's rates") {
     if (name == "one_cycle_cos") schedule = nn::one_cycle_schedule(option(options, "max_lr", 0), 31);
     if (name == "linear_warm_up") schedule = nn::warm_up_schedule(rate, 8, option(options, "start_factor", 0));
     REQUIRE(schedule);
-    const auto rates = numbers(*row.find("rates"));
+    const auto rates = numbers(row.at("rates"));
     for (std::size_t step = 0; step < rates.size(); ++step) {
       CHECK(schedule(static_cast<std::int64_t>(step)) == Approx(rates[step]).epsilon(1e-12).margin(1e-15));
     }
@@ -225,7 +215,7 @@ TEST_CASE("the learning rate can change between steps") {
 TEST_CASE("state saved by name goes on to the same bits, and that of another network is refused") {
   for (const char* kind : {"Adam", "SGD"}) {
     Bowl straight, resumed;
-    const json::Value options{json::Object{{"lr", {0.05}}, {"momentum", {0.9}}, {"amsgrad", {true}}}};
+    const json options{{"lr", 0.05}, {"momentum", 0.9}, {"amsgrad", true}};
     const auto first = make(straight, kind, options);
     for (int step = 0; step < 4; ++step) first->minimise(straight.loss());
     resumed.load_state(straight.state());

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "nn/json.h"
 #include "nn/safetensors.h"
@@ -196,20 +197,13 @@ TEST_CASE("what is no file, cannot be read or cannot be written is an error, and
 }
 
 TEST_CASE("JSON is read strictly") {
-  namespace json = sg::nn::json;
-  const auto value = json::parse(R"( {"a":[1,-2.5e1,true,false,null,"\u00e9\ud83d\ude00\n"],"b":{}} )", "test");
-  const auto& a = *value.find("a")->get<json::Array>();
-  CHECK(*a[0].get<std::int64_t>() == 1);
-  CHECK(*a[1].get<double>() == -25);
-  CHECK(*a[2].get<bool>());
-  CHECK(a[4].get<std::nullptr_t>());
-  CHECK(*a[5].get<std::string>() == "\u00e9\U0001F600\n");
-  CHECK(value.find("b")->get<json::Object>()->empty());
-  CHECK(value.find("c") == nullptr);
-  for (const char* bad : {"", " ", "{", "[1,]", "{\"a\":1,}", "{a:1}", "01", "1.", ".5", "+1", "1e", "--1", "nul", "tru", "'a'", "\"a", "\"\\x\"",
-                          "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\udc00\"", "\"\t\"", "[1 2]", "{\"a\" 1}", "1 1", "\"\xc0\x80\"", "\"\xed\xa0\x80\"",
-                          "\"\xf5\x80\x80\x80\"", "\"\xe2\x82\"", "1e999", "NaN", "Infinity", "-"}) {
+  const auto value = nn::parse_json(R"( {"a":[1,-2.5e1,true,false,null,"\u00e9\ud83d\ude00\n"],"b":{}} )", "test");
+  CHECK(value == nlohmann::json{{"a", {1, -25.0, true, false, nullptr, "\u00e9\U0001F600\n"}}, {"b", nlohmann::json::object()}});
+  for (const char* bad : {"", " ", "{", "[1,]", "{\"a\":1,}", "{a:1}", "01", "1.", ".5", "+1", "1e", "--1", "nul", "tru", "'a'", "\"a",
+                          "\"\\x\"", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\udc00\"", "\"\t\"", "[1 2]", "{\"a\" 1}", "1 1",
+                          "\"\xc0\x80\"", "\"\xed\xa0\x80\"", "\"\xf5\x80\x80\x80\"", "\"\xe2\x82\"", "1e999", "NaN", "{\"a\":1,\"a\":2}",
+                          "[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]", "Infinity", "-"}) {
     INFO(bad);
-    CHECK_THROWS_AS(json::parse(bad, "test"), Error);
+    CHECK_THROWS_AS(nn::parse_json(bad, "test"), Error);
   }
 }

@@ -2,8 +2,8 @@
 #include <catch2/catch_approx.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_all.hpp>
+#include <nlohmann/json.hpp>
 
-#include "nn/json.h"
 #include "nn/optim/adam.h"
 #include "nn/optim/gradient_clipping.h"
 #include "nn/unet.h"
@@ -31,8 +31,8 @@ constexpr Setting small{"d16", 16, 1, 28, 2}, large{"d64", 64, 3, 32, 1};
 
 std::vector<std::string> parameter_names(const Setting& setting) {
   std::vector<std::string> names;
-  const auto list = nn::json::parse(file().metadata.at(std::string(setting.name) + ".parameters"), "test");
-  for (auto& name : *list.get<nn::json::Array>()) names.push_back(*name.get<std::string>());
+  const auto list = nlohmann::json::parse(file().metadata.at(std::string(setting.name) + ".parameters"));
+  for (auto& name : list) names.push_back(name.get<std::string>());
   return names;
 }
 

