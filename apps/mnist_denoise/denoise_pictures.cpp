@@ -1,0 +1,77 @@
+// Denoise pictures: a trained network on the user's own.
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "apps/common/files.h"
+#include "apps/common/options.h"
+#include "apps/mnist_denoise/command.h"
+#include "data/image_io.h"
+#include "data/pictures.h"
+#include "nn/denoiser.h"
+#include "nn/safetensors.h"
+
+namespace sg::mnist_denoise {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The network's weights from a run folder (of one loss, or the first of its subfolders that has some) or a file.
+fs::path model_file(const fs::path& model) {
+  if (!fs::exists(model)) fail("--model: {}: no such file or folder", model.string());
+  if (!fs::is_directory(model)) return model;
+  if (fs::exists(model / "model.safetensors")) return model / "model.safetensors";
+  for (const char* loss : {"h1", "h2", "l2"}) {
+    if (fs::exists(model / loss / "model.safetensors")) return model / loss / "model.safetensors";
+  }
+  fail("--model: {}: holds no model.safetensors", model.string());
+}
+
+}  // namespace
+
+void denoise_pictures(const apps::Arguments& arguments) {
+  std::string model, out;
+  std::vector<std::string> images;
+  bool quiet = false;
+  apps::OptionParser parser(std::string(kName) + " denoise", "Applies a trained network to pictures: grey, 28 x 28 (others are resized).");
+  parser.add<std::string>("--model", model, "run folder or safetensors file");
+  parser.add<std::string>("--out", out, "folder for the results");
+  parser.add_flag("--quiet", quiet, "no notices");
+  parser.add_positional("IMAGE", images, "pictures: PNG, JPEG, BMP, ...", true);
+  parser.parse(arguments);
+  if (model.empty()) fail("--model: a run folder or a safetensors file is needed");
+  if (out.empty()) fail("--out: a folder for the results is needed");
+  const nn::NamedTensors state = nn::load_safetensors(model_file(model)).tensors;
+  const Tensor& bottleneck = nn::find(state, "encoder.7.weight", "--model");
+  if (bottleneck.rank() != 2 || bottleneck.shape(0) < 1) fail("--model: encoder.7.weight is {}, needs [z, 3136]", bottleneck.shape());
+  nn::DenoisingAutoencoder network(bottleneck.shape(0));
+  network.initialise(0);
+  network.load_state(state);
+  network.eval();
+
+  // All pictures are read before the first result is written: a bad one leaves nothing behind.
+  Tensors inputs;
+  for (const std::string& name : images) {
+    data::Image image = data::read_image(name, 1);
+    if (image.width != kSide || image.height != kSide) {
+      if (!quiet) fmt::print(stderr, "{}: {} x {} resized to {} x {}\n", name, image.width, image.height, kSide, kSide);
+      image = data::resize(image, kSide, kSide);
+    }
+    inputs.push_back(data::image_to_tensor(image));
+  }
+  const NoGrad no_grad;
+  const Tensor noisy = concat(inputs, 0), clean = network(noisy);
+  std::error_code error;
+  fs::create_directories(out, error);
+  if (error) fail("--out: {}: {}", out, error.message());
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    const auto row = static_cast<std::int64_t>(i);
+    const fs::path target = fs::path(out) / fmt::format("{:03}-{}.png", i + 1, fs::path(images[i]).stem().string());
+    apps::write_file_atomically(target, data::encode_png(data::to_image(squeeze(slice(clean, 0, row, row + 1), 0))));
+  }
+  apps::write_file_atomically(fs::path(out) / "side_by_side.png",
+                              data::encode_png(data::picture_grid(concat({noisy, clean}, 0), static_cast<std::int64_t>(images.size()), 2, 4)));
+  fmt::print("{} pictures denoised: {}\n", images.size(), (fs::path(out) / "side_by_side.png").string());
+}
+
+}  // namespace sg::mnist_denoise

@@ -1,0 +1,194 @@
+// Train: one denoiser a loss, from the same start on the same batches, and their comparison.
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "apps/common/options.h"
+#include "apps/common/report.h"
+#include "apps/common/run_folder.h"
+#include "apps/common/training.h"
+#include "apps/mnist_denoise/command.h"
+#include "data/batches.h"
+#include "data/digits.h"
+#include "data/image_io.h"
+#include "data/noise.h"
+#include "engine/kernels/parallel.h"
+#include "engine/profile.h"
+#include "losses/sobolev.h"
+#include "losses/spectral.h"
+#include "nn/denoiser.h"
+#include "nn/optim/adam.h"
+#include "nn/safetensors.h"
+
+namespace sg::mnist_denoise {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kTestBatch = 250;
+constexpr std::int64_t kShown = 16;
+
+struct Settings {
+  apps::Options common;
+  std::string noise = "sine";
+  std::int64_t z = 32;
+};
+
+/// The noise of training, or the stronger one that the network has never seen.
+Tensor noise_for(const Settings& settings, std::span<const std::int64_t> samples, std::int64_t epoch, bool amplified) {
+  const Dtype dtype = settings.common.element_type();
+  if (settings.noise == "sine") return data::sine_noise(kSide, kSide, 0.3, amplified ? 10 : 1, dtype);
+  return data::gaussian_noise({1, kSide, kSide}, samples, amplified ? 1.0 : 0.5, settings.common.seed, epoch, dtype);
+}
+
+Tensor loss_of(const apps::Loss& loss, const Tensor& output, const Tensor& target, const std::string& frequencies) {
+  if (loss.kind == "l2") return losses::mse(output, target);
+  return losses::spectral_2d(output - target, loss.s,
+                             frequencies == "symmetric" ? losses::Frequencies::symmetric : losses::Frequencies::one_sided);
+}
+
+class Denoiser : public apps::Trainee {
+ public:
+  Denoiser(const Settings& settings, const data::Digits& digits, apps::Loss loss)
+      : settings_(settings),
+        digits_(digits),
+        loss_(std::move(loss)),
+        network_(settings.z),
+        order_(digits.train.size(), settings.common.batch_size, settings.common.seed, settings.common.shuffle) {
+    network_.initialise(settings.common.seed);
+    if (!settings.common.init.empty()) network_.load_state(nn::load_safetensors(settings.common.init).tensors);
+    network_.to(settings.common.element_type());
+    adam_ = std::make_unique<nn::Adam>(network_, nn::AdamOptions{.learning_rate = settings.common.lr});
+  }
+
+  nn::Module& network() override { return network_; }
+  nn::Optimizer& optimizer() override { return *adam_; }
+  std::int64_t steps_per_epoch() const { return order_.batches_per_epoch(); }
+
+  Tensor loss(std::int64_t step) override {
+    order_.seek(step);
+    const data::Batch batch = order_.next();
+    const Tensor clean = data::read_pictures(digits_.train, batch.samples, 0, settings_.common.element_type());
+    return loss_of(loss_, network_(clean + noise_for(settings_, batch.samples, batch.position.epoch, false)), clean,
+                   settings_.common.hs_frequencies);
+  }
+
+  std::vector<double> evaluate() override {
+    const NoGrad no_grad;
+    double errors[2] = {0, 0};
+    for (const auto& samples : data::batches_in_order(digits_.test.size(), kTestBatch)) {
+      for (const bool amplified : {false, true}) {
+        const auto [noisy, output, clean] = denoise(samples, amplified);
+        errors[amplified] += sum(square(output - clean)).item();
+      }
+    }
+    const auto pixels = static_cast<double>(digits_.test.size() * kSide * kSide);
+    return {errors[0] / pixels, errors[1] / pixels};
+  }
+
+  /// The first test digits in rows: with noise, denoised, clean.
+  std::string picture(bool amplified) {
+    const NoGrad no_grad;
+    network_.eval();
+    std::vector<std::int64_t> samples(std::min(kShown, digits_.test.size()));
+    for (std::size_t i = 0; i < samples.size(); ++i) samples[i] = static_cast<std::int64_t>(i);
+    const auto [noisy, output, clean] = denoise(samples, amplified);
+    return data::encode_png(data::picture_grid(concat({noisy, output, clean}, 0), static_cast<std::int64_t>(samples.size()), 2, 2));
+  }
+
+ private:
+  struct Result {
+    Tensor noisy, output, clean;
+  };
+  Result denoise(std::span<const std::int64_t> samples, bool amplified) {
+    const Tensor clean = data::read_pictures(digits_.test, samples, 0, settings_.common.element_type());
+    const Tensor noisy = clean + noise_for(settings_, samples, data::test_epoch, amplified);
+    return {noisy, network_(noisy), clean};
+  }
+
+  const Settings& settings_;
+  const data::Digits& digits_;
+  apps::Loss loss_;
+  nn::DenoisingAutoencoder network_;
+  std::unique_ptr<nn::Adam> adam_;
+  data::BatchOrder order_;
+};
+
+data::Digits read_data(const Settings& settings) {
+  data::Digits digits = settings.common.data.empty() ? data::embedded_digits() : data::read_digits(settings.common.data);
+  if (settings.common.limit_train > 0) digits.train.limit(settings.common.limit_train);
+  if (settings.common.limit_test > 0) digits.test.limit(settings.common.limit_test);
+  const Shape needed{1, kSide, kSide};
+  if (digits.train.sample_shape() != needed) fail("--data: the pictures are {}, this network needs {}", digits.train.sample_shape(), needed);
+  if (digits.train.size() == 0 || digits.test.size() == 0) {
+    fail("--data: {} training and {} test pictures: at least one of each is needed", digits.train.size(), digits.test.size());
+  }
+  return digits;
+}
+
+}  // namespace
+
+void train_all(const apps::Arguments& arguments) {
+  Settings settings;
+  settings.common.losses = {"l2", "h1", "h2"};
+  settings.common.epochs = 5;
+  settings.common.lr = 0.005;
+  apps::OptionParser parser(kName,
+                            "Trains a denoising autoencoder on handwritten digits, once for each loss from the same start on the same batches, and "
+                            "compares the losses by the plain squared error on test digits.",
+                            settings.common);
+  parser.add<std::string>("--noise", settings.noise, "sine or gauss: what is added to the digits", apps::one_of({"sine", "gauss"}));
+  parser.add<std::int64_t>("--z", settings.z, "numbers between encoder and decoder", apps::between<std::int64_t>(1, 1 << 16));
+  parser.footer("mnist_denoise denoise --model DIR_OR_FILE IMAGE... --out DIR applies a trained network to your own pictures.");
+  parser.parse(arguments);
+  const apps::Options& options = settings.common;
+  if (options.threads > 0) kernels::set_threads(static_cast<int>(options.threads));
+  const std::vector<apps::Loss> losses = options.loss_list();
+  apps::RunFolder folder(kName, options, losses);
+  const data::Digits digits = read_data(settings);
+  if (options.profile) profile::enable(true);
+
+  std::int64_t parameters = 0, per_epoch = 0;
+  {
+    Denoiser first(settings, digits, losses[0]);  // finds a wrong --init before anything is written
+    parameters = first.network().parameter_count();
+    per_epoch = first.steps_per_epoch();
+  }
+  folder.create();
+  folder.write_config(parser.config(), {{"train_count", digits.train.size()},
+                                        {"test_count", digits.test.size()},
+                                        {"sample_shape", {1, kSide, kSide}},
+                                        {"parameters", parameters}});
+  std::vector<apps::RunCurve> curves;
+  std::vector<std::array<std::string, 2>> pictures;
+  const std::vector<std::string> columns{"test_mse", "test_mse_amplified"};
+  for (const apps::Loss& loss : losses) {
+    Denoiser denoiser(settings, digits, loss);
+    folder.keep();
+    const fs::path place = folder.folder_of(loss);
+    apps::train(denoiser, {kName, loss.name, folder.path(), place, columns, per_epoch}, options);
+    pictures.push_back({denoiser.picture(false), denoiser.picture(true)});
+    apps::write_file_atomically(place / "test.png", pictures.back()[0]);
+    apps::write_file_atomically(place / "test_amplified.png", pictures.back()[1]);
+    curves.push_back({loss.name, apps::read_metrics(place / "metrics.csv")});
+  }
+
+  const apps::Table table = apps::final_table(curves, "test_mse");
+  apps::Report report("Denoising digits",
+                      fmt::format("One autoencoder ({} parameters), trained for {} steps on {} digits with {} noise, once for each loss from the same "
+                                  "start on the same batches. Test errors are plain mean squared errors on {} digits.",
+                                  parameters, apps::total_steps(options, per_epoch), digits.train.size(), settings.noise, digits.test.size()));
+  report.comparison(curves, "test_mse", "mean squared error on test digits");
+  report.chart(apps::curves_chart(curves, "test_mse_amplified", "test error under the noise not seen in training"));
+  report.heading("Test digits: with noise, denoised, clean");
+  for (std::size_t i = 0; i < losses.size(); ++i) {
+    report.picture(pictures[i][0], losses[i].name + ": the noise of training");
+    report.picture(pictures[i][1], losses[i].name + ": the noise that it has not seen");
+  }
+  report.write(folder.path());
+  if (options.profile) fmt::print("{}", profile::table());
+  if (!options.quiet) fmt::print("{}", table.to_text());
+  fmt::print("report: {}\n", (folder.path() / "report.html").string());
+}
+
+}  // namespace sg::mnist_denoise
