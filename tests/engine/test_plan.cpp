@@ -1,0 +1,201 @@
+// The planner: kernels and buffers of known graphs, plans used again, deep graphs, steady memory.
+#include <pthread.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <functional>
+#include <random>
+
+#include "engine/autodiff.h"
+#include "engine/inspect.h"
+#include "engine/kernels/memory.h"
+#include "engine/kernels/parallel.h"
+#include "engine/plan.h"
+#include "losses/route.h"
+#include "losses/sobolev.h"
+#include "nn/conv.h"
+#include "nn/denoiser.h"
+#include "nn/mlp.h"
+#include "nn/optim/adam.h"
+#include "tests/gradcheck.h"
+
+using namespace sg;
+using namespace sg::test;
+
+namespace {
+
+std::mt19937_64& generator() {
+  static std::mt19937_64 random(3);
+  return random;
+}
+Tensor values(const Shape& shape, Dtype dtype = f32) { return uniform(generator(), shape, -1, 1, dtype); }
+
+/// Runs on a stack of 256 KB, on which a recursion over a large graph would not fit.
+void on_small_stack(const std::function<void()>& work) {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, 256 * 1024);
+  pthread_t thread;
+  const auto call = [](void* argument) -> void* {
+    (*static_cast<const std::function<void()>*>(argument))();
+    return nullptr;
+  };
+  REQUIRE(pthread_create(&thread, &attributes, call, const_cast<std::function<void()>*>(&work)) == 0);
+  pthread_join(thread, nullptr);
+  pthread_attr_destroy(&attributes);
+}
+
+struct Steady {
+  std::int64_t system_allocations, live_buffers, live_bytes, nodes;
+  friend bool operator==(const Steady&, const Steady&) = default;
+};
+Steady now() {
+  const kernels::MemoryStatistics memory = kernels::memory_statistics();
+  return {memory.system_allocations, memory.live_buffers, memory.live_bytes, live_nodes()};
+}
+
+/// After some steps to warm up, nothing grows and the system is asked for nothing.
+void check_steady(int warm_up, int steps, const std::function<void(int)>& step) {
+  for (int i = 0; i < warm_up; ++i) step(i);
+  const Steady before = now();
+  for (int i = 0; i < steps; ++i) step(warm_up + i);
+  const Steady after = now();
+  CHECK(after.system_allocations == before.system_allocations);
+  CHECK(after.live_buffers == before.live_buffers);
+  CHECK(after.live_bytes == before.live_bytes);
+  CHECK(after.nodes == before.nodes);
+}
+
+}  // namespace
+
+TEST_CASE("a chain of elementwise operations with a broadcast before and a reduction after is one kernel and one buffer") {
+  const Tensor x = values({64, 100}), b = values({100});
+  const Tensor y = sum(tanh(x * 2.0 + b) * sigmoid(x), {1});
+  y.eval();
+  CHECK(last_evaluation().kernels == 1);
+  CHECK(last_evaluation().buffers == 1);
+  CHECK(last_evaluation().nodes >= 5);
+}
+
+TEST_CASE("the same chain is a kernel an operation where every value is looked at") {
+  const Tensor x = values({64, 100});
+  const CheckFinite check;
+  sum(tanh(x + x), {1}).eval();
+  CHECK(last_evaluation().kernels == 3);
+}
+
+TEST_CASE("what two products share is computed once") {
+  const Tensor x = values({32, 32}), u = values({32, 32}), v = values({32, 32});
+  const Tensor shared = exp(sin(x));
+  eval({matmul(shared, u), matmul(shared, v)});
+  CHECK(last_evaluation().kernels == 3);
+  CHECK(last_evaluation().buffers == 3);
+}
+
+TEST_CASE("memory goes on after its last reader: a chain of products needs two buffers at once") {
+  const NoGrad no_grad;  // else a later derivative might ask for the values
+  const Tensor x = values({64, 64}), w = values({64, 64});
+  Tensor y = x;
+  for (int i = 0; i < 20; ++i) y = matmul(y, w);
+  kernels::reset_peak();
+  const std::int64_t before = kernels::memory_statistics().live_bytes;
+  y.eval();
+  CHECK(last_evaluation().kernels == 20);
+  CHECK(kernels::memory_statistics().peak_bytes - before <= 3 * 64 * 64 * 4 + 65536);  // and what a product packs
+}
+
+TEST_CASE("an elementwise result takes over the memory of an operand that nobody reads afterwards") {
+  const NoGrad no_grad;
+  const Tensor w = values({64, 64});
+  Tensor y = matmul(values({64, 64}), w);
+  y = matmul(tanh(y), w);
+  y.eval();
+  CHECK(last_evaluation().kernels == 3);
+  CHECK(last_evaluation().buffers == 2);
+}
+
+TEST_CASE("the graph of the next step of the same form runs by the same plan") {
+  const Tensor w = values({8, 8});
+  for (int i = 0; i < 3; ++i) {
+    sum(square(tanh(matmul(values({8, 8}), w) - 0.5))).eval();
+    if (i > 0) CHECK(last_evaluation().reused_plan);
+  }
+  sum(square(tanh(matmul(values({9, 8}), w) - 0.5))).eval();
+  CHECK_FALSE(last_evaluation().reused_plan);
+}
+
+TEST_CASE("a graph of 100,000 operations is computed, differentiated and forgotten without recursion") {
+  const std::int64_t before = live_nodes();
+  on_small_stack([] {
+    const Tensor x = tensor({0.25}, {1}, f64);
+    Tensor y = x;
+    for (int i = 0; i < 50'000; ++i) y = y * 0.9999 + 0.00001;
+    const Tensor slope = grad(y, x);
+    CHECK(is_close(slope.item(), std::pow(0.9999, 50'000), 1e-9));
+    const Tensor tangent = jvp(y, {x}, {ones_like(x)});
+    CHECK(is_close(tangent.item(), slope.item(), 1e-12));
+  });
+  CHECK(live_nodes() == before);
+}
+
+TEST_CASE("training on second derivatives neither leaks nor grows") {
+  nn::MLP network({1, 16, 16, 1});
+  network.initialise(1);
+  nn::Adam adam(network, {.learning_rate = 1e-3});
+  const Tensor x = values({50, 1}), u = values({50, 1}), u1 = values({50, 1}), u2 = values({50, 1});
+  for (const auto route : {losses::Route::reverse, losses::Route::jets}) {
+    check_steady(20, 300, [&](int) {
+      const Tensors derivatives = losses::derivatives([&](const Tensor& points) { return network(points); }, x, 2, route);
+      const Tensor loss = losses::sobolev(derivatives, {u, u1, u2});
+      adam.minimise(loss);
+      loss.item();
+    });
+  }
+}
+
+TEST_CASE("a convolutional network's training and inference ask the system for nothing once warm") {
+  nn::DenoisingAutoencoder network(8);
+  network.initialise(1);
+  nn::Adam adam(network, {.learning_rate = 1e-3});
+  const Tensor pictures = values({8, 1, 28, 28});
+  const int before = kernels::threads();
+  kernels::set_threads(1);  // with more, how many pieces of scratch memory live at once is a matter of timing
+  check_steady(6, 12, [&](int) { adam.minimise(mean(square(network(pictures) - pictures))); });
+  check_steady(3, 10, [&](int) {
+    const NoGrad no_grad;
+    network(pictures).eval();
+  });
+  kernels::set_threads(before);
+}
+
+TEST_CASE("jets, Hessians and refused operations leave nothing behind") {
+  const Tensor x = values({20, 3}, f64), w = values({3, 5}, f64);
+  check_steady(5, 50, [&](int) {
+    const Tensor y = sum(tanh(matmul(x, w)), {1}, true);
+    jet(y, x, ones_like(x), 4).back().eval();
+    batched_hessian(y, x).eval();
+    laplacian(y, x).eval();
+    CHECK_THROWS(matmul(y, w));
+    CHECK_THROWS(grad(sum(w), x));
+    const CheckFinite check;
+    CHECK_THROWS(log(y - 100.0).eval());
+  });
+}
+
+TEST_CASE("a training step has the same bits on 1, 2, 3 and 7 threads") {
+  const int before = kernels::threads();
+  std::vector<std::vector<float>> weights;
+  const Tensor pictures = values({6, 1, 28, 28});
+  for (const int threads : {1, 2, 3, 7}) {
+    kernels::set_threads(threads);
+    nn::DenoisingAutoencoder network(8);
+    network.initialise(1);
+    nn::Adam adam(network, {.learning_rate = 1e-3});
+    for (int i = 0; i < 3; ++i) adam.minimise(mean(square(network(pictures) - pictures)));
+    weights.emplace_back();
+    for (const Tensor& value : network.parameter_values()) {
+      for (float element : value.to_vector<float>()) weights.back().push_back(element);
+    }
+  }
+  kernels::set_threads(before);
+  for (std::size_t i = 1; i < weights.size(); ++i) CHECK(weights[i] == weights[0]);
+}
