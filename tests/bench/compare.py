@@ -13,11 +13,17 @@ import statistics
 import subprocess
 import sys
 
-import torch_workloads
-
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 INTERPRETER = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
+
+try:
+    import torch_workloads
+except ModuleNotFoundError:
+    # Debian's PyTorch is there for the system's interpreter only.
+    if os.path.realpath(sys.executable) == os.path.realpath(INTERPRETER):
+        raise
+    os.execv(INTERPRETER, [INTERPRETER, *sys.argv])
 
 
 def cpu_has_avx512():
