@@ -1,4 +1,4 @@
-// Matrix products, tile by tile through OpenBLAS.
+// Matrix products: narrow ones by loops of our own, others tile by tile through OpenBLAS.
 #include "engine/kernels/gemm.h"
 
 #include <cblas.h>
@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "engine/kernels/blas_core.h"
+#include "engine/kernels/gemm_narrow.h"
 #include "engine/kernels/memory.h"
 #include "engine/kernels/parallel.h"
 
@@ -14,7 +15,8 @@ namespace sg::kernels {
 namespace {
 
 constexpr std::int64_t kTile = 256;        // rows and columns of C in one task
-constexpr std::int64_t kDepth = 1024;      // of the inner dimension in one task, where C is small
+constexpr std::int64_t kDepth = 256;        // of the inner dimension in one task, where C is small
+constexpr std::int64_t kMostPieces = 16;   // of the inner dimension
 constexpr double kSmall = 64.0 * 64 * 64;  // multiply-adds that are not worth a second thread
 
 /// y += op(A) x, A stored rows x columns.
@@ -63,10 +65,16 @@ void matmul(const MatmulShape& s, const T* a, const T* b, T* c) {
     }
     return;
   }
+  if (is_narrow(s, sizeof(T))) return matmul_narrow(s, a, b, c);
   // Pieces depend on the shape alone, and the partial sums over k are added in their order: equal bits for any number of threads.
   const std::int64_t tile_m = s.m > kTile ? std::max(kTile, (s.m + 15) / 16) : s.m, tile_n = s.n > 2 * kTile ? kTile : s.n;
   const std::int64_t rows = (s.m + tile_m - 1) / tile_m, columns = (s.n + tile_n - 1) / tile_n;
-  const std::int64_t depths = rows * columns * s.batch == 1 ? std::clamp<std::int64_t>(s.k / kDepth, 1, 16) : 1;
+  const double work = static_cast<double>(s.m) * static_cast<double>(s.n) * static_cast<double>(s.k) * static_cast<double>(s.batch);
+  std::int64_t depths = 1;
+  if (rows * columns * s.batch == 1 && work >= 2 * kSmall) {
+    depths = std::min({s.k / kDepth, kMostPieces, static_cast<std::int64_t>(work / kSmall)});
+    depths = depths < 2 ? 1 : (depths + 1) / 2 * 2;  // even, as threads mostly are
+  }
   const std::int64_t tile_k = (s.k + depths - 1) / depths;
   const auto stored_a = [&](const T* base, std::int64_t row, std::int64_t inner) { return base + (s.transpose_a ? inner * s.lda + row : row * s.lda + inner); };
   const auto stored_b = [&](const T* base, std::int64_t inner, std::int64_t column) { return base + (s.transpose_b ? column * s.ldb + inner : inner * s.ldb + column); };
@@ -79,10 +87,11 @@ void matmul(const MatmulShape& s, const T* a, const T* b, T* c) {
       else std::fill_n(partial + d * s.m * s.n, s.m * s.n, T{});
     });
     for (std::int64_t row = 0; row < s.m; ++row) {
-      for (std::int64_t column = 0; column < s.n; ++column) {
-        T sum{};
-        for (std::int64_t d = 0; d < depths; ++d) sum += partial[(d * s.m + row) * s.n + column];
-        c[row * s.ldc + column] = sum;
+      T* const to = c + row * s.ldc;
+      std::copy_n(partial + row * s.n, s.n, to);
+      for (std::int64_t d = 1; d < depths; ++d) {
+        const T* const from = partial + (d * s.m + row) * s.n;
+        for (std::int64_t column = 0; column < s.n; ++column) to[column] += from[column];
       }
     }
     return;
@@ -93,7 +102,6 @@ void matmul(const MatmulShape& s, const T* a, const T* b, T* c) {
          stored_b(b + batch * s.batch_stride_b, 0, column), c + batch * s.batch_stride_c + row * s.ldc + column, s.ldc);
   };
   const std::int64_t tasks = s.batch * rows * columns;
-  const double work = static_cast<double>(s.m) * static_cast<double>(s.n) * static_cast<double>(s.k) * static_cast<double>(s.batch);
   // Tasks of a few microseconds at least: waking a thread costs about one.
   const std::int64_t chunk = std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(tasks) * kSmall / std::max(work, 1.0)));
   parallel_for((tasks + chunk - 1) / chunk, [&](std::int64_t piece) {

@@ -1,4 +1,4 @@
-// Matrix products, tile by tile through OpenBLAS.
+// Matrix products: narrow ones by loops of our own, others tile by tile through OpenBLAS.
 #pragma once
 
 #include <cstdint>

@@ -1,0 +1,110 @@
+// Products whose right side has few columns.
+#include "engine/kernels/gemm_narrow.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "engine/kernels/cpu.h"
+#include "engine/kernels/isa/gemm_kernels.h"
+#include "engine/kernels/memory.h"
+#include "engine/kernels/parallel.h"
+
+namespace sg::kernels {
+namespace {
+
+constexpr std::int64_t kMostColumns = 256;
+constexpr std::int64_t kMostDepth = 512;
+constexpr std::int64_t kMostPacked = 1 << 24;   // bytes of right sides that are packed
+constexpr std::int64_t kRowsForPacking = 128;   // that make packing worth its time
+constexpr std::int64_t kDepth = 256;            // of the inner dimension at once, so that a panel stays in the first-level cache
+constexpr std::int64_t kTaskWork = 256 * 1024;  // multiply-adds that are worth a task
+constexpr std::int64_t kStoreWork = 8;          // multiply-adds in the time of storing an element
+
+template <class T>
+const GemmKernels<T>& gemm_kernels();
+template <>
+const GemmKernels<float>& gemm_kernels<float>() {
+#ifdef SG_X86_ISAS
+  if (isa() == Isa::avx512) return avx512::gemm_kernels_f32();
+  if (isa() == Isa::avx2) return avx2::gemm_kernels_f32();
+#endif
+  return baseline::gemm_kernels_f32();
+}
+template <>
+const GemmKernels<double>& gemm_kernels<double>() {
+#ifdef SG_X86_ISAS
+  if (isa() == Isa::avx512) return avx512::gemm_kernels_f64();
+  if (isa() == Isa::avx2) return avx2::gemm_kernels_f64();
+#endif
+  return baseline::gemm_kernels_f64();
+}
+
+std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+/// B in panels, zeros behind its last column.
+template <class T>
+void pack(const MatmulShape& s, std::int64_t width, const T* b, T* packed) {
+  for (std::int64_t first = 0; first < s.n; first += width, packed += s.k * width) {
+    const std::int64_t columns = std::min(width, s.n - first);
+    for (std::int64_t j = 0; s.transpose_b && j < columns; ++j) {
+      const T* const row = b + (first + j) * s.ldb;
+      for (std::int64_t k = 0; k < s.k; ++k) packed[k * width + j] = row[k];
+    }
+    for (std::int64_t k = 0; k < s.k; ++k) {
+      if (!s.transpose_b) std::copy_n(b + k * s.ldb + first, columns, packed + k * width);
+      std::fill_n(packed + k * width + columns, width - columns, T{});
+    }
+  }
+}
+
+bool is_packed(const MatmulShape& s, std::int64_t width) { return s.transpose_b || s.n % width; }
+
+/// Rows [row, row + rows) of one product.
+template <class T>
+void block(const MatmulShape& s, const GemmKernels<T>& kernels, bool packed, std::int64_t row, std::int64_t rows, const T* a, const T* b, T* c) {
+  const std::int64_t b_panel = packed ? s.k * kernels.width : kernels.width, b_step = packed ? kernels.width : s.ldb;
+  for (std::int64_t k = 0; k < s.k; k += kDepth) {
+    kernels.product({rows, s.n, std::min(kDepth, s.k - k), a + row * s.lda + k, s.lda, 1, b + k * b_step, b_panel, b_step, c + row * s.ldc, s.ldc, k > 0});
+  }
+}
+
+}  // namespace
+
+bool is_narrow(const MatmulShape& s, std::size_t element_size) {
+  const std::int64_t width = element_size == 4 ? gemm_kernels<float>().width : gemm_kernels<double>().width;
+  if (s.transpose_a || s.n < width / 2 || s.n > kMostColumns || s.k > kMostDepth || s.m < 4) return false;
+  if (!is_packed(s, width)) return true;
+  const std::int64_t matrices = s.batch_stride_b == 0 ? 1 : s.batch;
+  return s.m * s.batch >= kRowsForPacking * matrices &&
+         matrices * s.k * divide_up(s.n, width) * width * static_cast<std::int64_t>(element_size) <= kMostPacked;
+}
+
+template <class T>
+void matmul_narrow(const MatmulShape& s, const T* a, const T* b, T* c) {
+  const GemmKernels<T>& kernels = gemm_kernels<T>();
+  const bool packed = is_packed(s, kernels.width);
+  std::int64_t batch_stride_b = s.batch_stride_b;
+  std::optional<Scratch> scratch;
+  if (packed) {
+    const std::int64_t matrices = s.batch_stride_b == 0 ? 1 : s.batch, size = s.k * divide_up(s.n, kernels.width) * kernels.width;
+    scratch.emplace(matrices * size * sizeof(T));
+    T* const place = scratch->as<T>();
+    parallel_for(matrices, [&](std::int64_t i) { pack(s, kernels.width, b + i * s.batch_stride_b, place + i * size); });
+    b = place;
+    batch_stride_b = s.batch_stride_b == 0 ? 0 : size;
+  }
+  const std::int64_t row_work = s.n * (s.k + kStoreWork);
+  const std::int64_t rows = std::min(s.m, divide_up(divide_up(kTaskWork, row_work), 12) * 12), blocks = divide_up(s.m, rows);
+  const std::int64_t tasks = s.batch * blocks, chunk = std::max<std::int64_t>(1, kTaskWork / (rows * row_work));
+  parallel_for(divide_up(tasks, chunk), [&](std::int64_t piece) {
+    for (std::int64_t i = piece * chunk; i < std::min(tasks, (piece + 1) * chunk); ++i) {
+      const std::int64_t batch = i / blocks, row = i % blocks * rows;
+      block(s, kernels, packed, row, std::min(rows, s.m - row), a + batch * s.batch_stride_a, b + batch * batch_stride_b, c + batch * s.batch_stride_c);
+    }
+  });
+}
+
+template void matmul_narrow<float>(const MatmulShape&, const float*, const float*, float*);
+template void matmul_narrow<double>(const MatmulShape&, const double*, const double*, double*);
+
+}  // namespace sg::kernels

@@ -1,0 +1,16 @@
+// Products whose right side has few columns, such as those of a layer of 64 units: a library's packing of large blocks costs more than
+// it gains there.
+#pragma once
+
+#include "engine/kernels/gemm.h"
+
+namespace sg::kernels {
+
+/// Whether matmul_narrow is meant for this product.
+bool is_narrow(const MatmulShape& shape, std::size_t element_size);
+
+/// matmul for those. Equal bits for any number of threads.
+template <class T>
+void matmul_narrow(const MatmulShape& shape, const T* a, const T* b, T* c);
+
+}  // namespace sg::kernels
