@@ -133,6 +133,7 @@ void train_all(const apps::Arguments& arguments) {
   settings.common.losses = {"l2", "h1", "h2"};
   settings.common.epochs = 5;
   settings.common.lr = 0.005;
+  settings.common.seed = 1;
   apps::OptionParser parser(kName,
                             "Trains a denoising autoencoder on handwritten digits, once for each loss from the same start on the same batches, and "
                             "compares the losses by the plain squared error on test digits.",
