@@ -85,6 +85,7 @@ class ImageFolder::Cache {
 ImageFolder::ImageFolder(PictureList list, const ImageFolderOptions& options)
     : list_(std::move(list)), options_(options), shape_{options.channels, options.side, options.side}, cache_(std::make_unique<Cache>()) {
   if (options.side < 1 || options.side > image_side_limit) fail("image folder: a side of {}: 1 to {} is needed", options.side, image_side_limit);
+  if (options.pieces < 0 || options.pieces > 1 << 20) fail("image folder: {} pieces of a picture: 0 to {} are needed", options.pieces, 1 << 20);
   if (options.channels != 1 && options.channels != 3) fail("image folder: {} channels: 1 or 3 are needed", options.channels);
 
   std::vector<ImageSize> sizes(list_.names.size());
@@ -134,8 +135,14 @@ ImageFolder::~ImageFolder() = default;
 void ImageFolder::add_pieces(std::int32_t file) {
   const ImageSize size = files_[file].size;
   const std::int64_t side = options_.side;
-  if (options_.crops != Crops::tile || std::min(size.width, size.height) < side) {
+  const bool exact = size.width == side && size.height == side;
+  if (options_.crops == Crops::center || std::min(size.width, size.height) < side || exact) {
     pieces_.push_back({file});
+    return;
+  }
+  if (options_.crops == Crops::random) {
+    const std::int64_t count = options_.pieces > 0 ? options_.pieces : size.width / side * (size.height / side);
+    pieces_.insert(pieces_.end(), static_cast<std::size_t>(count), Piece{file});
     return;
   }
   // What is left over goes to both edges alike.
@@ -146,8 +153,7 @@ void ImageFolder::add_pieces(std::int32_t file) {
 }
 
 Image ImageFolder::decode(const File& file) const {
-  Image image = list_.root.empty() ? decode_image(embedded_file(file.name), file.name, options_.channels)
-                                   : read_image(list_.root / file.name, options_.channels);
+  Image image = read_listed(list_, file.name, options_.channels);
   if (image.width != file.size.width || image.height != file.size.height)
     fail("{}: {} x {} pixels now, {} x {} before", file.name, image.width, image.height, file.size.width, file.size.height);
   const std::int64_t shorter = std::min(image.width, image.height);

@@ -14,7 +14,7 @@
 
 namespace sg::data {
 
-/// How a picture that is larger than the side gives pieces: one at a random place, one from the middle, or as many as fit side by side.
+/// How a picture that is larger than the side gives pieces: some at random places, one from the middle, or as many as fit side by side.
 enum class Crops { random, center, tile };
 /// `random`, `center` or `tile`; throws for anything else.
 Crops crops_of(std::string_view name);
@@ -23,6 +23,7 @@ struct ImageFolderOptions {
   std::int64_t side = 64;
   int channels = 3;  // 1: grey, 3: RGB
   Crops crops = Crops::random;
+  std::int64_t pieces = 1;  // random ones that a larger picture gives in an epoch; 0: as many as tiles fit
   bool flips = false;  // left and right changed at random
   std::uint64_t seed = 0;
 };
@@ -37,6 +38,8 @@ struct PictureList {
 /// All files with a picture's ending below the folder, links followed, each folder once. Throws when it is no folder or has none.
 PictureList find_pictures(const std::filesystem::path& folder);
 PictureList embedded_photographs();
+/// A whole picture of a list.
+Image read_listed(const PictureList& list, const std::string& name, int channels);
 
 /// Takes whole pictures for a test set: the given part of them, at least one of two or more unless the fraction is 0, chosen by the seed.
 /// Both lists stay in order. Throws unless 0 <= fraction < 1.

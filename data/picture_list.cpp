@@ -70,6 +70,10 @@ PictureList embedded_photographs() {
   return list;
 }
 
+Image read_listed(const PictureList& list, const std::string& name, int channels) {
+  return list.root.empty() ? decode_image(embedded_file(name), name, channels) : read_image(list.root / name, channels);
+}
+
 PictureSplit split_pictures(const PictureList& list, double test_fraction, std::uint64_t seed) {
   if (!(test_fraction >= 0 && test_fraction < 1)) fail("split: a test fraction of {}: at least 0 and less than 1 is needed", test_fraction);
   const auto count = static_cast<std::int64_t>(list.names.size());

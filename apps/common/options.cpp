@@ -85,6 +85,14 @@ void OptionParser::add_common() {
   add_flag("--quiet", o.quiet, "no progress; one line at the end", anew);
 }
 
+void OptionParser::add_path(const std::string& name, std::string& value, const std::string& help, OnResume on_resume) {
+  add(name, value, help, not_empty(), on_resume);
+  entries_.back().option->type_name("PATH");
+  entries_.back().finish = [&value] {
+    if (!value.empty()) value = std::filesystem::absolute(value).lexically_normal().string();
+  };
+}
+
 void OptionParser::add_flag(const std::string& name, bool& value, const std::string& help, OnResume on_resume) {
   Entry entry;
   entry.key = key_of(name);
@@ -136,6 +144,8 @@ void OptionParser::parse(const std::vector<std::string>& arguments) {
   } catch (const CLI::ParseError& error) {
     fail("command line: {}; --help lists the options", error.what());
   }
+  for (const Entry& entry : entries_)
+    if (entry.finish) entry.finish();
   if (!options_) return;
   Options& o = *options_;
   for (std::string* path : {&o.data, &o.out, &o.init, &o.resume})

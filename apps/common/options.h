@@ -97,6 +97,8 @@ class OptionParser {
                        ->take_last();
     entries_.push_back(std::move(entry));
   }
+  /// Adds a file or folder, which is kept as an absolute path; empty for none.
+  void add_path(const std::string& name, std::string& value, const std::string& help, OnResume on_resume = OnResume::same);
   /// Adds an option without a value that sets `value` to true.
   void add_flag(const std::string& name, bool& value, const std::string& help, OnResume on_resume = OnResume::same);
   /// Adds the arguments without a name.
@@ -123,6 +125,7 @@ class OptionParser {
     std::function<nlohmann::json()> to_json;
     std::function<void(const std::string&)> from_text;
     std::function<void(const nlohmann::json&)> from_json;
+    std::function<void()> finish;  // after the command line has been read
   };
 
   static std::string key_of(const std::string& name);

@@ -1,0 +1,83 @@
+// Pictures: finding, splitting and cutting them.
+#include "apps/image_autoencoder/pictures.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace sg::image_autoencoder {
+namespace {
+
+constexpr std::int64_t kMostTestTiles = 2000;
+
+/// Reads every picture's header, and drops those that cannot be read, so that the split is one of readable pictures.
+data::PictureList readable(data::PictureList list, Pictures& pictures) {
+  data::ImageFolderOptions options;
+  options.side = 1;
+  options.crops = data::Crops::center;
+  pictures.found += list.names.size();
+  std::set<std::string> bad;
+  for (const data::SkippedPicture& picture : data::ImageFolder(list, options).skipped()) {
+    bad.insert(picture.name);
+    pictures.skipped.push_back(picture);
+  }
+  std::erase_if(list.names, [&](const std::string& name) { return bad.contains(name); });
+  return list;
+}
+
+std::unique_ptr<data::ImageFolder> test_pieces(const data::PictureList& list, data::ImageFolderOptions options) {
+  options.flips = false;
+  if (options.crops != data::Crops::center) {
+    options.crops = data::Crops::tile;
+    auto tiles = std::make_unique<data::ImageFolder>(list, options);
+    if (tiles->size() <= kMostTestTiles) return tiles;
+  }
+  options.crops = data::Crops::center;
+  return std::make_unique<data::ImageFolder>(list, options);
+}
+
+}  // namespace
+
+Pictures find_pictures(const Settings& settings) {
+  const apps::Options& common = settings.common;
+  const bool embedded = common.data.empty();
+  Pictures pictures;
+  data::PictureList all = readable(embedded ? data::embedded_photographs() : data::find_pictures(common.data), pictures);
+  if (settings.test_data.empty()) {
+    data::PictureSplit split = data::split_pictures(all, settings.test_fraction, common.seed);
+    pictures.train_list = std::move(split.train);
+    pictures.test_list = std::move(split.test);
+  } else {
+    pictures.train_list = std::move(all);
+    pictures.test_list = readable(data::find_pictures(settings.test_data), pictures);
+  }
+  data::ImageFolderOptions options;
+  options.side = settings.size;
+  options.crops = data::crops_of(settings.crops);
+  options.pieces = settings.pieces > 0 || embedded ? settings.pieces : 1;
+  options.flips = settings.flip;
+  options.seed = common.seed;
+  pictures.train = std::make_unique<data::ImageFolder>(pictures.train_list, options);
+  if (!pictures.test_list.names.empty()) pictures.test = test_pieces(pictures.test_list, options);
+  if (common.limit_train > 0) pictures.train->limit(common.limit_train);
+  if (common.limit_test > 0 && pictures.test) pictures.test->limit(common.limit_test);
+  return pictures;
+}
+
+std::string printable(std::string text) {
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < 32 || c == 127) c = ' ';
+  return text;
+}
+
+std::string describe_skipped(const std::vector<data::SkippedPicture>& skipped, std::size_t of) {
+  constexpr std::size_t most = 20;
+  std::string text = fmt::format("{} of {} pictures cannot be read and {} left out: ", skipped.size(), of, skipped.size() == 1 ? "is" : "are");
+  for (std::size_t i = 0; i < std::min(most, skipped.size()); ++i)
+    text += fmt::format("{}{} ({})", i ? ", " : "", skipped[i].name, skipped[i].reason);
+  if (skipped.size() > most) text += fmt::format(", and {} more", skipped.size() - most);
+  return printable(text);
+}
+
+}  // namespace sg::image_autoencoder

@@ -1,0 +1,98 @@
+// Trainee: the steps and test figures of one autoencoder.
+#include "apps/image_autoencoder/trainee.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "apps/image_autoencoder/directions.h"
+#include "apps/image_autoencoder/encoder_weights.h"
+#include "engine/autodiff.h"
+#include "losses/sobolev.h"
+#include "losses/spectral.h"
+#include "nn/safetensors.h"
+
+namespace sg::image_autoencoder {
+
+namespace {
+
+constexpr std::int64_t kTestBatch = 32;
+
+}  // namespace
+
+Tensor reconstruction_loss(const apps::Loss& loss, const Tensor& output, const Tensor& input, const std::string& frequencies) {
+  if (loss.kind == "l2") return losses::mse(output, input);
+  return losses::spectral_2d(output - input, loss.s,
+                             frequencies == "symmetric" ? losses::Frequencies::symmetric : losses::Frequencies::one_sided);
+}
+
+Autoencoder::Autoencoder(const Settings& settings, const Pictures& pictures, apps::Loss loss, bool fresh, std::string* notice)
+    : settings_(settings),
+      pictures_(pictures),
+      loss_(std::move(loss)),
+      network_(kind_of(settings.net)),
+      order_(pictures.train->size(), settings.common.batch_size, settings.common.seed, settings.common.shuffle) {
+  network_.initialise(settings.common.seed);
+  if (fresh && !settings.common.init.empty()) network_.load_state(nn::load_safetensors(settings.common.init).tensors);
+  if (fresh && !settings.init_encoder.empty()) {
+    const auto ignored = load_encoder(network_.encoder(), settings.init_encoder);
+    if (notice && !ignored.empty()) *notice = printable(fmt::format("--init-encoder: ignored {}", fmt::join(ignored, ", ")));
+  }
+  network_.to(settings.common.element_type());
+  adam_ = std::make_unique<nn::Adam>(network_, nn::AdamOptions{.learning_rate = settings.common.lr, .weight_decay = settings.weight_decay});
+}
+
+Tensor Autoencoder::pieces_of(std::int64_t step) {
+  if (step == loaded_step_) return loaded_;
+  if (!loader_ || step != loaded_step_ + 1) {
+    data::BatchOrder order = order_;
+    order.seek(step);
+    loader_ = std::make_unique<data::PictureLoader>(*pictures_.train, order, settings_.common.element_type());
+  }
+  loaded_ = loader_->next().pictures;
+  loaded_step_ = step;
+  return loaded_;
+}
+
+Tensor Autoencoder::loss(std::int64_t step) {
+  const Tensor input = pieces_of(step);
+  const Tensor output = network_(input);
+  const Tensor loss = reconstruction_loss(loss_, output, input, settings_.common.hs_frequencies);
+  if (settings_.exact_directions == 0 || loss_.kind != "h1") return loss;
+  Tensors directions;
+  for (std::int64_t k = 0; k < settings_.exact_directions; ++k)
+    directions.push_back(smooth_directions(input.shape(), settings_.common.seed, step, k, input.dtype()));
+  return loss + exact_directions_loss(output, input, directions) * settings_.exact_weight;
+}
+
+std::vector<double> Autoencoder::evaluate() {
+  if (!pictures_.test) return {};
+  const NoGrad no_grad;
+  double squares = 0;
+  for (const auto& samples : data::batches_in_order(pictures_.test->size(), kTestBatch)) {
+    const Tensor pieces = data::read_pictures(*pictures_.test, samples, 0, settings_.common.element_type());
+    squares += sum(square(network_(pieces) - pieces)).item();
+  }
+  const double error = squares / static_cast<double>(pictures_.test->size() * 3 * settings_.size * settings_.size);
+  return {error, 10 * std::log10(1 / std::max(error, 1e-300))};
+}
+
+Tensor Autoencoder::examples(std::int64_t count) const {
+  const std::int64_t all = shown().size();
+  std::vector<std::int64_t> samples;
+  for (std::int64_t i = 0; i < std::min(count, all); ++i) samples.push_back((2 * i + 1) * all / (2 * std::min(count, all)));
+  return data::read_pictures(shown(), samples, 0, settings_.common.element_type());
+}
+
+double Autoencoder::derivative_error() {
+  constexpr std::int64_t directions = 2;
+  network_.eval();
+  const Tensor input = examples(16);
+  const Tensor output = network_(input);
+  Tensors along;
+  for (std::int64_t k = 0; k < directions; ++k) along.push_back(smooth_directions(input.shape(), 0, -1, k, input.dtype()));
+  return std::sqrt(exact_directions_loss(output, input, along).item());
+}
+
+}  // namespace sg::image_autoencoder
