@@ -55,7 +55,7 @@ nlohmann::json describe(const Pictures& pictures, const Settings& settings, std:
 void train_all(const apps::Arguments& arguments) {
   Settings settings;
   settings.common.losses = {"l2", "h1"};
-  settings.common.epochs = 10;
+  settings.common.epochs = 8;
   settings.common.batch_size = 32;
   apps::OptionParser parser(kName,
                             "Trains a residual autoencoder on photographs, once for each loss from the same start on the same batches, and compares the "
