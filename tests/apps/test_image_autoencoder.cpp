@@ -110,7 +110,7 @@ TEST_CASE("an autoencoder takes a classifier's weights but for its last layer, a
   REQUIRE(result.status == 0);
   CHECK(result.error.find("ignored fc.weight, fc.bias") != std::string::npos);
   const nn::NamedTensors state = nn::load_safetensors(folder / "run/model.safetensors").tensors;
-  for (const char* name : {"conv1.weight", "layer2.0.downsample.0.weight", "layer3.1.bn2.bias"})
+  for (const char* name : {"conv1.weight", "layer2.0.downsample.0.weight", "layer3.1.bn2.weight"})
     CHECK(nn::find(state, std::string("encoder.") + name, "test").to_vector<float>() == nn::find(classifier, name, "test").to_vector<float>());
 
   classifier[0].second = zeros({16, 3, 7, 7});
