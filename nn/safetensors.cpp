@@ -42,19 +42,34 @@ class File {
 
 std::string reason() { return std::strerror(errno); }
 
-/// Reads exactly so many bytes from an offset.
-void read_bytes(const File& file, const std::string& who, void* target, std::uint64_t count, std::uint64_t offset) {
-  auto* bytes = static_cast<char*>(target);
-  while (count > 0) {
-    const ssize_t got = ::pread(file.descriptor(), bytes, count, static_cast<off_t>(offset));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail("{}: cannot read: {}", who, reason());
-    if (got == 0) fail("{}: the file became shorter while it was read", who);
-    bytes += got;
-    offset += static_cast<std::uint64_t>(got);
-    count -= static_cast<std::uint64_t>(got);
+/// Where the bytes come from: a file, or memory.
+class Source {
+ public:
+  explicit Source(const File& file) : file_(&file) {}
+  explicit Source(std::span<const std::byte> bytes) : bytes_(bytes) {}
+
+  /// Reads exactly so many bytes from an offset.
+  void read(const std::string& who, void* target, std::uint64_t count, std::uint64_t offset) const {
+    if (!file_) {
+      if (count > 0) std::memcpy(target, bytes_.subspan(offset, count).data(), count);
+      return;
+    }
+    auto* bytes = static_cast<char*>(target);
+    while (count > 0) {
+      const ssize_t got = ::pread(file_->descriptor(), bytes, count, static_cast<off_t>(offset));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) fail("{}: cannot read: {}", who, reason());
+      if (got == 0) fail("{}: the file became shorter while it was read", who);
+      bytes += got;
+      offset += static_cast<std::uint64_t>(got);
+      count -= static_cast<std::uint64_t>(got);
+    }
   }
-}
+
+ private:
+  const File* file_ = nullptr;
+  std::span<const std::byte> bytes_;
+};
 
 struct Format {
   std::string_view name;
@@ -158,19 +173,19 @@ Tensor integers(const std::vector<char>& raw, const Entry& entry) {
 }
 
 template <class T>
-Tensor plain(const File& file, const std::string& who, const Entry& entry, std::uint64_t data_begin) {
+Tensor plain(const Source& source, const std::string& who, const Entry& entry, std::uint64_t data_begin) {
   std::vector<T> values(entry.count);
-  read_bytes(file, who, values.data(), entry.end - entry.begin, data_begin + entry.begin);
+  source.read(who, values.data(), entry.end - entry.begin, data_begin + entry.begin);
   return tensor(std::span<const T>(values), entry.shape, entry.format->dtype);
 }
 
-Tensor read_tensor(const File& file, const std::string& who, const Entry& entry, std::uint64_t data_begin) {
+Tensor read_tensor(const Source& source, const std::string& who, const Entry& entry, std::uint64_t data_begin) {
   const std::string_view format = entry.format->name;
-  if (format == "F32") return plain<float>(file, who, entry, data_begin);
-  if (format == "F64") return plain<double>(file, who, entry, data_begin);
-  if (format == "I64") return plain<std::int64_t>(file, who, entry, data_begin);
+  if (format == "F32") return plain<float>(source, who, entry, data_begin);
+  if (format == "F64") return plain<double>(source, who, entry, data_begin);
+  if (format == "I64") return plain<std::int64_t>(source, who, entry, data_begin);
   std::vector<char> raw(entry.end - entry.begin);
-  read_bytes(file, who, raw.data(), raw.size(), data_begin + entry.begin);
+  source.read(who, raw.data(), raw.size(), data_begin + entry.begin);
   if (format == "F16") return converted<std::uint16_t, float>(raw, entry, from_half);
   if (format == "BF16") return converted<std::uint16_t, float>(raw, entry, from_bfloat);
   if (format == "I8") return integers<std::int8_t>(raw, entry);
@@ -245,24 +260,14 @@ class TemporaryFile {
   File file_;
 };
 
-}  // namespace
-
-SafetensorsFile load_safetensors(const std::filesystem::path& path) {
-  const std::string who = path.string();
-  // Not blocking: opening a pipe without a writer would wait for ever.
-  const File file(path, O_RDONLY | O_NONBLOCK);
-  if (!file.is_open()) fail("{}: cannot open: {}", who, reason());
-  struct stat status {};
-  if (::fstat(file.descriptor(), &status) != 0) fail("{}: cannot open: {}", who, reason());
-  if (!S_ISREG(status.st_mode)) fail("{}: not a file", who);
-  const auto file_bytes = static_cast<std::uint64_t>(status.st_size);
+SafetensorsFile parse(const Source& source, std::uint64_t file_bytes, const std::string& who) {
   if (file_bytes < 8) fail("{}: not a safetensors file: {} bytes", who, file_bytes);
   std::uint64_t header_bytes = 0;
-  read_bytes(file, who, &header_bytes, 8, 0);
+  source.read(who, &header_bytes, 8, 0);
   if (header_bytes > file_bytes - 8) fail("{}: not a safetensors file: a header of {} bytes in a file of {}", who, header_bytes, file_bytes);
   if (header_bytes > longest_header) fail("{}: the header has {} bytes, at most {} are supported", who, header_bytes, longest_header);
   std::string header(header_bytes, '\0');
-  read_bytes(file, who, header.data(), header_bytes, 8);
+  source.read(who, header.data(), header_bytes, 8);
   const nlohmann::json root = parse_json(header, who);
   if (!root.is_object()) fail("{}: not a safetensors file: the header is no object", who);
 
@@ -283,9 +288,24 @@ SafetensorsFile load_safetensors(const std::filesystem::path& path) {
   // Names come sorted; the file's own order is that of the data.
   std::ranges::stable_sort(entries, {}, &Entry::begin);
   check_cover(who, entries, data_bytes);
-  for (const Entry& entry : entries) result.tensors.emplace_back(entry.name, read_tensor(file, who, entry, 8 + header_bytes));
+  for (const Entry& entry : entries) result.tensors.emplace_back(entry.name, read_tensor(source, who, entry, 8 + header_bytes));
   return result;
 }
+
+}  // namespace
+
+SafetensorsFile load_safetensors(const std::filesystem::path& path) {
+  const std::string who = path.string();
+  // Not blocking: opening a pipe without a writer would wait for ever.
+  const File file(path, O_RDONLY | O_NONBLOCK);
+  if (!file.is_open()) fail("{}: cannot open: {}", who, reason());
+  struct stat status {};
+  if (::fstat(file.descriptor(), &status) != 0) fail("{}: cannot open: {}", who, reason());
+  if (!S_ISREG(status.st_mode)) fail("{}: not a file", who);
+  return parse(Source(file), static_cast<std::uint64_t>(status.st_size), who);
+}
+
+SafetensorsFile parse_safetensors(std::span<const std::byte> bytes, const std::string& name) { return parse(Source(bytes), bytes.size(), name); }
 
 void save_safetensors(const std::filesystem::path& path, const NamedTensors& tensors, const std::map<std::string, std::string>& metadata) {
   std::set<std::string_view> names{"__metadata__"};

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 
 #include "nn/module.h"
@@ -19,6 +20,8 @@ struct SafetensorsFile {
 /// shape that does not fit its bytes, offsets that overlap, leave gaps or do not fit the file. Never allocates more than eight times
 /// the file's size.
 SafetensorsFile load_safetensors(const std::filesystem::path& path);
+/// The same from a file's bytes in memory; `name` stands for the file in errors.
+SafetensorsFile parse_safetensors(std::span<const std::byte> bytes, const std::string& name);
 
 /// Writes f32, f64 and i64 tensors. The file appears under its name only when it is whole and on the disk: it is written to a temporary
 /// name beside it, synced and renamed. Throws sg::Error with the file and the system's reason, and then leaves nothing behind.

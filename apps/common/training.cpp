@@ -27,7 +27,7 @@ class Loop {
     if (step_ >= total_ && step_ > 0) {
       // The last checkpoint comes before the model: a crash between the two leaves the model to be written now.
       if (!std::filesystem::exists(plan_.folder / "model.safetensors"))
-        nn::save_safetensors(plan_.folder / "model.safetensors", trainee_.network().state());
+        nn::save_safetensors(plan_.folder / "model.safetensors", trainee_.model());
       return;
     }
     MetricsWriter metrics(plan_.folder / "metrics.csv", plan_.test_columns, options_.element_type(),
@@ -50,7 +50,7 @@ class Loop {
       }
     }
     progress.finish();
-    nn::save_safetensors(plan_.folder / "model.safetensors", trainee_.network().state());
+    nn::save_safetensors(plan_.folder / "model.safetensors", trainee_.model());
   }
 
  private:

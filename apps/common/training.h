@@ -20,6 +20,8 @@ class Trainee {
   virtual ~Trainee() = default;
   virtual nn::Module& network() = 0;
   virtual nn::Optimizer& optimizer() = 0;
+  /// What model.safetensors holds, and what `evaluate` is about.
+  virtual nn::NamedTensors model() { return network().state(); }
   /// The loss of the step's batch for the parameters that the network holds now.
   virtual Tensor loss(std::int64_t step) = 0;
   /// One optimiser step on that loss, which it computes too.

@@ -10,7 +10,7 @@ Ema::Ema(Module& module, EmaOptions options) : slots_(module.named_slots()), opt
 }
 
 void Ema::update(std::int64_t step) {
-  if (step % options_.every) return;
+  if (step > options_.after && step % options_.every) return;
   {
     const NoGrad no_grad;
     for (std::size_t i = 0; i < slots_.size(); ++i) {

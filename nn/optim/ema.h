@@ -8,7 +8,7 @@ namespace sg::nn {
 struct EmaOptions {
   double decay = 0.995;
   std::int64_t every = 10;   // steps between updates
-  std::int64_t after = 100;  // up to this step the average is a copy
+  std::int64_t after = 100;  // up to this step the average is a copy, made at every step
 };
 
 /// average = decay average + (1 - decay) weight, every so many steps; buffers are copied. The average begins as the weights that the

@@ -1,0 +1,144 @@
+// Model.
+#include "apps/ddim/model.h"
+
+#include <filesystem>
+
+#include "apps/common/files.h"
+#include "data/embedded.h"
+#include "nn/safetensors.h"
+
+namespace sg::ddim {
+namespace {
+
+namespace fs = std::filesystem;
+
+nlohmann::json read_config(const fs::path& file) {
+  const auto config = nlohmann::json::parse(apps::read_file(file, 16 << 20), nullptr, false);
+  if (!config.is_object() || !config.contains("app") || config["app"] != kName) fail("--model: {}: not the config.json of a run of ddim", file.string());
+  return config;
+}
+
+/// The run's value, unless the command line says otherwise, which is an error.
+template <class T>
+void take(const nlohmann::json& config, const char* key, const char* option, const apps::OptionParser& parser, T& value, const T& given) {
+  if (!config.contains(key)) fail("--model: its config.json has no {}", key);
+  try {
+    value = config[key].get<T>();
+  } catch (const nlohmann::json::exception&) {
+    fail("--model: its config.json holds {} as {}", config[key].dump(), key);
+  }
+  if (parser.given(option) && value != given) fail("{}: the run of --model has {}, not {}", option, config[key].dump(), nlohmann::json(given).dump());
+}
+
+ModelSettings settings_of_run(const nlohmann::json& config, const apps::OptionParser& parser, const ModelSettings& given) {
+  ModelSettings model;
+  take(config, "dim", "--dim", parser, model.dim, given.dim);
+  take(config, "mults", "--mults", parser, model.mults, given.mults);
+  take(config, "channels", "--channels", parser, model.channels, given.channels);
+  take(config, "size", "--size", parser, model.size, given.size);
+  take(config, "schedule", "--schedule", parser, model.schedule, given.schedule);
+  take(config, "timesteps", "--timesteps", parser, model.timesteps, given.timesteps);
+  take(config, "objective", "--objective", parser, model.objective, given.objective);
+  // A config.json may have been written by anyone.
+  if (model.dim < 4 || model.dim > 4096 || model.channels < 1 || model.channels > 64 || model.size < 1 || model.size > 4096 || model.timesteps > 100'000) {
+    fail("--model: its config.json holds dim {}, channels {}, size {}, timesteps {}, of which one is out of range", model.dim, model.channels, model.size,
+         model.timesteps);
+  }
+  return model;
+}
+
+bool holds_weights(const fs::path& folder) { return fs::exists(folder / "model.safetensors") || fs::exists(folder / "checkpoint.safetensors"); }
+
+/// The folder of weights in a run folder.
+fs::path weights_folder(const fs::path& run) {
+  if (holds_weights(run)) return run;
+  for (const char* loss : {"h1", "h2", "l2"}) {
+    if (holds_weights(run / loss)) return run / loss;
+  }
+  std::error_code error;
+  std::vector<fs::path> others;
+  for (const auto& entry : fs::directory_iterator(run, error)) {
+    if (entry.is_directory(error) && holds_weights(entry.path())) others.push_back(entry.path());
+  }
+  if (others.empty()) fail("--model: {}: holds no model.safetensors", run.string());
+  return *std::min_element(others.begin(), others.end());
+}
+
+/// Width, channels and mults as the tensors' shapes have them.
+void read_off(const nn::NamedTensors& state, ModelSettings& model) {
+  const Tensor& first = nn::find(state, "init_conv.weight", "--model");
+  if (first.rank() != 4 || first.shape(0) < 4 || first.shape(0) % 2) fail("--model: init_conv.weight is {}, needs [D, C, 7, 7]", first.shape());
+  model.dim = first.shape(0);
+  model.channels = first.shape(1);
+  model.mults.clear();
+  for (int level = 0; level < 12; ++level) {
+    for (const char* passage : {".3.weight", ".3.1.weight"}) {
+      const std::string name = "downs." + std::to_string(level) + passage;
+      for (const auto& [key, tensor] : state) {
+        if (key != name || tensor.rank() != 4) continue;
+        if (tensor.shape(0) % model.dim) fail("--model: {} is {}, which is no multiple of {} wide", name, tensor.shape(), model.dim);
+        model.mults.push_back(tensor.shape(0) / model.dim);
+      }
+    }
+  }
+}
+
+template <class T>
+void check_given(const apps::OptionParser& parser, const char* option, const T& value, const T& given) {
+  if (parser.given(option) && value != given) fail("{}: the network of --model has {}, not {}", option, apps::show_value(value), apps::show_value(given));
+}
+
+}  // namespace
+
+Model load_model(const std::string& path, const apps::OptionParser& parser, const ModelSettings& options, Dtype dtype) {
+  Model model;
+  nn::NamedTensors state;
+  if (!path.empty() && fs::is_directory(path)) {
+    const fs::path run = fs::absolute(path).lexically_normal();
+    const bool has_config = fs::exists(run / "config.json");
+    const fs::path parent = run.has_filename() ? run.parent_path() : run.parent_path().parent_path();
+    const fs::path config = (has_config ? run : parent) / "config.json";
+    if (!fs::exists(config)) fail("--model: {}: holds no config.json, so no run; name its model.safetensors and the network's options", path);
+    model.settings = settings_of_run(read_config(config), parser, options);
+    const fs::path folder = weights_folder(run);
+    if (fs::exists(folder / "model.safetensors")) {
+      model.from = (folder / "model.safetensors").string();
+      state = nn::load_safetensors(model.from).tensors;
+    } else {
+      model.from = (folder / "checkpoint.safetensors").string();
+      state = nn::with_prefix(nn::load_safetensors(model.from).tensors, "ema.");
+    }
+  } else {
+    if (path.empty()) {
+      if (!data::has_embedded_file(kShippedModel)) fail("--model: this build has no network of its own; a run folder or a safetensors file is needed");
+      model.from = "the network of the embedded digits";
+      state = nn::parse_safetensors(data::embedded_file(kShippedModel), kShippedModel).tensors;
+      model.settings = {.size = kDigitSide};
+      check_given(parser, "--size", model.settings.size, options.size);
+      check_given(parser, "--schedule", model.settings.schedule, options.schedule);
+      check_given(parser, "--timesteps", model.settings.timesteps, options.timesteps);
+      check_given(parser, "--objective", model.settings.objective, options.objective);
+    } else {
+      if (!fs::exists(path)) fail("--model: {}: no such file or folder", path);
+      model.from = path;
+      state = nn::load_safetensors(path).tensors;
+      model.settings = options;
+    }
+    read_off(state, model.settings);
+    check_given(parser, "--dim", model.settings.dim, options.dim);
+    check_given(parser, "--channels", model.settings.channels, options.channels);
+    check_given(parser, "--mults", model.settings.mults, options.mults);
+  }
+  check_model(model.settings);
+  model.network = std::make_unique<nn::Unet>(model.settings.unet());
+  try {
+    model.network->load_state(state);
+  } catch (const Error& error) {
+    fail("--model: {}: {}", model.from, error.what());
+  }
+  model.network->to(dtype);
+  model.network->eval();
+  return model;
+}
+
+}  // namespace sg::ddim
