@@ -20,7 +20,14 @@ Denoiser::Denoiser(const TrainSettings& settings, BatchSource& source, const Tes
       diffusion_(settings.model.diffusion(nn::loss_weight_of(settings.loss_weight))),
       network_(settings.model.unet()) {
   network_.initialise(settings.common.seed);
-  if (!settings.common.init.empty()) network_.load_state(nn::load_safetensors(settings.common.init).tensors);
+  if (!settings.common.init.empty()) {
+    const nn::NamedTensors state = nn::load_safetensors(settings.common.init).tensors;
+    try {
+      network_.load_state(state);
+    } catch (const Error& error) {
+      fail("--init: {}: {}", settings.common.init, error.what());
+    }
+  }
   network_.to(settings.common.element_type());
   adam_ = std::make_unique<nn::Adam>(network_, nn::AdamOptions{.learning_rate = settings.common.lr});
   ema_ = std::make_unique<nn::Ema>(network_, nn::EmaOptions{.decay = settings.ema_decay, .every = settings.ema_every, .after = settings.ema_after});

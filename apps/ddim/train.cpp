@@ -20,7 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kReplayTest = 256;
-constexpr std::int64_t kFinalSamples = 64;
 
 struct RunSettings : TrainSettings {
   DatasetSettings dataset;
@@ -37,6 +36,7 @@ void choose_digit_defaults(const apps::OptionParser& parser, RunSettings& settin
   choose("--ema-decay", settings.ema_decay, 0.99);
   choose("--ema-every", settings.ema_every, 1);
   choose("--sample-every", settings.sample_every, 250);
+  choose("--sample-count", settings.sample_count, 36);
   if (!parser.given("--epochs")) choose("--steps", settings.common.steps, 1500);
   if (!parser.given("--eval-every")) choose("--eval-steps", settings.common.eval_steps, 250);
 }
@@ -61,7 +61,7 @@ class TrainCommand {
     parser_.add("--ema-after", settings_.ema_after, "up to this step the average is a copy", apps::at_least<std::int64_t>(0));
     parser_.add("--clip", settings_.clip, "largest norm of the gradient; 0: any", apps::at_least<double>(0));
     parser_.add("--sample-every", settings_.sample_every, "a grid of samples every N steps; 0: none", apps::at_least<std::int64_t>(0), apps::OnResume::anew);
-    parser_.add("--sample-count", settings_.sample_count, "samples of such a grid", apps::between<std::int64_t>(1, 1024), apps::OnResume::anew);
+    parser_.add("--sample-count", settings_.sample_count, "samples of such a grid, and of the one at the end", apps::between<std::int64_t>(1, 1024), apps::OnResume::anew);
     add_sampling_options(parser_, settings_.sampling, apps::OnResume::anew);
     parser_.add("--crops", settings_.dataset.crops, "pieces of larger pictures: random, center or tile", apps::one_of({"random", "center", "tile"}));
     parser_.add("--flips", settings_.dataset.flips, "pictures of a folder turned left to right at random");
@@ -100,7 +100,7 @@ class TrainCommand {
       "squared error of the denoiser on test pictures with fixed noise and times.";
   static constexpr const char* kFooter =
       "On the embedded digits (no --data, no --replay) these defaults differ: --dim 16 --batch-size 32 --lr 0.001 --ema-decay 0.99 --ema-every 1 "
-      "--steps 1500 --eval-steps 250 --sample-every 250; channels and size are the digits' own.\n\n"
+      "--steps 1500 --eval-steps 250 --sample-every 250 --sample-count 36; channels and size are the digits' own.\n\n"
       "--fid compares samples with test pictures by features: where the data have labels (IDX files, the embedded digits), the 64 numbers before the last "
       "layer of a small classifier that is trained on the training pictures, 3 epochs from a fixed seed, so that runs can be compared; elsewhere the means "
       "over all places of the middle of the first loss's denoiser, which compares the losses of one run only. Both sets are taken for Gaussians of these "
@@ -165,10 +165,10 @@ class TrainCommand {
     Denoiser denoiser(settings_, *source_, *test_, loss, place);
     folder.keep();
     apps::train(denoiser, {kName, loss.name, folder.path(), place, {"test_mse"}, source_->steps_per_epoch()}, settings_.common);
-    const SamplingJob job{.count = kFinalSamples, .seed = settings_.common.seed, .dtype = settings_.common.element_type(), .quiet = settings_.common.quiet};
+    const SamplingJob job{.count = settings_.sample_count, .seed = settings_.common.seed, .dtype = settings_.common.element_type(), .quiet = settings_.common.quiet};
     const Tensor samples =
         denoiser.with_averages([&](nn::Unet& network) { return draw_samples(network, settings_.model, settings_.sampling, job); });
-    pictures_.push_back(grid_png(samples, grid_columns(kFinalSamples)));
+    pictures_.push_back(grid_png(samples, grid_columns(settings_.sample_count)));
     apps::write_file_atomically(place / "samples.png", pictures_.back());
     curves_.push_back({loss.name, apps::read_metrics(place / "metrics.csv")});
     if (settings_.fid) measure_distance(denoiser, loss, place);
