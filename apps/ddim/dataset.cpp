@@ -53,8 +53,8 @@ Dataset read_dataset(const apps::Options& options, const DatasetSettings& settin
     data::PictureSplit split = data::split_pictures(all, settings.test_fraction, options.seed);
     // A single picture is its own test.
     if (split.test.names.empty()) split.test = split.train;
-    data::ImageFolderOptions pieces{.side = model.size, .channels = static_cast<int>(model.channels), .crops = data::crops_of(settings.crops),
-                                    .flips = settings.flips, .seed = options.seed};
+    data::ImageFolderOptions pieces{.side = model.size, .channels = static_cast<int>(model.channels), 
+                                    .crops = data::crops_of(settings.crops), .pieces = settings.pieces, .flips = settings.flips, .seed = options.seed};
     dataset.train = folder(std::move(split.train), pieces, options.limit_train, options.quiet);
     pieces.flips = false;
     if (pieces.crops == data::Crops::random) pieces.crops = data::Crops::tile;

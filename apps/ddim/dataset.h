@@ -13,6 +13,7 @@ namespace sg::ddim {
 
 struct DatasetSettings {
   std::string crops = "random";
+  std::int64_t pieces = 0;
   bool flips = true;
   double test_fraction = 0.1;
 };

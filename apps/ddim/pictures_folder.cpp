@@ -14,11 +14,11 @@ namespace sg::ddim {
 void add_draw_options(apps::OptionParser& parser, DrawSettings& settings) {
   apps::Options& common = settings.common;
   common.batch_size = 16;
-  parser.add("--model", settings.model_path, "run folder, or safetensors file with the network's options; empty: the digits' own");
-  parser.add("--out", common.out, "folder for the pictures; empty: runs/ddim-<date>-<time>");
+  parser.add_path("--model", settings.model_path, "run folder, or safetensors file with the network's options; empty: the digits' own");
+  parser.add_path("--out", common.out, "folder for the pictures; empty: runs/ddim-<date>-<time>");
   parser.add_flag("--overwrite", common.overwrite, "replace the run in the folder of --out");
   parser.add("--seed", common.seed, "seed of the noise");
-  parser.add("--init-noise", settings.init_noise, "starts from x [N, C, H, W] of a safetensors file instead of the seed's noise");
+  parser.add_path("--init-noise", settings.init_noise, "starts from x [N, C, H, W] of a safetensors file instead of the seed's noise");
   add_sampling_options(parser, settings.sampling);
   parser.add("--batch-size", common.batch_size, "pictures that go through the steps together; changes none of them", apps::between<std::int64_t>(1, 65536));
   parser.add("--threads", common.threads, "threads; 0: all cores", apps::between<std::int64_t>(0, 1024));
@@ -29,7 +29,6 @@ void add_draw_options(apps::OptionParser& parser, DrawSettings& settings) {
 
 void begin_drawing(DrawSettings& settings) {
   apps::Options& common = settings.common;
-  if (!common.out.empty()) common.out = std::filesystem::absolute(common.out).lexically_normal().string();
   if (common.threads > 0) kernels::set_threads(static_cast<int>(common.threads));
 }
 

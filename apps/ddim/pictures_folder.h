@@ -18,7 +18,7 @@ struct DrawSettings {
   std::string init_noise;
 };
 void add_draw_options(apps::OptionParser& parser, DrawSettings& settings);
-/// Makes paths absolute and sets the threads, once the options are parsed.
+/// Sets the threads, once the options are parsed.
 void begin_drawing(DrawSettings& settings);
 
 /// `x` [N, C, H, W] of a safetensors file, for that network. Throws for anything else.

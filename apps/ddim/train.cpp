@@ -64,9 +64,11 @@ class TrainCommand {
     parser_.add("--sample-count", settings_.sample_count, "samples of such a grid, and of the one at the end", apps::between<std::int64_t>(1, 1024), apps::OnResume::anew);
     add_sampling_options(parser_, settings_.sampling, apps::OnResume::anew);
     parser_.add("--crops", settings_.dataset.crops, "pieces of larger pictures: random, center or tile", apps::one_of({"random", "center", "tile"}));
+    parser_.add("--pieces", settings_.dataset.pieces, "random pieces of a larger picture in an epoch; 0: as many as fit side by side",
+                apps::between<std::int64_t>(0, 1 << 20));
     parser_.add("--flips", settings_.dataset.flips, "pictures of a folder turned left to right at random");
     parser_.add("--test-fraction", settings_.dataset.test_fraction, "part of a folder's pictures kept for the test", apps::between<double>(0, 0.9));
-    parser_.add("--replay", settings_.replay, "trains on the batches of a safetensors file: x0, noise [S, N, C, H, W] and t [S, N]");
+    parser_.add_path("--replay", settings_.replay, "trains on the batches of a safetensors file: x0, noise [S, N, C, H, W] and t [S, N]");
     parser_.add_flag("--fid", settings_.fid, "at the end, the Frechet distance of samples and test pictures: see below", apps::OnResume::anew);
     parser_.add("--fid-count", settings_.fid_count, "samples that it takes, and at most as many test pictures", apps::between<std::int64_t>(2, 100'000), apps::OnResume::anew);
     parser_.footer(kFooter);
@@ -117,10 +119,7 @@ class TrainCommand {
   /// What the options mean together, before any data are read.
   void prepare() {
     apps::Options& options = settings_.common;
-    if (options.resume.empty()) {
-      if (options.data.empty() && settings_.replay.empty()) choose_digit_defaults(parser_, settings_);
-      if (!settings_.replay.empty()) settings_.replay = fs::absolute(settings_.replay).lexically_normal().string();
-    }
+    if (options.resume.empty() && options.data.empty() && settings_.replay.empty()) choose_digit_defaults(parser_, settings_);
     if (!settings_.replay.empty()) {
       apps::check_exists("--replay", settings_.replay);
       if (parser_.given("--epochs")) fail("--epochs: --replay goes through its file once; --steps may end it earlier");
