@@ -35,10 +35,11 @@ void choose_digit_defaults(const apps::OptionParser& parser, RunSettings& settin
   choose("--lr", settings.common.lr, 1e-3);
   choose("--ema-decay", settings.ema_decay, 0.99);
   choose("--ema-every", settings.ema_every, 1);
-  choose("--sample-every", settings.sample_every, 250);
+  choose("--sample-every", settings.sample_every, 200);
+  choose("--limit-test", settings.common.limit_test, 1000);
   choose("--sample-count", settings.sample_count, 36);
-  if (!parser.given("--epochs")) choose("--steps", settings.common.steps, 1500);
-  if (!parser.given("--eval-every")) choose("--eval-steps", settings.common.eval_steps, 250);
+  if (!parser.given("--epochs")) choose("--steps", settings.common.steps, 600);
+  if (!parser.given("--eval-every")) choose("--eval-steps", settings.common.eval_steps, 100);
 }
 
 /// Channels and size that the data have by themselves: taken over, and refused when others are given.
@@ -102,7 +103,7 @@ class TrainCommand {
       "squared error of the denoiser on test pictures with fixed noise and times.";
   static constexpr const char* kFooter =
       "On the embedded digits (no --data, no --replay) these defaults differ: --dim 16 --batch-size 32 --lr 0.001 --ema-decay 0.99 --ema-every 1 "
-      "--steps 1500 --eval-steps 250 --sample-every 250 --sample-count 36; channels and size are the digits' own.\n\n"
+      "--steps 600 --eval-steps 100 --limit-test 1000 --sample-every 200 --sample-count 36; channels and size are the digits' own.\n\n"
       "--fid compares samples with test pictures by features: where the data have labels (IDX files, the embedded digits), the 64 numbers before the last "
       "layer of a small classifier that is trained on the training pictures, 3 epochs from a fixed seed, so that runs can be compared; elsewhere the means "
       "over all places of the middle of the first loss's denoiser, which compares the losses of one run only. Both sets are taken for Gaussians of these "
