@@ -207,6 +207,18 @@ TEST_CASE("ddim samples and shows a run by its folder") {
   CHECK_THAT(ddim_run({"sample", "--model", run.string(), "--schedule", "linear", "--out", (folder.path() / "n").string()}).error, ContainsSubstring("--schedule: the run of --model has"));
 }
 
+TEST_CASE("ddim brings a network of the digits along") {
+  const RunResult info = ddim_run({"info"});
+  INFO(info.error);
+  CHECK(info.status == 0);
+  CHECK_THAT(info.out, ContainsSubstring("721185") && ContainsSubstring("pictures 1 x 28 x 28, dim 16, mults 1,2,4, pred_x0 of a sigmoid schedule of 1000 times"));
+  const TemporaryFolder folder;
+  CHECK(ddim_run({"sample", "--count", "1", "--sampling-steps", "1", "--quiet", "--out", (folder.path() / "s").string()}).status == 0);
+  const RunResult other = ddim_run({"sample", "--size", "32", "--out", (folder.path() / "t").string()});
+  CHECK(other.status == 2);
+  CHECK_THAT(other.error, ContainsSubstring("--size: the network of --model has 28, not 32"));
+}
+
 TEST_CASE("ddim refuses what does not fit in one line and leaves nothing behind") {
   const TemporaryFolder folder;
   const fs::path out = folder.path() / "out";
