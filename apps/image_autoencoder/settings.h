@@ -21,7 +21,7 @@ struct Settings {
   double weight_decay = 1e-5;
   std::string init_encoder;
   std::int64_t exact_directions = 0;
-  double exact_weight = 1;
+  double exact_weight = 0.1;
 };
 
 /// Declares the options that the autoencoder adds to those in common.
