@@ -45,6 +45,7 @@ Tensor tanh(const Tensor& x);
 Tensor sigmoid(const Tensor& x);
 Tensor softplus(const Tensor& x);    // log(1 + exp(x)) without overflow
 Tensor erf(const Tensor& x);
+Tensor atan(const Tensor& x);        // in [-pi/2, pi/2]
 Tensor cast(const Tensor& x, Dtype dtype);  // towards zero from floating to i64
 Tensor stop_gradient(const Tensor& x);      // the same values; derivatives do not flow through it
 

@@ -96,9 +96,10 @@ std::string plain_chart_svg(const Chart& chart) {
   svg += fmt::format("<text transform=\"translate(16 {:.1f}) rotate(-90)\" text-anchor=\"middle\">{}</text>\n", (top + bottom) / 2, escape_html(chart.y_label));
   if (!chart.title.empty()) svg += fmt::format("<text x=\"{:.1f}\" y=\"22\" text-anchor=\"middle\" font-size=\"15\">{}</text>\n", (left + right) / 2, escape_html(chart.title));
   svg += "</g>\n";
+  double row = top - 2;
   for (std::size_t s = 0; s < chart.series.size(); ++s) {
     const Series& series = chart.series[s];
-    const std::string colour = series_colour(s);
+    const std::string colour = series_colour(series.colour < 0 ? s : static_cast<std::size_t>(series.colour));
     std::string path;
     bool drawing = false;
     for (std::size_t i = 0; i < std::min(series.x.size(), series.y.size()); ++i) {
@@ -113,9 +114,14 @@ std::string plain_chart_svg(const Chart& chart) {
       }
       drawing = true;
     }
-    svg += fmt::format("<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" stroke-linecap=\"round\" stroke-linejoin=\"round\"{}/>\n", path, colour,
-                       series.points ? 5 : 2, series.dashed ? " stroke-dasharray=\"7 5\"" : "");
-    const double row = top + 16 + 18 * static_cast<double>(s);
+    if (series.filled) {
+      svg += fmt::format("<path d=\"{}Z\" fill=\"{}\" fill-opacity=\".13\"/>\n", path, colour);
+    } else {
+      svg += fmt::format("<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{:.3g}\" stroke-linecap=\"round\" stroke-linejoin=\"round\"{}/>\n", path, colour,
+                         (series.points ? 5 : 2) * series.weight, series.dashed ? " stroke-dasharray=\"7 5\"" : "");
+    }
+    if (series.name.empty()) continue;
+    row += 18;
     svg += fmt::format("<path d=\"M{:.1f} {:.1f}h26\" stroke=\"{}\" stroke-width=\"3\"{}/>", right - 36, row - 4, colour, series.dashed ? " stroke-dasharray=\"7 5\"" : "");
     svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\" fill=\"currentColor\" font-size=\"13\">{}</text>\n", right - 44, row, escape_html(series.name));
   }

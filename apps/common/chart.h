@@ -8,11 +8,14 @@
 namespace sg::apps {
 
 struct Series {
-  std::string name;
+  std::string name;  // empty: not in the legend
   std::vector<double> x;
   std::vector<double> y;  // what is no number (or not above 0 on a logarithmic axis) leaves a gap
   bool dashed = false;
   bool points = false;  // points instead of a line
+  int colour = -1;      // number of its colour; -1: its place in the list
+  double weight = 1;    // times the usual width of lines and size of points
+  bool filled = false;  // the inside of the closed line, lightly, instead of the line
 };
 
 struct Chart {

@@ -72,9 +72,12 @@ std::string script_of(const Chart& chart, int number) {
     }
     script += "END\n";
     if (shown == 0) continue;
-    const std::string style = series.points || shown == 1 ? fmt::format("points pt 7 ps 0.5 lc rgb '{}'", series_colour(s))
-                                                          : fmt::format("lines lw 2 lc rgb '{}'{}", series_colour(s), series.dashed ? " dt (8,5)" : "");
-    plot += fmt::format("{}$d{} using 1:2 with {} title {}", plot.empty() ? "plot " : ", ", s, style, quoted(series.name));
+    const std::string colour = series_colour(series.colour < 0 ? s : static_cast<std::size_t>(series.colour));
+    std::string style = fmt::format("lines lw {:.3g} lc rgb '{}'{}", 2 * series.weight, colour, series.dashed ? " dt (8,5)" : "");
+    if (series.points || shown == 1) style = fmt::format("points pt 7 ps {:.3g} lc rgb '{}'", 0.5 * series.weight, colour);
+    if (series.filled) style = fmt::format("filledcurves closed fs transparent solid 0.13 noborder fc rgb '{}'", colour);
+    plot += fmt::format("{}$d{} using 1:2 with {} {}", plot.empty() ? "plot " : ", ", s, style,
+                        series.name.empty() ? "notitle" : "title " + quoted(series.name));
   }
   return plot.empty() ? "" : script + plot + "\n";
 }

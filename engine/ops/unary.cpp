@@ -238,6 +238,19 @@ struct Erf final : Unary {
 };
 Tensor erf(const Tensor& x) { return unary<Erf>(x); }
 
+struct Atan final : Unary {
+  std::string_view name() const override { return "atan"; }
+  TileOp tile_op() const override { return TileOp::atan; }
+  Tensor derivative(const Tensor& x, const Tensor&) const override { return reciprocal(1 + square(x)); }
+  Series jet(const std::vector<Series>& inputs, const Tensor& output, int order) const override {
+    const Series& x = inputs[0];
+    Series divisor{1 + square(x[0])};
+    for (int k = 1; k <= order; ++k) divisor.push_back(series::square(x, k));
+    return series::integrate(x, power_jet(divisor, derivative(x[0], output), -1, order), output, order);
+  }
+};
+Tensor atan(const Tensor& x) { return unary<Atan>(x); }
+
 struct Cast final : Primitive {
   std::string_view name() const override { return "cast"; }
   Kind kind() const override { return Kind::elementwise; }

@@ -61,6 +61,7 @@ std::vector<PrimitiveCase> make_cases() {
   rows.push_back(unary("sigmoid", sigmoid, [](double x) { return 1 / (1 + std::exp(-x)); }, -3, 3));
   rows.push_back(unary("softplus", softplus, [](double x) { return std::log1p(std::exp(x)); }, -3, 3));
   rows.push_back(unary("erf", erf, [](double x) { return std::erf(x); }, -2, 2));
+  rows.push_back(unary("atan", atan, [](double x) { return std::atan(x); }, -3, 3));
   rows.push_back({"cast", [](const Tensors& x) { return cast(cast(x[0], f64), x[0].dtype()); }, {{2, 3}}, -1, 1, [](const Values& x) { return x[0]; }});
   rows.push_back({"stop_gradient", [](const Tensors& x) { return stop_gradient(x[0] * 0) + x[0]; }, {{2, 3}}, -1, 1, [](const Values& x) { return x[0]; }});
 
