@@ -34,7 +34,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .35rem .8rem; border-bottom: 1px solid var(--line); text-align: right; }
 th:first-child { text-align: left; padding-left: 0; } thead th { color: var(--soft); font-weight: 600; }
 tbody th { font-weight: 600; }
-.formula { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: .95rem; overflow-x: auto; white-space: pre; }
+.formula { max-width: none; font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: .95rem; overflow-x: auto; white-space: pre; }
 footer { color: var(--soft); font-size: .88rem; margin-top: 3rem; }
 )";
 

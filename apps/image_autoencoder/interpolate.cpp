@@ -38,8 +38,11 @@ void interpolate_latents(const apps::Arguments& arguments) {
   if (side == 0) side = 128;
   check_side("--side", side, model.net);
 
+  const std::filesystem::path out = options.out;
+  if (std::filesystem::is_directory(out)) fail("--out: {} is a folder; a PNG file is needed", options.out);
   const NoGrad no_grad;
   const Tensor first = square_of(images[0], side), second = square_of(images[1], side);
+  if (out.has_parent_path()) make_out_folder(out.parent_path().string());
   const Tensor from = model.network->encode(first), to = model.network->encode(second);
   Tensors decoded, mixed;
   for (std::int64_t i = 0; i < count; ++i) {

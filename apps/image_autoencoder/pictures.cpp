@@ -26,6 +26,14 @@ data::PictureList readable(data::PictureList list, Pictures& pictures) {
   return list;
 }
 
+data::PictureList searched(const std::string& option, const std::string& folder) {
+  try {
+    return data::find_pictures(folder);
+  } catch (const Error& error) {
+    fail("{}: {}", option, error.what());
+  }
+}
+
 std::unique_ptr<data::ImageFolder> test_pieces(const data::PictureList& list, data::ImageFolderOptions options) {
   options.flips = false;
   if (options.crops != data::Crops::center) {
@@ -43,14 +51,14 @@ Pictures find_pictures(const Settings& settings) {
   const apps::Options& common = settings.common;
   const bool embedded = common.data.empty();
   Pictures pictures;
-  data::PictureList all = readable(embedded ? data::embedded_photographs() : data::find_pictures(common.data), pictures);
+  data::PictureList all = readable(embedded ? data::embedded_photographs() : searched("--data", common.data), pictures);
   if (settings.test_data.empty()) {
     data::PictureSplit split = data::split_pictures(all, settings.test_fraction, common.seed);
     pictures.train_list = std::move(split.train);
     pictures.test_list = std::move(split.test);
   } else {
     pictures.train_list = std::move(all);
-    pictures.test_list = readable(data::find_pictures(settings.test_data), pictures);
+    pictures.test_list = readable(searched("--test-data", settings.test_data), pictures);
   }
   data::ImageFolderOptions options;
   options.side = settings.size;
@@ -63,6 +71,19 @@ Pictures find_pictures(const Settings& settings) {
   if (common.limit_train > 0) pictures.train->limit(common.limit_train);
   if (common.limit_test > 0 && pictures.test) pictures.test->limit(common.limit_test);
   return pictures;
+}
+
+std::vector<data::SkippedPicture> add_damaged(Pictures& pictures) {
+  std::set<std::string> known;
+  for (const data::SkippedPicture& picture : pictures.skipped) known.insert(picture.name);
+  std::vector<data::SkippedPicture> found;
+  for (const auto* folder : {pictures.train.get(), pictures.test.get()}) {
+    if (!folder) continue;
+    for (const data::SkippedPicture& picture : folder->skipped())
+      if (known.insert(picture.name).second) found.push_back(picture);
+  }
+  pictures.skipped.insert(pictures.skipped.end(), found.begin(), found.end());
+  return found;
 }
 
 std::string printable(std::string text) {

@@ -22,6 +22,9 @@ struct Pictures {
 /// 2,000 or --crops says center. Unreadable pictures are left out; throws when none is left.
 Pictures find_pictures(const Settings& settings);
 
+/// Adds the pictures whose damage showed only when they were read; gives those that are new.
+std::vector<data::SkippedPicture> add_damaged(Pictures& pictures);
+
 /// `2 of 12 pictures cannot be read and are left out: a.jpg (...), b.png (...)`, one line of printable characters.
 std::string describe_skipped(const std::vector<data::SkippedPicture>& skipped, std::size_t of);
 

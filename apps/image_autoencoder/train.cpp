@@ -75,7 +75,7 @@ void train_all(const apps::Arguments& arguments) {
   const std::vector<apps::Loss> losses = options.loss_list();
   check_options(settings);
   apps::RunFolder folder(kName, options, losses);
-  const Pictures pictures = find_pictures(settings);
+  Pictures pictures = find_pictures(settings);
   check_batches(settings, pictures.train->size());
   if (!pictures.skipped.empty() && !options.quiet) fmt::print(stderr, "{}\n", describe_skipped(pictures.skipped, pictures.found));
   if (options.profile) profile::enable(true);
@@ -100,9 +100,17 @@ void train_all(const apps::Arguments& arguments) {
     folder.keep();
     const fs::path place = folder.folder_of(loss);
     apps::train(autoencoder, {kName, loss.name, folder.path(), place, {"test_mse", "test_psnr"}, per_epoch}, options);
-    outcomes.push_back(outcome_of(autoencoder, loss.name, settings, shown));
+    try {
+      outcomes.push_back(outcome_of(autoencoder, loss.name, settings, shown));
+    } catch (const apps::Interrupted&) {
+      apps::stop_interrupted(kName, folder.path().string());  // the checkpoint of the last step is there
+    }
     apps::write_file_atomically(place / "reconstructions.png", examples_picture(shown, {outcomes.back()}));
     curves.push_back({loss.name, apps::read_metrics(place / "metrics.csv")});
+  }
+  if (const auto damaged = add_damaged(pictures); !damaged.empty()) {
+    folder.write_config(parser.config(), describe(pictures, settings, parameters));
+    if (!options.quiet) fmt::print(stderr, "{}\n", describe_skipped(damaged, pictures.found));
   }
   const std::int64_t steps = apps::total_steps(options, per_epoch);
   write_report(pictures, folder.path(), summary_of(settings, pictures, parameters, steps), curves, shown, outcomes);

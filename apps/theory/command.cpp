@@ -141,8 +141,10 @@ void run_command(const apps::Arguments& arguments) {
       "All in f64; dashed lines are L2, solid ones H1. Source: Oh, Lyu and Son, Sobolev acceleration for neural networks (arXiv 2509.19773); Tian 2017. "
       "Where their print differs from the mathematics as checked here, both are named.");
   for (const Section& section : sections) section.write(report);
-  report.heading("All statements");
-  report.table(claims_table(claims), "The same rows as summary.csv");
+  if (sections.size() > 1) {
+    report.heading("All statements");
+    report.table(claims_table(claims), "The same rows as summary.csv");
+  }
   report.write(folder.path());
 
   if (!settings.common.quiet) fmt::print("{}\n", claims_table(claims).to_text());

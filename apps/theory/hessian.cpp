@@ -102,7 +102,6 @@ Section run_hessian(const Settings& settings) {
   map.x_low = low_theta, map.x_high = high_theta, map.y_low = low_ratio, map.y_high = high_ratio;
   map.low = 1, map.high = 3;
   apps::Chart chart{"|w| = |w*|", "θ", "condition number"};
-  chart.log_y = true;
   std::vector<double> thetas, kappas[2];
   for (int i = 1; i < 150; ++i) {
     const double theta = i * 0.0209;

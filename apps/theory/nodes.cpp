@@ -25,6 +25,11 @@ Flow flow_of(Loss loss, std::int64_t nodes) {
   return [=](const Tensor& xy) { return symmetric_flow(loss, xy, nodes); };
 }
 
+/// The flow of x = y, [1]: by itself, because across it rounding errors grow until they leave the saddle.
+Flow diagonal_flow(Loss loss, std::int64_t nodes) {
+  return [=](const Tensor& x) { return slice(symmetric_flow(loss, concat({x, x}, -1), nodes), -1, 0, 1); };
+}
+
 /// Where portraits begin: along the upper and the outer edge, below the diagonal, and some beyond it.
 std::vector<double> portrait_starts(double top) {
   std::vector<double> points;
@@ -50,14 +55,14 @@ void saddles(Section& section, std::int64_t nodes, apps::Table& table, double to
   for (const Loss loss : losses) {
     const auto k = static_cast<double>(nodes);
     const double at = saddle(loss, nodes), rate = saddle_rate(loss, nodes);
-    const Path path = integrate(flow_of(loss, nodes), tensor({0.9, 0.9}, {2}, f64), even_times(20 / k, 41), std::min(tolerance, 1e-11));
+    const Path path = integrate(diagonal_flow(loss, nodes), tensor({0.9}, {1}, f64), even_times(20 / k, 41), std::min(tolerance, 1e-11));
     const std::vector<double> x = element(path, 0);
     std::vector<double> distance;
     for (const double value : x) distance.push_back(std::abs(value - at));
     const std::string name = fmt::format("K = {}, {}", nodes, title_of(loss));
     const double fitted = fitted_rate(path.times, distance, 0, 20);
-    const Path end = integrate(flow_of(loss, nodes), tensor({0.9, 0.9}, {2}, f64), {60 / k}, std::min(tolerance, 1e-11));
-    section.equal(name + ": saddle from x = y", at, element(end, 0)[0], 1e-7);
+    const Path end = integrate(diagonal_flow(loss, nodes), tensor({0.9}, {1}, f64), {60 / k}, std::min(tolerance, 1e-11));
+    section.equal(name + ": saddle from x = y", at, element(end, 0)[0], 1e-9);
     section.equal(name + ": rate towards the saddle", rate, fitted, 1e-3);
     table.rows.push_back({name, fmt::format("{:.10f}", at), fmt::format("{:.10f}", element(end, 0)[0]), apps::show_figure(rate), apps::show_figure(fitted)});
   }

@@ -5,6 +5,16 @@
 
 namespace sg::theory {
 
+namespace {
+
+/// Bounds that are powers of ten, and figures near 0, as people write them: 1e-12.
+std::string show(double value) {
+  if (value != 0 && std::abs(value) < 1e-3) return fmt::format("{:.2g}", value);
+  return apps::show_figure(value);
+}
+
+}  // namespace
+
 double Claim::difference() const {
   const double scale = std::abs(predicted) > 0 ? std::abs(predicted) : 1;
   const double signed_part = (measured - predicted) / scale;
@@ -17,13 +27,13 @@ bool Claim::holds() const {
   return difference() >= 0;
 }
 
-apps::Table claims_table(const std::vector<Claim>& claims) {
+apps::Table claims_table(const std::vector<Claim>& claims, bool name_experiments) {
   apps::Table table{{"statement", "predicted", "measured", "relative difference", "holds"}, {}};
   for (const Claim& claim : claims) {
-    const char* sign = claim.kind == Claim::Kind::at_least ? "≥ " : claim.kind == Claim::Kind::at_most ? "≤ " : "";
+    const char* sign = claim.kind == Claim::Kind::at_least ? "≥\u00a0" : claim.kind == Claim::Kind::at_most ? "≤\u00a0" : "";
     const bool equal = claim.kind == Claim::Kind::equal;
-    table.rows.push_back({claim.experiment + ": " + claim.statement, sign + apps::show_figure(claim.predicted),
-                          apps::show_figure(claim.measured), equal ? fmt::format("{:.1e}", claim.difference()) : "",
+    table.rows.push_back({(name_experiments ? claim.experiment + ": " : "") + claim.statement, sign + show(claim.predicted), show(claim.measured),
+                          equal ? fmt::format("{:.1e}", claim.difference()) : "",
                           claim.holds() ? "yes" : "NO"});
   }
   return table;
@@ -87,7 +97,7 @@ void Section::heat_maps(const std::vector<apps::HeatMap>& maps, const std::strin
 void Section::write(apps::Report& report) const {
   report.heading(title_);
   for (const auto& part : parts_) part(report);
-  if (!claims_.empty()) report.table(claims_table(claims_), "What was claimed and what came out");
+  if (!claims_.empty()) report.table(claims_table(claims_, false), "What is claimed and what came out");
 }
 
 }  // namespace sg::theory

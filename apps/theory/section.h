@@ -24,7 +24,7 @@ struct Claim {
   bool holds() const;
 };
 
-apps::Table claims_table(const std::vector<Claim>& claims);
+apps::Table claims_table(const std::vector<Claim>& claims, bool name_experiments = true);
 /// The same as CSV: experiment,statement,kind,predicted,measured,relative_difference,tolerance,holds.
 std::string claims_csv(const std::vector<Claim>& claims);
 
@@ -43,11 +43,8 @@ class Section {
   /// A row of the CSV file: numbers with all their digits; what is no number is an empty cell.
   template <class... Cells>
   void row(const Cells&... cells) {
-    std::string line;
-    ((line += (line.empty() ? "" : ",") + cell(cells)), ...);
-    rows_ += line + "\n";
+    row(std::vector<std::string>{cell(cells)...});
   }
-  /// A row whose last cells are a list.
   void row(const std::vector<std::string>& cells);
   static std::string cell(double value);
   static std::string cell(std::int64_t value) { return std::to_string(value); }
