@@ -7,7 +7,7 @@
 
 namespace sg {
 
-/// What is done with an x that y does not depend on.
+/// What is done with an x that y does not depend on, as the gradient of a linear function does not: an error, or zeros.
 enum class Unused { error, zeros };
 
 /// The derivative of sum(y) by x, of x's shape: reverse mode. Throws when y does not depend on x, unless told to give zeros.

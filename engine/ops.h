@@ -1,4 +1,4 @@
-// Every public operation: the vocabulary page. Elementwise ones broadcast by NumPy's rules; all throw sg::Error at the call.
+// Every public operation: the vocabulary page; their derivatives are in autodiff.h. Elementwise ones broadcast by NumPy's rules; all throw sg::Error at the call.
 #pragma once
 
 #include <array>
