@@ -13,6 +13,27 @@ namespace sg::kernels {
 
 namespace {
 
+constexpr std::int64_t kTile = 16;  // rows and channels of a tile whose cache lines are read and written while they are near
+
+/// The chosen taps of one tile. `Count` is their number if it is known to be that, which saves the inner loop; 0 otherwise.
+template <int Count, class T>
+void transpose_tile(const T* from, std::int64_t from_channel, std::int64_t from_row, T* to, std::int64_t to_row, std::int64_t rows,
+                    std::int64_t channels, const std::vector<std::int64_t>& chosen) {
+  const std::int64_t count = Count > 0 ? Count : static_cast<std::int64_t>(chosen.size());
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const T* from_taps = from + row * from_row;
+    T* to_taps = to + row * to_row;
+    for (std::int64_t c = 0; c < channels; ++c, from_taps += from_channel, to_taps += count) {
+      if constexpr (Count > 0) {
+        const T* const first = from_taps + chosen[0];
+        for (int t = 0; t < Count; ++t) to_taps[t] = first[t];
+      } else {
+        for (std::int64_t t = 0; t < count; ++t) to_taps[t] = from_taps[chosen[static_cast<std::size_t>(t)]];
+      }
+    }
+  }
+}
+
 /// From [out_channels, in_channels / groups, taps] to the order of run_gather: phase by phase, a row for each input channel.
 template <class T>
 void transpose_weight(const Gather& g, const T* weight, T* transposed) {
@@ -27,19 +48,21 @@ void transpose_weight(const Gather& g, const T* weight, T* transposed) {
         }
       }
       const std::int64_t count = static_cast<std::int64_t>(chosen.size());
-      const std::int64_t chunk = 1 + 4096 / (1 + g.channels * count);
-      const std::int64_t all = g.groups * g.rows;
+      const bool neighbours = count > 0 && chosen.back() - chosen.front() == count - 1;
+      const auto tile = neighbours && count == 1 ? transpose_tile<1, T> : neighbours && count == 9 ? transpose_tile<9, T> : transpose_tile<0, T>;
+      const std::int64_t blocks = (g.rows + kTile - 1) / kTile, all = g.groups * blocks;
+      const std::int64_t chunk = 1 + 8192 / (1 + kTile * g.channels * count);
       parallel_for((all + chunk - 1) / chunk, [&](std::int64_t piece) {
         for (std::int64_t i = piece * chunk; i < std::min(all, (piece + 1) * chunk); ++i) {
-          const std::int64_t group = i / g.rows, row = i % g.rows;
-          T* to = transposed + i * g.channels * count;
-          for (std::int64_t c = 0; c < g.channels; ++c) {
-            const T* const from = weight + ((group * g.channels + c) * g.rows + row) * taps;
-            for (std::int64_t t = 0; t < count; ++t) *to++ = from[chosen[t]];
+          const std::int64_t group = i / blocks, row = i % blocks * kTile;
+          for (std::int64_t c = 0; c < g.channels; c += kTile) {
+            tile(weight + ((group * g.channels + c) * g.rows + row) * taps, g.rows * taps, taps,
+                 transposed + ((group * g.rows + row) * g.channels + c) * count, g.channels * count, std::min(kTile, g.rows - row),
+                 std::min(kTile, g.channels - c), chosen);
           }
         }
       });
-      transposed += all * g.channels * count;
+      transposed += g.groups * g.rows * g.channels * count;
     }
   }
 }

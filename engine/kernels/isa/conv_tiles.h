@@ -97,6 +97,33 @@ inline ElementOf<V> sum_of_lanes(V v) {
   }
 }
 
+/// Adds the halves of every run of `Run` lanes of a and of b: what was a run becomes half as long, a's before b's.
+template <int Run, class V, int... Lane>
+inline V fold_runs(V a, V b, std::integer_sequence<int, Lane...>) {
+  constexpr int lanes = kLanesOf<V>, half = Run / 2;
+  const V first = __builtin_shufflevector(a, b, (Lane / half * Run + Lane % half)...);
+  const V second = __builtin_shufflevector(a, b, (Lane / half * Run + half + Lane % half)...);
+  static_assert(lanes % Run == 0);
+  return first + second;
+}
+
+/// The sums of the lanes of `Count` vectors, a power of two, become the first lanes of the result: fewer shuffles than one sum after the other.
+template <int Run, int Count, class V>
+inline V sums_of_lanes(const V* vectors) {
+  const auto sequence = std::make_integer_sequence<int, kLanesOf<V>>{};
+  if constexpr (Run == 1) {
+    return vectors[0];
+  } else if constexpr (Count == 1) {
+    const V folded = fold_runs<Run>(vectors[0], vectors[0], sequence);
+    return sums_of_lanes<Run / 2, 1>(&folded);
+  } else {
+    V folded[Count / 2];
+#pragma GCC unroll 8
+    for (int i = 0; i < Count / 2; ++i) folded[i] = fold_runs<Run>(vectors[2 * i], vectors[2 * i + 1], sequence);
+    return sums_of_lanes<Run / 2, Count / 2>(folded);
+  }
+}
+
 template <class T, int Lanes, int Rows, int Columns>
 void reduction_tile(const ConvReduction<T>& p, std::int64_t row, std::int64_t column) {
   using V = Vector<T, Lanes>;
@@ -122,14 +149,28 @@ void reduction_tile(const ConvReduction<T>& p, std::int64_t row, std::int64_t co
       for (int k = 0; k < Columns; ++k) sums[r][k] = multiply_add(cotangent, vectors[k], sums[r][k]);
     }
   }
+  T totals[Columns][Rows];
+  if constexpr (Rows > 1 && Rows <= Lanes && (Rows & (Rows - 1)) == 0) {
+#pragma GCC unroll 8
+    for (int k = 0; k < Columns; ++k) {
+      V of_column[Rows];
+#pragma GCC unroll 8
+      for (int r = 0; r < Rows; ++r) of_column[r] = sums[r][k];
+      const V total = sums_of_lanes<Lanes, Rows>(of_column);
+      __builtin_memcpy(totals[k], &total, sizeof(totals[k]));
+    }
+  } else {
+#pragma GCC unroll 8
+    for (int k = 0; k < Columns; ++k) {
+#pragma GCC unroll 8
+      for (int r = 0; r < Rows; ++r) totals[k][r] = sum_of_lanes(sums[r][k]);
+    }
+  }
 #pragma GCC unroll 8
   for (int r = 0; r < Rows; ++r) {
     T* const c = p.c + (row + r) * p.c_row + column;
 #pragma GCC unroll 8
-    for (int k = 0; k < Columns; ++k) {
-      const T sum = sum_of_lanes(sums[r][k]);
-      c[k] = p.accumulate ? c[k] + sum : sum;
-    }
+    for (int k = 0; k < Columns; ++k) c[k] = p.accumulate ? c[k] + totals[k][r] : totals[k][r];
   }
 }
 
