@@ -83,6 +83,12 @@ Shape joined(const Shape& a, const Shape& b) {
   return shape;
 }
 
+/// An error in the name of what the caller asked for, before the modes that it is made of would speak in theirs.
+void check_dependence(std::string_view operation, const Tensor& y, const Tensor& x) {
+  check_differentiable(operation, {y, x});
+  if (Walk({y}, {x}).xs[0] < 0) fail("{}: y does not depend on {}", operation, describe(x, 0));
+}
+
 void check_rows(std::string_view operation, const Tensor& y, const Tensor& x) {
   if (x.rank() != 2 || y.rank() < 1 || y.rank() > 2 || y.shape()[0] != x.shape()[0]) {
     fail("{}: needs y [N, m] and x [N, d], got {} and {}", operation, y.shape(), x.shape());
@@ -169,12 +175,13 @@ Tensor jvp(const Tensor& y, const Tensors& xs, const Tensors& tangents, Unused u
 }
 
 Tensor hvp(const Tensor& y, const Tensor& x, const Tensor& v) {
+  check_dependence("hvp", y, x);
   check_like("hvp", "direction", v, x);
   return jvp(grad(y, x), {x}, {v}, Unused::zeros);
 }
 
 Tensor jacobian(const Tensor& y, const Tensor& x) {
-  check_differentiable("jacobian", {y, x});
+  check_dependence("jacobian", y, x);
   if (y.size() == 0 || x.size() == 0) return zeros(joined(y.shape(), x.shape()), x.dtype());
   Tensors parts;
   if (x.size() < y.size()) {  // a forward pass for each column
@@ -187,13 +194,14 @@ Tensor jacobian(const Tensor& y, const Tensor& x) {
 
 Tensor hessian(const Tensor& y, const Tensor& x) {
   if (y.size() != 1) fail("hessian: needs a scalar, got {}", y.shape());
+  check_dependence("hessian", y, x);
   const Tensor gradient = grad(y, x);
   if (Walk({gradient}, {x}).xs[0] < 0) return zeros(joined(x.shape(), x.shape()), x.dtype());
   return jacobian(gradient, x);
 }
 
 Tensor batched_jacobian(const Tensor& y, const Tensor& x) {
-  check_differentiable("batched_jacobian", {y, x});
+  check_dependence("batched_jacobian", y, x);
   check_rows("batched_jacobian", y, x);
   if (y.rank() == 1) return batched_jacobian(unsqueeze(y, 1), x);
   const std::int64_t n = x.shape()[0], d = x.shape()[1], m = y.shape()[1];
@@ -210,6 +218,7 @@ Tensor batched_jacobian(const Tensor& y, const Tensor& x) {
 Tensor batched_hessian(const Tensor& y, const Tensor& x) {
   check_rows("batched_hessian", y, x);
   if (y.size() != x.shape()[0]) fail("batched_hessian: needs one value a row, got {}", y.shape());
+  check_dependence("batched_hessian", y, x);
   const Tensor gradient = grad(y, x);
   const std::int64_t n = x.shape()[0], d = x.shape()[1];
   if (Walk({gradient}, {x}).xs[0] < 0) return zeros({n, d, d}, x.dtype());

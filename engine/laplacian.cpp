@@ -84,7 +84,7 @@ Tensor laplacian(const Tensor& y, const Tensor& x) {
   const std::vector<Node*> nodes = topological_order({y}, skip, expand);
   std::vector<std::vector<std::int64_t>> places(nodes.size());
   const std::uint64_t walk = y.node()->walk;
-  if (x.node()->walk != walk) fail("laplacian: y does not depend on x");
+  if (x.node()->walk != walk) fail("laplacian: y does not depend on {}", x.name().empty() ? fmt::format("x of shape {}", x.shape()) : fmt::format("\"{}\"", x.name()));
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     for (const Tensor& input : nodes[i]->inputs) places[i].push_back(input.node()->walk == walk ? input.node()->index : -1);
   }
