@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <list>
+#include <set>
 #include <thread>
 #include <unordered_map>
 
@@ -224,6 +225,18 @@ std::vector<SkippedPicture> ImageFolder::skipped() const {
 void ImageFolder::limit(std::int64_t count) {
   if (count < 0) fail("image folder: a limit of {}", count);
   if (count < size()) pieces_.resize(static_cast<std::size_t>(count));
+}
+
+ReadablePictures readable_pictures(PictureList list) {
+  ImageFolderOptions options;
+  options.side = 1;
+  options.crops = Crops::center;
+  ReadablePictures readable{{}, ImageFolder(list, options).skipped()};
+  std::set<std::string> bad;
+  for (const SkippedPicture& picture : readable.skipped) bad.insert(picture.name);
+  std::erase_if(list.names, [&](const std::string& name) { return bad.contains(name); });
+  readable.list = std::move(list);
+  return readable;
 }
 
 }  // namespace sg::data

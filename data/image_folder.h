@@ -55,6 +55,13 @@ struct SkippedPicture {
   std::string reason;
 };
 
+/// Those of the list that can be read, so that a split is one of readable pictures. Throws when there are none.
+struct ReadablePictures {
+  PictureList list;
+  std::vector<SkippedPicture> skipped;  // in order of names
+};
+ReadablePictures readable_pictures(PictureList list);
+
 /// Square pieces of the pictures of a list. Sizes are read at once, pictures when they are asked for; up to 512 MB of unpacked ones are kept. A
 /// smaller picture is enlarged until its shorter side fits; one of exactly the size is taken as it is.
 class ImageFolder : public PictureSet {

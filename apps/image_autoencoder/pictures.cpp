@@ -11,19 +11,11 @@ namespace {
 
 constexpr std::int64_t kMostTestTiles = 2000;
 
-/// Reads every picture's header, and drops those that cannot be read, so that the split is one of readable pictures.
 data::PictureList readable(data::PictureList list, Pictures& pictures) {
-  data::ImageFolderOptions options;
-  options.side = 1;
-  options.crops = data::Crops::center;
   pictures.found += list.names.size();
-  std::set<std::string> bad;
-  for (const data::SkippedPicture& picture : data::ImageFolder(list, options).skipped()) {
-    bad.insert(picture.name);
-    pictures.skipped.push_back(picture);
-  }
-  std::erase_if(list.names, [&](const std::string& name) { return bad.contains(name); });
-  return list;
+  data::ReadablePictures readable = data::readable_pictures(std::move(list));
+  pictures.skipped.insert(pictures.skipped.end(), readable.skipped.begin(), readable.skipped.end());
+  return std::move(readable.list);
 }
 
 data::PictureList searched(const std::string& option, const std::string& folder) {

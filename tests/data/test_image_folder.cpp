@@ -93,6 +93,24 @@ TEST_CASE("what cannot be read is left out by name, and a folder of nothing else
   CHECK(names == std::vector<std::string>{"empty.png", "half.png", "photo.heic", "text.jpg"});
 }
 
+TEST_CASE("a split is one of readable pictures if the others are taken out before", "[folder]") {
+  const TemporaryFolder folder;
+  folder.write("a.png", marked_png(8, 8, 1).substr(0, 60));
+  folder.write("b.png", marked_png(8, 8, 2));
+  folder.write("c.jpg", "text");
+  folder.write("d.png", marked_png(9, 8, 3));
+  const ReadablePictures readable = readable_pictures(find_pictures(folder.path()));
+  CHECK(readable.list.names == std::vector<std::string>{"b.png", "d.png"});
+  REQUIRE(readable.skipped.size() == 2);
+  CHECK(readable.skipped[0].name == "a.png");
+  CHECK(readable.skipped[1].name == "c.jpg");
+  for (int seed = 0; seed < 5; ++seed) {
+    const PictureSplit split = split_pictures(readable.list, 0.1, static_cast<std::uint64_t>(seed));
+    CHECK(ImageFolder(split.train, options(8)).size() == 1);
+    CHECK(ImageFolder(split.test, options(8)).size() == 1);
+  }
+}
+
 TEST_CASE("a picture that is damaged later is replaced by the next whole one", "[folder]") {
   const TemporaryFolder folder;
   for (const char* name : {"0.png", "1.png", "2.png"}) folder.write(name, marked_png(3000, 3000, static_cast<std::uint8_t>(name[0])));  // over 64 MB unpacked
