@@ -25,16 +25,19 @@ void check_batches(const Settings& settings, std::int64_t pieces) {
          batch, pieces);
 }
 
+const char* plural(std::int64_t count) { return count == 1 ? "" : "s"; }
+
 std::string summary_of(const Settings& settings, const Pictures& pictures, std::int64_t parameters, std::int64_t steps) {
-  std::string text = fmt::format("One autoencoder ({}, {} parameters), trained for {} steps of {} pieces of {} x {} pixels out of {} pictures, once for each "
+  std::string text = fmt::format("One autoencoder ({}, {} parameters), trained for {} steps of {} pieces of {} x {} pixels out of {} picture{}, once for each "
                                  "loss from the same start on the same batches.",
                                  settings.net, parameters, steps, std::min(settings.common.batch_size, pictures.train->size()), settings.size,
-                                 settings.size, pictures.train->picture_count());
+                                 settings.size, pictures.train->picture_count(), plural(pictures.train->picture_count()));
   if (pictures.test)
-    text += fmt::format(" Test errors are plain mean squared errors on {} pieces of {} other pictures.", pictures.test->size(), pictures.test->picture_count());
+    text += fmt::format(" Test errors are plain mean squared errors on {} pieces of {} other picture{}.", pictures.test->size(), pictures.test->picture_count(),
+                        plural(pictures.test->picture_count()));
   if (settings.exact_directions > 0)
-    text += fmt::format(" The loss h1 has the exact derivatives along {} random directions besides, with weight {}.", settings.exact_directions,
-                        settings.exact_weight);
+    text += fmt::format(" The loss h1 has the exact derivatives along {} random direction{} besides, with weight {}.", settings.exact_directions,
+                        plural(settings.exact_directions), settings.exact_weight);
   return text;
 }
 
