@@ -1,4 +1,4 @@
-# Installs the build in BINARY into a folder of its own, builds PROGRAM against it there, and runs it.
+# Installs the build in BINARY into a folder of its own, builds PROGRAM against it there with the same FLAGS, and runs it.
 set(place ${BINARY}/installed)
 function(run)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE status)
@@ -8,6 +8,7 @@ function(run)
 endfunction()
 file(REMOVE_RECURSE ${place})
 run(${CMAKE_COMMAND} --install ${BINARY} --prefix ${place}/prefix)
-run(${CMAKE_COMMAND} -S ${PROGRAM} -B ${place}/build -DCMAKE_PREFIX_PATH=${place}/prefix -DCMAKE_BUILD_TYPE=Release)
+run(${CMAKE_COMMAND} -S ${PROGRAM} -B ${place}/build -DCMAKE_PREFIX_PATH=${place}/prefix -DCMAKE_BUILD_TYPE=Release
+    -DCMAKE_CXX_FLAGS=${FLAGS})
 run(${CMAKE_COMMAND} --build ${place}/build)
 run(${place}/build/program)

@@ -75,7 +75,7 @@ void check_training(nn::ResnetKind kind, const std::string& loss_name, double to
 
 }  // namespace
 
-TEST_CASE("both autoencoders have the parameters and names that their issue lists") {
+TEST_CASE("both autoencoders have as many parameters as PyTorch's, and their names") {
   nn::ResnetAutoencoder whole(nn::ResnetKind::resnet18), light(nn::ResnetKind::light);
   CHECK(whole.parameter_count() == 22351110);
   CHECK(light.parameter_count() == 389958);
