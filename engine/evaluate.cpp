@@ -43,7 +43,7 @@ Key key_of(const PlanInput& input, bool fuse) {
   key.push_back(fuse);
   for (std::size_t i = 0; i < input.nodes.size(); ++i) {
     const Node& node = *input.nodes[i];
-    key.push_back(static_cast<std::int64_t>(node.dtype) | input.kept[i] << 4 | input.welcome[i] << 5);
+    key.push_back(static_cast<std::int64_t>(node.dtype) | input.kept[i] << 4 | input.welcome[i] << 5 | input.expendable[i] << 6);
     add_shape(key, node.shape);
     if (node.value) {
       key.push_back(-1);
@@ -59,6 +59,25 @@ Key key_of(const PlanInput& input, bool fuse) {
     key.insert(key.end(), input.inputs[i].begin(), input.inputs[i].end());
   }
   return key;
+}
+
+/// Finds the leaves that are gone once the graph has been computed, such as an optimiser's moments of the step before. `uses` counts
+/// the readers of each node in this graph.
+void find_expendable(const std::vector<std::int64_t>& uses, PlanInput& input) {
+  const std::size_t count = input.nodes.size();
+  std::vector<bool> reachable(count);
+  input.expendable.resize(count);
+  for (std::size_t i = count; i-- > 0;) {
+    const Node& node = *input.nodes[i];
+    reachable[i] = reachable[i] || node.references > uses[i];
+    if (node.value) {
+      const Value& value = *node.value;
+      const auto bytes = static_cast<std::size_t>(element_count(node.shape) * size_of(node.dtype));
+      input.expendable[i] = !reachable[i] && value.buffer.use_count() == 1 && value.buffer->bytes() == bytes && is_contiguous(node.shape, value.layout);
+    } else if (reachable[i] && !(input.kept[i] && node.forget_history)) {
+      for (std::int64_t from : input.inputs[i]) reachable[from] = true;
+    }
+  }
 }
 
 PlanInput plan_input(const Tensors& roots) {
@@ -88,6 +107,7 @@ PlanInput plan_input(const Tensors& roots) {
     input.welcome[i] = !node.differentiated && !node.from_derivative && !node.forget_history;
   }
   for (const Tensor& root : roots) input.kept[root.node()->index] = root.node()->value == nullptr;
+  find_expendable(uses, input);
   return input;
 }
 

@@ -147,7 +147,7 @@ class Planner {
   void place_all() {
     for (std::size_t i = 0; i < in_.nodes.size(); ++i) {
       if (f_.roles[i] == Role::leaf) {
-        f_.places[i].storage = new_storage(0);
+        f_.places[i].storage = new_storage(bytes_of(*in_.nodes[i]));
         plan_.leaves.push_back(static_cast<std::int64_t>(i));
       }
     }
@@ -266,7 +266,7 @@ class Planner {
   void find_lifetimes() {
     std::vector<std::int64_t> last(plan_.storage_bytes.size(), -1);
     std::vector<bool> outlives(plan_.storage_bytes.size(), false);
-    for (std::int64_t i : plan_.leaves) outlives[f_.places[i].storage] = true;
+    for (std::int64_t i : plan_.leaves) outlives[f_.places[i].storage] = !in_.expendable[i];
     for (const Plan::Kept& kept : plan_.kept) outlives[kept.place.storage] = true;
     for (std::size_t s = 0; s < plan_.steps.size(); ++s) {
       for (const auto* operands : {&plan_.steps[s].inputs, &plan_.steps[s].outputs}) {

@@ -43,7 +43,7 @@ struct Step {
 struct Plan {
   std::vector<Step> steps;
   std::vector<std::int64_t> leaves;        // places in the order of nodes, one for each leaf storage
-  std::vector<std::int64_t> storage_bytes;  // 0 for leaves
+  std::vector<std::int64_t> storage_bytes;
   struct Kept {
     std::int64_t node;  // place in the order of nodes
     Place place;
@@ -58,6 +58,7 @@ struct PlanInput {
   std::vector<std::vector<std::int64_t>> inputs;  // places of the inputs; empty for what has a value already
   std::vector<bool> kept;     // somebody may ask for the value afterwards
   std::vector<bool> welcome;  // the value is kept if it happens to be in memory
+  std::vector<bool> expendable;  // a leaf that nobody can reach afterwards: its last reader may write over it
 };
 
 /// Levels, fusion, order and memory. With `fuse` off every node is a step of its own.

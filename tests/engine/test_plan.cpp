@@ -199,3 +199,59 @@ TEST_CASE("a training step has the same bits on 1, 2, 3 and 7 threads") {
   kernels::set_threads(before);
   for (std::size_t i = 1; i < weights.size(); ++i) CHECK(weights[i] == weights[0]);
 }
+
+TEST_CASE("a moving average writes over what it was, unless somebody can still ask for that") {
+  const NoGrad no_grad;
+  const Shape shape{50, 40};
+  const Tensor news = values(shape);
+  const auto moved = [&](const Tensor& average) { return average * 0.5 + news; };
+  const auto buffers_of = [](const Tensor& result) {
+    result.eval();
+    return last_evaluation().buffers;
+  };
+  Tensor average = values(shape);
+  average = moved(average);
+  CHECK(buffers_of(average) == 0);
+
+  SECTION("a tensor that holds it") {
+    const Tensor before = average;
+    const std::vector<double> numbers = before.to_vector<double>();
+    average = moved(average);
+    CHECK(buffers_of(average) == 1);
+    CHECK(before.to_vector<double>() == numbers);
+  }
+  SECTION("a view of it") {
+    const Tensor view = slice(average, 0, 10, 20).detach();
+    const std::vector<double> numbers = view.to_vector<double>();
+    average = moved(average);
+    CHECK(buffers_of(average) == 1);
+    CHECK(view.to_vector<double>() == numbers);
+  }
+  SECTION("an expression that has not been computed") {
+    const Tensor later = average * 3.0;
+    const std::vector<double> numbers = average.to_vector<double>();
+    average = moved(average);
+    CHECK(buffers_of(average) == 1);
+    CHECK(later.to_vector<float>()[7] == static_cast<float>(numbers[7]) * 3.0f);
+  }
+  SECTION("a second reader in the same evaluation") {
+    const std::vector<double> numbers = average.to_vector<double>();
+    const Tensor product = matmul(transpose(average), news);
+    average = moved(average);
+    eval({average, product});
+    double expected = 0;
+    const std::vector<double> factors = news.to_vector<double>();
+    for (int row = 0; row < 50; ++row) expected += numbers[row * 40] * factors[row * 40];
+    CHECK(is_close(product.to_vector<double>()[0], expected, 1e-5));
+  }
+}
+
+TEST_CASE("the history of a result keeps the values that its derivative needs") {
+  Tensor x = values({50, 40});
+  const std::vector<double> numbers = x.to_vector<double>();
+  const Tensor y = sum(square(x));
+  const Tensor gradient = grad(y, x);
+  x = Tensor();
+  y.eval();
+  CHECK(gradient.to_vector<double>()[9] == 2 * numbers[9]);
+}
