@@ -15,6 +15,7 @@ constexpr std::int64_t kSharedBytes = 64 << 20;  // the most that is packed for 
 constexpr double kTaskWork = 3e5;                // multiply-adds
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a >= 0 ? a / b : -ceil_div(-a, b); }
 
 template <class T>
 struct Phase {
@@ -201,30 +202,75 @@ std::int64_t list_slots(const Gather& g, const GatherPlan& plan, const GatherUni
   return count;
 }
 
+namespace {
+
+/// Where a plane of the source is laid out before its copies are made: the rows that a unit reads, each phase of their columns by itself,
+/// with zeros around.
+struct Staging {
+  std::int64_t first_row, rows;  // of the source; may begin before it and end behind it
+  std::int64_t left;             // zeros before the first column
+  std::int64_t row_pitch, phase_pitch, size;
+};
+
+Staging make_staging(const Gather& g, const GatherPlan& plan, const GatherUnit& unit, int lanes) {
+  const auto [row_low, row_high] = std::minmax_element(plan.packed[0].begin.begin(), plan.packed[0].begin.end());
+  const auto [column_low, column_high] = std::minmax_element(plan.packed[1].begin.begin(), plan.packed[1].begin.end());
+  const GatherAxis& columns = g.axis[1];
+  Staging staging;
+  staging.first_row = unit.row * g.axis[0].stride + *row_low;
+  staging.rows = (unit.rows + plan.packed[0].extra - 1) * g.axis[0].stride + *row_high - *row_low + 1;
+  staging.left = std::max<std::int64_t>(0, -floor_div(*column_low, columns.stride));
+  const std::int64_t right = std::max(ceil_div(columns.size, columns.stride), floor_div(*column_high, columns.stride) + plan.row_pitch);
+  staging.row_pitch = staging.left + right;
+  staging.phase_pitch = staging.rows * staging.row_pitch;
+  staging.size = columns.stride * staging.phase_pitch + lanes;  // the last vector reads on
+  return staging;
+}
+
+}  // namespace
+
 template <class T>
 void pack_block(const ConvKernels<T>& kernels, const Gather& g, const GatherPlan& plan, const GatherUnit& unit, std::int64_t block,
                 const T* source, T* packed) {
   const GatherAxis &rows = g.axis[0], &columns = g.axis[1];
   const std::int64_t first = block * plan.channel_block, channels = std::min(plan.channel_block, g.channels - first);
-  const std::int64_t packed_rows = unit.rows + plan.packed[0].extra;
-  for (std::int64_t c = 0; c < channels; ++c) {
-    for (const std::int64_t row_begin : plan.packed[0].begin) {
-      for (const std::int64_t column_begin : plan.packed[1].begin) {
-        T* to = packed;
-        for (std::int64_t image = 0; image < unit.images; ++image) {
-          const T* const from =
-              source + (((unit.image + image) * g.groups + unit.group) * g.channels + first + c) * rows.size * columns.size;
-          kernels.pack_rows(to,
-                            {packed_rows, plan.row_pitch, unit.row * rows.stride + row_begin, rows.stride, rows.size, column_begin,
-                             columns.stride, columns.size},
-                            from);
-          to += packed_rows * plan.row_pitch;
+  const std::int64_t packed_rows = unit.rows + plan.packed[0].extra, packed_size = packed_rows * plan.row_pitch;
+  const std::int64_t copies = static_cast<std::int64_t>(plan.packed[0].begin.size() * plan.packed[1].begin.size());
+  const auto plane = [&](std::int64_t image, std::int64_t channel) {
+    return source + (((unit.image + image) * g.groups + unit.group) * g.channels + first + channel) * rows.size * columns.size;
+  };
+  if (copies == 1) {
+    const ConvPackedRows shape{packed_rows, plan.row_pitch, unit.row * rows.stride + plan.packed[0].begin[0], rows.stride, rows.size,
+                               plan.packed[1].begin[0], columns.stride, columns.size};
+    for (std::int64_t c = 0; c < channels; ++c, packed += plan.copy_pitch) {
+      for (std::int64_t image = 0; image < unit.images; ++image) kernels.pack_rows(packed + image * packed_size, shape, plane(image, c));
+      // The last vectors read on into this.
+      std::fill_n(packed + unit.images * packed_size, kernels.lanes, T(0));
+    }
+    return;
+  }
+  const Staging staging = make_staging(g, plan, unit, kernels.lanes);
+  const Scratch scratch(static_cast<std::size_t>(staging.size) * sizeof(T));
+  T* const staged = scratch.as<T>();
+  std::fill_n(staged, staging.size, T(0));
+  const std::int64_t from_row = std::clamp<std::int64_t>(staging.first_row, 0, rows.size);
+  const std::int64_t to_row = std::clamp<std::int64_t>(staging.first_row + staging.rows, 0, rows.size);
+  T* const inside = staged + (from_row - staging.first_row) * staging.row_pitch + staging.left;
+  for (std::int64_t c = 0; c < channels; ++c, packed += copies * plan.copy_pitch) {
+    for (std::int64_t image = 0; image < unit.images; ++image) {
+      kernels.split_rows(inside, staging.phase_pitch, staging.row_pitch, plane(image, c) + from_row * columns.size, to_row - from_row, columns.size,
+                         columns.stride);
+      T* to = packed + image * packed_size;
+      for (const std::int64_t row_begin : plan.packed[0].begin) {
+        const T* const first_row = staged + (unit.row * rows.stride + row_begin - staging.first_row) * staging.row_pitch + staging.left;
+        for (const std::int64_t column_begin : plan.packed[1].begin) {
+          const std::int64_t shift = floor_div(column_begin, columns.stride), phase = column_begin - shift * columns.stride;
+          kernels.join_rows(to, first_row + phase * staging.phase_pitch + shift, rows.stride * staging.row_pitch, packed_rows, plan.row_pitch);
+          to += plan.copy_pitch;
         }
-        // The last vectors read on into this.
-        std::fill_n(to, kernels.lanes, T(0));
-        packed += plan.copy_pitch;
       }
     }
+    for (std::int64_t copy = 0; copy < copies; ++copy) std::fill_n(packed + copy * plan.copy_pitch + unit.images * packed_size, kernels.lanes, T(0));
   }
 }
 

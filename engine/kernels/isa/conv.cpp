@@ -115,6 +115,68 @@ void pack_rows(T* to, const ConvPackedRows& p, const T* from) {
   zero_row(to + rows.last * p.columns, (p.rows - rows.last) * p.columns);
 }
 
+template <class V, int... Lane>
+inline V odd_lanes(V a, V b, std::integer_sequence<int, Lane...>) {
+  return __builtin_shufflevector(a, b, (2 * Lane + 1)...);
+}
+
+/// `count` pairs of neighbours.
+template <class T, int Lanes>
+inline void split_pairs(T* __restrict even, T* __restrict odd, const T* __restrict from, std::int64_t count) {
+  if constexpr (Lanes == 1) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      even[i] = from[2 * i];
+      odd[i] = from[2 * i + 1];
+    }
+  } else {
+    using V = Vector<T, Lanes>;
+    if (count < Lanes) {
+      split_pairs<T, Lanes / 2>(even, odd, from, count);
+      return;
+    }
+    const auto sequence = std::make_integer_sequence<int, Lanes>{};
+#pragma GCC unroll 1
+    for (std::int64_t i = 0; i < count; i += Lanes) {
+      // The last vectors overlap their neighbours.
+      const std::int64_t at = lower(i, count - Lanes);
+      const V a = load<V>(from + 2 * at), b = load<V>(from + 2 * at + Lanes);
+      store(even + at, even_lanes(a, b, sequence));
+      store(odd + at, odd_lanes(a, b, sequence));
+    }
+  }
+}
+
+template <class T, int Lanes>
+void split_rows(T* to, std::int64_t to_phase, std::int64_t to_row, const T* from, std::int64_t rows, std::int64_t columns, std::int64_t phases) {
+#pragma GCC unroll 1
+  for (std::int64_t y = 0; y < rows; ++y, to += to_row, from += columns) {
+    if (phases == 1) copy_row<T, Lanes>(to, from, columns);
+    else if (phases == 2) {
+      split_pairs<T, Lanes>(to, to + to_phase, from, columns / 2);
+      if (columns % 2) to[columns / 2] = from[columns - 1];
+    } else {
+      for (std::int64_t x = 0; x < columns; ++x) to[x % phases * to_phase + x / phases] = from[x];
+    }
+  }
+}
+
+template <class T, int Lanes>
+void join_rows(T* to, const T* from, std::int64_t from_row, std::int64_t rows, std::int64_t columns) {
+  using V = Vector<T, Lanes>;
+  if constexpr (Lanes > 4) {
+    if (columns <= Lanes / 2) {
+      join_rows<T, Lanes / 2>(to, from, from_row, rows, columns);
+      return;
+    }
+  }
+#pragma GCC unroll 2
+  for (std::int64_t y = 0; y < rows; ++y, to += columns, from += from_row) {
+    store(to, load<V>(from));
+#pragma GCC unroll 1
+    for (std::int64_t x = Lanes; x < columns; x += Lanes) store(to + x, load<V>(from + x));
+  }
+}
+
 template <class T>
 void scatter_row(T* to, std::int64_t stride, const T* from, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) to[i * stride] = from[i];
@@ -145,7 +207,8 @@ void interleave_row(T* __restrict to, const T* __restrict even, const T* __restr
 
 template <class T, int Lanes>
 constexpr ConvKernels<T> make_kernels() {
-  return {Lanes, kTileRows, product<T, Lanes>, reduction<T, Lanes>, pack_row<T, Lanes>, pack_rows<T, Lanes>, scatter_row<T>, interleave_row<T, Lanes>};
+  return {Lanes, kTileRows, product<T, Lanes>, reduction<T, Lanes>, pack_row<T, Lanes>, pack_rows<T, Lanes>,
+          split_rows<T, Lanes>, join_rows<T, Lanes>, scatter_row<T>, interleave_row<T, Lanes>};
 }
 
 }  // namespace

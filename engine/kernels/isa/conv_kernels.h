@@ -58,6 +58,10 @@ struct ConvKernels {
   /// to[i] = from[begin + i * stride] for i < count; zero where that index is outside of [0, size).
   void (*pack_row)(T* to, std::int64_t count, const T* from, std::int64_t begin, std::int64_t stride, std::int64_t size);
   void (*pack_rows)(T* to, const ConvPackedRows&, const T* from);
+  /// Column x of each row goes to column x / phases of phase x % phases: to[(x % phases) * to_phase + y * to_row + x / phases].
+  void (*split_rows)(T* to, std::int64_t to_phase, std::int64_t to_row, const T* from, std::int64_t rows, std::int64_t columns, std::int64_t phases);
+  /// Copies rows of `columns` elements next to each other. Reads and writes whole vectors: at most lanes - 1 elements more.
+  void (*join_rows)(T* to, const T* from, std::int64_t from_row, std::int64_t rows, std::int64_t columns);
   /// to[i * stride] = from[i]
   void (*scatter_row)(T* to, std::int64_t stride, const T* from, std::int64_t count);
   /// to[2 i] = even[i] for 2 i < count, to[2 i + 1] = odd[i]
