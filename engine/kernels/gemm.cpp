@@ -45,6 +45,12 @@ void gemm(const MatmulShape& s, std::int64_t m, std::int64_t n, std::int64_t k, 
     gemv(!s.transpose_b, s.transpose_b ? n : k, s.transpose_b ? k : n, b, s.ldb, a, s.transpose_a ? s.lda : 1, c, std::int64_t{1});
     return;
   }
+  MatmulShape part = s;
+  part.m = m;
+  part.n = n;
+  part.k = k;
+  part.ldc = ldc;
+  if (is_small_sum(part, sizeof(T))) return matmul_small_sum(part, a, b, c);
   const auto trans_a = s.transpose_a ? CblasTrans : CblasNoTrans, trans_b = s.transpose_b ? CblasTrans : CblasNoTrans;
   if constexpr (sizeof(T) == 4) {
     cblas_sgemm(CblasRowMajor, trans_a, trans_b, m, n, k, 1, a, s.lda, b, s.ldb, 0, c, ldc);

@@ -62,9 +62,11 @@ bool is_packed(const MatmulShape& s, std::int64_t width) { return s.transpose_b 
 /// Rows [row, row + rows) of one product.
 template <class T>
 void block(const MatmulShape& s, const GemmKernels<T>& kernels, bool packed, std::int64_t row, std::int64_t rows, const T* a, const T* b, T* c) {
+  const std::int64_t a_row = s.transpose_a ? 1 : s.lda, a_step = s.transpose_a ? s.lda : 1;
   const std::int64_t b_panel = packed ? s.k * kernels.width : kernels.width, b_step = packed ? kernels.width : s.ldb;
   for (std::int64_t k = 0; k < s.k; k += kDepth) {
-    kernels.product({rows, s.n, std::min(kDepth, s.k - k), a + row * s.lda + k, s.lda, 1, b + k * b_step, b_panel, b_step, c + row * s.ldc, s.ldc, k > 0});
+    kernels.product({rows, s.n, std::min(kDepth, s.k - k), a + row * a_row + k * a_step, a_row, a_step, b + k * b_step, b_panel, b_step,
+                     c + row * s.ldc, s.ldc, k > 0});
   }
 }
 
@@ -104,6 +106,18 @@ void matmul_narrow(const MatmulShape& s, const T* a, const T* b, T* c) {
   });
 }
 
+bool is_small_sum(const MatmulShape& s, std::size_t element_size) {
+  const std::int64_t width = element_size == 4 ? gemm_kernels<float>().width : gemm_kernels<double>().width;
+  return s.batch == 1 && s.transpose_a && !is_packed(s, width) && s.n <= kMostColumns && s.m >= 4 && s.m <= kMostColumns;
+}
+
+template <class T>
+void matmul_small_sum(const MatmulShape& s, const T* a, const T* b, T* c) {
+  block(s, gemm_kernels<T>(), false, 0, s.m, a, b, c);
+}
+
+template void matmul_small_sum<float>(const MatmulShape&, const float*, const float*, float*);
+template void matmul_small_sum<double>(const MatmulShape&, const double*, const double*, double*);
 template void matmul_narrow<float>(const MatmulShape&, const float*, const float*, float*);
 template void matmul_narrow<double>(const MatmulShape&, const double*, const double*, double*);
 
