@@ -1,5 +1,5 @@
 // Times the convolutions and matrix products on the shapes of the applications' networks.
-//   bench_kernels [--peak] [--threads N] [--seconds S] [--filter TEXT] [--double]
+//   bench_kernels [--peak] [--threads N] [--seconds S] [--filter TEXT] [--double] [--cold]
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -20,6 +20,17 @@ using namespace sg::kernels;
 
 double seconds_now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
+/// Empties the caches before each run, as the rest of a network's step does.
+bool cold = false;
+
+void empty_caches() {
+  static std::vector<float> filler(32 << 20, 1);
+  parallel_for(64, [&](std::int64_t i) {
+    const std::int64_t part = static_cast<std::int64_t>(filler.size()) / 64;
+    for (std::int64_t k = 0; k < part; ++k) filler[i * part + k] += 1;
+  });
+}
+
 /// The fastest of the runs that fit into the given time, after one that warms up.
 template <class Function>
 double fastest(double budget, const Function& function) {
@@ -27,6 +38,7 @@ double fastest(double budget, const Function& function) {
   double best = 1e30;
   const double end = seconds_now() + budget;
   do {
+    if (cold) empty_caches();
     const double start = seconds_now();
     function();
     best = std::min(best, seconds_now() - start);
@@ -177,11 +189,12 @@ int main(int count, char** arguments) {
     const std::string option = arguments[i];
     if (option == "--peak") peak = true;
     else if (option == "--double") in_double = true;
+    else if (option == "--cold") cold = true;
     else if (i + 1 < count && option == "--threads") set_threads(std::atoi(arguments[++i]));
     else if (i + 1 < count && option == "--seconds") budget = std::atof(arguments[++i]);
     else if (i + 1 < count && option == "--filter") filter = arguments[++i];
     else {
-      std::fprintf(stderr, "bench_kernels: error: unknown option %s; there are --peak, --double, --threads N, --seconds S, --filter TEXT\n", option.c_str());
+      std::fprintf(stderr, "bench_kernels: error: unknown option %s; there are --peak, --double, --cold, --threads N, --seconds S, --filter TEXT\n", option.c_str());
       return 2;
     }
   }

@@ -189,20 +189,36 @@ inline V interleave(V even, V odd, std::integer_sequence<int, Lane...>, int half
                    : __builtin_shufflevector(even, odd, (lanes / 2 + Lane / 2 + (Lane % 2) * lanes)...);
 }
 
+/// `count` pairs of neighbours.
 template <class T, int Lanes>
-void interleave_row(T* __restrict to, const T* __restrict even, const T* __restrict odd, std::int64_t count) {
-  using V = Vector<T, Lanes>;
-  const auto sequence = std::make_integer_sequence<int, Lanes>{};
-  std::int64_t i = 0;
-  for (; 2 * (i + Lanes) <= count; i += Lanes) {
-    const V a = load<V>(even + i), b = load<V>(odd + i);
-    store(to + 2 * i, interleave(a, b, sequence, 0));
-    store(to + 2 * i + Lanes, interleave(a, b, sequence, 1));
+inline void join_pairs(T* __restrict to, const T* __restrict even, const T* __restrict odd, std::int64_t count) {
+  if constexpr (Lanes == 1) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      to[2 * i] = even[i];
+      to[2 * i + 1] = odd[i];
+    }
+  } else {
+    using V = Vector<T, Lanes>;
+    if (count < Lanes) {
+      join_pairs<T, Lanes / 2>(to, even, odd, count);
+      return;
+    }
+    const auto sequence = std::make_integer_sequence<int, Lanes>{};
+#pragma GCC unroll 1
+    for (std::int64_t i = 0; i < count; i += Lanes) {
+      // The last vectors overlap their neighbours.
+      const std::int64_t at = lower(i, count - Lanes);
+      const V a = load<V>(even + at), b = load<V>(odd + at);
+      store(to + 2 * at, interleave(a, b, sequence, 0));
+      store(to + 2 * at + Lanes, interleave(a, b, sequence, 1));
+    }
   }
-  for (; 2 * i < count; ++i) {
-    to[2 * i] = even[i];
-    if (2 * i + 1 < count) to[2 * i + 1] = odd[i];
-  }
+}
+
+template <class T, int Lanes>
+void interleave_row(T* to, const T* even, const T* odd, std::int64_t count) {
+  join_pairs<T, Lanes>(to, even, odd, count / 2);
+  if (count % 2) to[count - 1] = even[count / 2];
 }
 
 template <class T, int Lanes>
