@@ -14,9 +14,6 @@ constexpr std::int64_t kTasks = 16;
 constexpr std::int64_t kSharedBytes = 64 << 20;  // the most that is packed for all units at once
 constexpr double kTaskWork = 3e5;                // multiply-adds
 
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a >= 0 ? a / b : -ceil_div(-a, b); }
-
 template <class T>
 struct Phase {
   std::int64_t row_phase, column_phase, taps;

@@ -16,10 +16,6 @@ constexpr std::int64_t kUnits = 24;               // enough for every thread to 
 constexpr double kWaste = 1.1;                    // the most that smaller units may have more vectors
 constexpr double kUnitWork = 3e5;                 // multiply-adds that are worth a task
 
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-std::int64_t floor_mod(std::int64_t a, std::int64_t b) { return ((a % b) + b) % b; }
-std::int64_t floor_div(std::int64_t a, std::int64_t b) { return (a - floor_mod(a, b)) / b; }
-
 /// The largest even share that is at most `most`.
 std::int64_t even_share(std::int64_t total, std::int64_t most) { return ceil_div(total, ceil_div(total, std::max<std::int64_t>(most, 1))); }
 

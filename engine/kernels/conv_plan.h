@@ -8,6 +8,10 @@
 
 namespace sg::kernels {
 
+inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+inline std::int64_t floor_mod(std::int64_t a, std::int64_t b) { return ((a % b) + b) % b; }
+inline std::int64_t floor_div(std::int64_t a, std::int64_t b) { return (a - floor_mod(a, b)) / b; }
+
 /// One axis of a gather: result position j (of phase p) sums over that phase's taps k the source at j * stride + tap[k].
 struct GatherAxis {
   std::int64_t size;       // of the source

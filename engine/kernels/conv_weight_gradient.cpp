@@ -12,8 +12,6 @@ constexpr std::int64_t kTasks = 24;               // enough for every thread to 
 constexpr std::int64_t kPartialBytes = 32 << 20;  // the most that partial sums may take
 constexpr double kTaskWork = 3e5;                 // multiply-adds that are worth a task
 
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
 /// Lays out the cotangent's pixels of a unit in the order of its slots, a row for each output channel; what is left of a vector is 0.
 template <class T>
 void lay_out_cotangent(const ConvKernels<T>& kernels, const Gather& g, const GatherPlan& plan, const GatherUnit& unit, const T* cotangent,

@@ -108,7 +108,7 @@ void matmul_narrow(const MatmulShape& s, const T* a, const T* b, T* c) {
 
 bool is_small_sum(const MatmulShape& s, std::size_t element_size) {
   const std::int64_t width = element_size == 4 ? gemm_kernels<float>().width : gemm_kernels<double>().width;
-  return s.batch == 1 && s.transpose_a && !is_packed(s, width) && s.n <= kMostColumns && s.m >= 4 && s.m <= kMostColumns;
+  return s.transpose_a && !is_packed(s, width) && s.n <= kMostColumns && s.m >= 4 && s.m <= kMostColumns;
 }
 
 template <class T>

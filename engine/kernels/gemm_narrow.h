@@ -15,7 +15,7 @@ void matmul_narrow(const MatmulShape& shape, const T* a, const T* b, T* c);
 
 /// Whether matmul_small_sum is meant for this product: A is transposed and C is small, as in a weight's gradient.
 bool is_small_sum(const MatmulShape& shape, std::size_t element_size);
-/// matmul for those, on the calling thread alone.
+/// One matrix of those (the batch is the caller's), on the calling thread alone.
 template <class T>
 void matmul_small_sum(const MatmulShape& shape, const T* a, const T* b, T* c);
 

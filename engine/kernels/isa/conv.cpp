@@ -120,30 +120,30 @@ inline V odd_lanes(V a, V b, std::integer_sequence<int, Lane...>) {
   return __builtin_shufflevector(a, b, (2 * Lane + 1)...);
 }
 
-/// `count` pairs of neighbours.
-template <class T, int Lanes>
-inline void split_pairs(T* __restrict even, T* __restrict odd, const T* __restrict from, std::int64_t count) {
-  if constexpr (Lanes == 1) {
-    for (std::int64_t i = 0; i < count; ++i) {
-      even[i] = from[2 * i];
-      odd[i] = from[2 * i + 1];
-    }
-  } else {
-    using V = Vector<T, Lanes>;
+/// Calls body(lanes, i) for vectors that cover [0, count): whole ones, of which the last overlaps its neighbour, or narrower ones where
+/// none fits. `lanes` is a constant.
+template <int Lanes, class Body>
+inline void for_each_vector(std::int64_t count, const Body& body) {
+  if constexpr (Lanes > 1) {
     if (count < Lanes) {
-      split_pairs<T, Lanes / 2>(even, odd, from, count);
+      for_each_vector<Lanes / 2>(count, body);
       return;
     }
-    const auto sequence = std::make_integer_sequence<int, Lanes>{};
-#pragma GCC unroll 1
-    for (std::int64_t i = 0; i < count; i += Lanes) {
-      // The last vectors overlap their neighbours.
-      const std::int64_t at = lower(i, count - Lanes);
-      const V a = load<V>(from + 2 * at), b = load<V>(from + 2 * at + Lanes);
-      store(even + at, even_lanes(a, b, sequence));
-      store(odd + at, odd_lanes(a, b, sequence));
-    }
   }
+#pragma GCC unroll 1
+  for (std::int64_t i = 0; i < count; i += Lanes) body(std::integral_constant<int, Lanes>{}, lower(i, count - Lanes));
+}
+
+/// even[i] = from[2 i], odd[i] = from[2 i + 1] for i < count.
+template <class T, int Lanes>
+inline void split_pairs(T* __restrict even, T* __restrict odd, const T* __restrict from, std::int64_t count) {
+  for_each_vector<Lanes>(count, [&](auto lanes, std::int64_t i) {
+    using V = Vector<T, lanes()>;
+    const auto sequence = std::make_integer_sequence<int, lanes()>{};
+    const V a = load<V>(from + 2 * i), b = load<V>(from + 2 * i + lanes());
+    store(even + i, even_lanes(a, b, sequence));
+    store(odd + i, odd_lanes(a, b, sequence));
+  });
 }
 
 template <class T, int Lanes>
@@ -155,7 +155,10 @@ void split_rows(T* to, std::int64_t to_phase, std::int64_t to_row, const T* from
       split_pairs<T, Lanes>(to, to + to_phase, from, columns / 2);
       if (columns % 2) to[columns / 2] = from[columns - 1];
     } else {
-      for (std::int64_t x = 0; x < columns; ++x) to[x % phases * to_phase + x / phases] = from[x];
+      for (std::int64_t phase = 0; phase < phases; ++phase) {
+        T* to_next = to + phase * to_phase;
+        for (std::int64_t x = phase; x < columns; x += phases) *to_next++ = from[x];
+      }
     }
   }
 }
@@ -182,37 +185,27 @@ void scatter_row(T* to, std::int64_t stride, const T* from, std::int64_t count) 
   for (std::int64_t i = 0; i < count; ++i) to[i * stride] = from[i];
 }
 
+/// The vectors that hold a[0], b[0], a[1], b[1], ...: the first of them and the second.
 template <class V, int... Lane>
-inline V interleave(V even, V odd, std::integer_sequence<int, Lane...>, int half) {
+inline V interleave_first(V a, V b, std::integer_sequence<int, Lane...>) {
+  return __builtin_shufflevector(a, b, (Lane / 2 + (Lane % 2) * kLanesOf<V>)...);
+}
+template <class V, int... Lane>
+inline V interleave_second(V a, V b, std::integer_sequence<int, Lane...>) {
   constexpr int lanes = kLanesOf<V>;
-  return half == 0 ? __builtin_shufflevector(even, odd, (Lane / 2 + (Lane % 2) * lanes)...)
-                   : __builtin_shufflevector(even, odd, (lanes / 2 + Lane / 2 + (Lane % 2) * lanes)...);
+  return __builtin_shufflevector(a, b, ((lanes + Lane) / 2 + (lanes + Lane) % 2 * lanes)...);
 }
 
-/// `count` pairs of neighbours.
+/// to[2 i] = even[i], to[2 i + 1] = odd[i] for i < count.
 template <class T, int Lanes>
 inline void join_pairs(T* __restrict to, const T* __restrict even, const T* __restrict odd, std::int64_t count) {
-  if constexpr (Lanes == 1) {
-    for (std::int64_t i = 0; i < count; ++i) {
-      to[2 * i] = even[i];
-      to[2 * i + 1] = odd[i];
-    }
-  } else {
-    using V = Vector<T, Lanes>;
-    if (count < Lanes) {
-      join_pairs<T, Lanes / 2>(to, even, odd, count);
-      return;
-    }
-    const auto sequence = std::make_integer_sequence<int, Lanes>{};
-#pragma GCC unroll 1
-    for (std::int64_t i = 0; i < count; i += Lanes) {
-      // The last vectors overlap their neighbours.
-      const std::int64_t at = lower(i, count - Lanes);
-      const V a = load<V>(even + at), b = load<V>(odd + at);
-      store(to + 2 * at, interleave(a, b, sequence, 0));
-      store(to + 2 * at + Lanes, interleave(a, b, sequence, 1));
-    }
-  }
+  for_each_vector<Lanes>(count, [&](auto lanes, std::int64_t i) {
+    using V = Vector<T, lanes()>;
+    const auto sequence = std::make_integer_sequence<int, lanes()>{};
+    const V a = load<V>(even + i), b = load<V>(odd + i);
+    store(to + 2 * i, interleave_first(a, b, sequence));
+    store(to + 2 * i + lanes(), interleave_second(a, b, sequence));
+  });
 }
 
 template <class T, int Lanes>
