@@ -32,13 +32,15 @@ Batch BatchOrder::next() {
     std::iota(batch.samples.begin(), batch.samples.end(), first);
   }
   batch.ends_epoch = first + count == sample_count_;
-  position_ = batch.ends_epoch ? BatchPosition{position_.epoch + 1, 0} : BatchPosition{position_.epoch, position_.batch + 1};
+  position_ =
+      batch.ends_epoch ? BatchPosition{position_.epoch + 1, 0} : BatchPosition{position_.epoch, position_.batch + 1};
   return batch;
 }
 
 void BatchOrder::seek(const BatchPosition& position) {
-  if (position.epoch < 0 || position.batch < 0 || position.batch >= batches_per_epoch())
+  if (position.epoch < 0 || position.batch < 0 || position.batch >= batches_per_epoch()) {
     fail("batches: no batch {} in epoch {}: an epoch has {}", position.batch, position.epoch, batches_per_epoch());
+  }
   position_ = position;
 }
 

@@ -19,8 +19,8 @@ struct Batch {
   bool ends_epoch = false;
 };
 
-/// The endless order of batches: every epoch has each sample once, in an order that depends on seed and epoch alone (or in file
-/// order without shuffling), and its last batch may be short.
+/// The endless order of batches: every epoch has each sample once, in an order that depends on seed and epoch alone (or
+/// in file order without shuffling), and its last batch may be short.
 class BatchOrder {
  public:
   /// Throws for an empty set or an empty batch.

@@ -17,35 +17,42 @@ constexpr std::int64_t largest_side = 16384;
 /// The file with or without .gz, with `-idx` or `.idx`; empty when there is none.
 fs::path find_idx(const fs::path& folder, const std::string& stem, const std::string& kind) {
   std::error_code error;
-  for (const char* joint : {"-", "."})
+  for (const char* joint : {"-", "."}) {
     for (const char* ending : {"", ".gz"}) {
       const fs::path path = folder / (stem + joint + kind + ending);
       if (fs::exists(path, error)) return path;
     }
+  }
   return {};
 }
 
 MemoryPictures to_pictures(IdxArray array, const std::string& name) {
-  if (array.extents[1] > largest_side || array.extents[2] > largest_side)
+  if (array.extents[1] > largest_side || array.extents[2] > largest_side) {
     fail("{}: pictures of {} x {}: a side may have at most {}", name, array.extents[1], array.extents[2], largest_side);
+  }
   return MemoryPictures({1, array.extents[1], array.extents[2]}, std::move(array.values));
 }
 
 void check_labels(const std::vector<std::uint8_t>& labels, const MemoryPictures& pictures, const std::string& name) {
-  if (static_cast<std::int64_t>(labels.size()) != pictures.size())
+  if (static_cast<std::int64_t>(labels.size()) != pictures.size()) {
     fail("{}: {} labels for {} pictures", name, labels.size(), pictures.size());
+  }
 }
 
 }  // namespace
 
 Digits embedded_digits() {
-  const auto array = [](const std::string& name, std::size_t rank) { return parse_idx(embedded_file("mnist10k/" + name), name, rank); };
-  return {to_pictures(array("train-images-idx3-ubyte.gz", 3), "train-images"), to_pictures(array("t10k-images-idx3-ubyte.gz", 3), "t10k-images"),
+  const auto array = [](const std::string& name, std::size_t rank) {
+    return parse_idx(embedded_file("mnist10k/" + name), name, rank);
+  };
+  return {to_pictures(array("train-images-idx3-ubyte.gz", 3), "train-images"),
+          to_pictures(array("t10k-images-idx3-ubyte.gz", 3), "t10k-images"),
           array("train-labels-idx1-ubyte.gz", 1).values, array("t10k-labels-idx1-ubyte.gz", 1).values};
 }
 
 bool is_idx_folder(const fs::path& folder) {
-  return !find_idx(folder, "train-images", "idx3-ubyte").empty() || !find_idx(folder, "t10k-images", "idx3-ubyte").empty();
+  return !find_idx(folder, "train-images", "idx3-ubyte").empty() ||
+         !find_idx(folder, "t10k-images", "idx3-ubyte").empty();
 }
 
 Digits read_digits(const fs::path& folder) {
@@ -64,8 +71,10 @@ Digits read_digits(const fs::path& folder) {
     return values;
   };
   Digits digits{pictures("train-images"), pictures("t10k-images"), {}, {}};
-  if (!(digits.train.sample_shape() == digits.test.sample_shape()))
-    fail("{}: training pictures are {}, test pictures {}", folder.string(), digits.train.sample_shape(), digits.test.sample_shape());
+  if (!(digits.train.sample_shape() == digits.test.sample_shape())) {
+    fail("{}: training pictures are {}, test pictures {}", folder.string(), digits.train.sample_shape(),
+         digits.test.sample_shape());
+  }
   digits.train_labels = labels("train-labels", digits.train);
   digits.test_labels = labels("t10k-labels", digits.test);
   return digits;

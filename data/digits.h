@@ -22,8 +22,8 @@ Digits embedded_digits();
 /// Whether the folder has a file of training images in the IDX format.
 bool is_idx_folder(const std::filesystem::path& folder);
 
-/// Reads train-images-idx3-ubyte and t10k-images-idx3-ubyte (or with .gz), and the files of labels if they are there. Throws for a
-/// missing or damaged file, and when training and test pictures differ in size or labels in number.
+/// Reads train-images-idx3-ubyte and t10k-images-idx3-ubyte (or with .gz), and the files of labels if they are there.
+/// Throws for a missing or damaged file, and when training and test pictures differ in size or labels in number.
 Digits read_digits(const std::filesystem::path& folder);
 
 }  // namespace sg::data

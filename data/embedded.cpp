@@ -8,8 +8,9 @@ namespace sg::data {
 namespace {
 
 const EmbeddedEntry* find_entry(std::string_view name) {
-  for (const EmbeddedEntry* entry = embedded_entries; entry->name; ++entry)
+  for (const EmbeddedEntry* entry = embedded_entries; entry->name; ++entry) {
     if (name == entry->name) return entry;
+  }
   return nullptr;
 }
 
@@ -25,8 +26,9 @@ bool has_embedded_file(std::string_view name) { return find_entry(name) != nullp
 
 std::vector<std::string> embedded_names(std::string_view prefix) {
   std::vector<std::string> names;
-  for (const EmbeddedEntry* entry = embedded_entries; entry->name; ++entry)
+  for (const EmbeddedEntry* entry = embedded_entries; entry->name; ++entry) {
     if (std::string_view(entry->name).starts_with(prefix)) names.emplace_back(entry->name);
+  }
   return names;
 }
 

@@ -9,7 +9,9 @@ namespace {
 
 std::uint32_t number_at(std::span<const std::byte> bytes, std::size_t offset, int size, bool little_endian) {
   std::uint32_t value = 0;
-  for (int i = 0; i < size; ++i) value = value << 8 | static_cast<std::uint32_t>(bytes[offset + (little_endian ? size - 1 - i : i)]);
+  for (int i = 0; i < size; ++i) {
+    value = value << 8 | static_cast<std::uint32_t>(bytes[offset + (little_endian ? size - 1 - i : i)]);
+  }
   return value;
 }
 
@@ -39,8 +41,9 @@ int exif_orientation(std::span<const std::byte> jpeg) {
     const std::size_t length = number_at(jpeg, offset + 2, 2, false);
     if (marker == 0xda || length < 2 || jpeg.size() - offset - 2 < length) return 1;
     const auto segment = jpeg.subspan(offset + 4, length - 2);
-    if (marker == 0xe1 && segment.size() > 6 && std::memcmp(segment.data(), "Exif\0\0", 6) == 0)
+    if (marker == 0xe1 && segment.size() > 6 && std::memcmp(segment.data(), "Exif\0\0", 6) == 0) {
       return orientation_of_tiff(segment.subspan(6));
+    }
     offset += 2 + length;
   }
   return 1;

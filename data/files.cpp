@@ -21,11 +21,13 @@ std::string read_file(const std::filesystem::path& path, std::size_t limit) {
   };
   const Descriptor descriptor{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};  // opening a pipe must not wait
   struct stat status {};
-  if (descriptor.value < 0 || ::fstat(descriptor.value, &status) != 0)
+  if (descriptor.value < 0 || ::fstat(descriptor.value, &status) != 0) {
     fail("{}: cannot be read: {}", path.string(), std::strerror(errno));
+  }
   if (!S_ISREG(status.st_mode)) fail("{}: not a regular file", path.string());
-  if (static_cast<std::uintmax_t>(status.st_size) > limit)
+  if (static_cast<std::uintmax_t>(status.st_size) > limit) {
     fail("{}: {} bytes, more than the limit of {}", path.string(), status.st_size, limit);
+  }
   std::string contents(static_cast<std::size_t>(status.st_size), '\0');
   std::size_t filled = 0;
   while (filled < contents.size()) {

@@ -9,8 +9,8 @@
 
 namespace sg::data {
 
-/// The contents of a regular file. Throws, naming the path, for anything else (a folder, a pipe), for more than `limit` bytes, and
-/// when it cannot be read.
+/// The contents of a regular file. Throws, naming the path, for anything else (a folder, a pipe), for more than `limit`
+/// bytes, and when it cannot be read.
 std::string read_file(const std::filesystem::path& path, std::size_t limit);
 
 inline std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }

@@ -93,11 +93,17 @@ template <class Source>
 IdxArray parse(Source& source, std::string_view name, std::size_t rank) {
   std::array<std::uint8_t, 4> magic{};
   const std::size_t magic_size = source.read(magic);
-  if (magic_size < magic.size()) fail("{}: only {} bytes: an IDX file begins with 4 bytes of type and rank", name, magic_size);
-  if (magic[0] != 0 || magic[1] != 0)
-    fail("{}: neither an IDX file nor gzip: it begins with the bytes {:02x} {:02x} {:02x} {:02x}", name, magic[0], magic[1], magic[2], magic[3]);
+  if (magic_size < magic.size()) {
+    fail("{}: only {} bytes: an IDX file begins with 4 bytes of type and rank", name, magic_size);
+  }
+  if (magic[0] != 0 || magic[1] != 0) {
+    fail("{}: neither an IDX file nor gzip: it begins with the bytes {:02x} {:02x} {:02x} {:02x}", name, magic[0],
+         magic[1], magic[2], magic[3]);
+  }
   if (magic[2] != 8) fail("{}: elements of type 0x{:02x}: only unsigned bytes (0x08) are read", name, magic[2]);
-  if (magic[3] != rank) fail("{}: {} axes instead of {} ({} are needed here)", name, magic[3], rank, rank == 1 ? "labels" : "images");
+  if (magic[3] != rank) {
+    fail("{}: {} axes instead of {} ({} are needed here)", name, magic[3], rank, rank == 1 ? "labels" : "images");
+  }
 
   IdxArray array;
   std::uint64_t total = 1;
@@ -107,7 +113,8 @@ IdxArray parse(Source& source, std::string_view name, std::size_t rank) {
     const std::uint32_t extent = big_endian(bytes.data());
     if (extent == 0) fail("{}: extent {} is 0: there is nothing in it", name, axis);
     array.extents.push_back(extent);
-    total = total > idx_limit ? total : total * extent;  // extents are below 2^32 and total at most 2^31 before: no overflow
+    total = total > idx_limit ? total
+                              : total * extent;  // extents are below 2^32 and total at most 2^31 before: no overflow
   }
   if (total > idx_limit) fail("{}: the header speaks of more than {} bytes, the limit", name, idx_limit);
 
@@ -117,10 +124,14 @@ IdxArray parse(Source& source, std::string_view name, std::size_t rank) {
     const std::size_t old = array.values.size();
     array.values.resize(static_cast<std::size_t>(std::min<std::uint64_t>(total, old + std::max(piece, old))));
     const std::size_t count = source.read(std::span(array.values).subspan(old));
-    if (old + count < array.values.size()) fail("{}: truncated: {} bytes of elements instead of {}", name, old + count, total);
+    if (old + count < array.values.size()) {
+      fail("{}: truncated: {} bytes of elements instead of {}", name, old + count, total);
+    }
   }
   std::uint8_t extra = 0;
-  if (source.read({&extra, 1}) != 0) fail("{}: oversized: more than the {} bytes of elements that its header speaks of", name, total);
+  if (source.read({&extra, 1}) != 0) {
+    fail("{}: oversized: more than the {} bytes of elements that its header speaks of", name, total);
+  }
   return array;
 }
 

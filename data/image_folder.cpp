@@ -19,7 +19,8 @@ namespace {
 constexpr std::size_t kept_bytes = std::size_t{512} << 20;
 constexpr std::size_t early_bytes = std::size_t{64} << 20;
 
-/// Runs task(i) for i in [0, count) on threads of its own: reading waits for the disk, which the engine's pool should not.
+/// Runs task(i) for i in [0, count) on threads of its own: reading waits for the disk, which the engine's pool should
+/// not.
 template <class Task>
 void on_threads(std::size_t count, Task task) {
   std::atomic<std::size_t> next = 0;
@@ -41,7 +42,8 @@ std::string reason_of(const std::exception& error, const std::string& name) {
 
 }  // namespace
 
-/// Unpacked pictures, the least recently used one leaving first. A picture that turned out to be damaged is kept as an empty pointer.
+/// Unpacked pictures, the least recently used one leaving first. A picture that turned out to be damaged is kept as an
+/// empty pointer.
 class ImageFolder::Cache {
  public:
   /// True when the file's fate is known.
@@ -84,16 +86,26 @@ class ImageFolder::Cache {
 };
 
 ImageFolder::ImageFolder(PictureList list, const ImageFolderOptions& options)
-    : list_(std::move(list)), options_(options), shape_{options.channels, options.side, options.side}, cache_(std::make_unique<Cache>()) {
-  if (options.side < 1 || options.side > image_side_limit) fail("image folder: a side of {}: 1 to {} is needed", options.side, image_side_limit);
-  if (options.pieces < 0 || options.pieces > 1 << 20) fail("image folder: {} pieces of a picture: 0 to {} are needed", options.pieces, 1 << 20);
-  if (options.channels != 1 && options.channels != 3) fail("image folder: {} channels: 1 or 3 are needed", options.channels);
+    : list_(std::move(list)),
+      options_(options),
+      shape_{options.channels, options.side, options.side},
+      cache_(std::make_unique<Cache>()) {
+  if (options.side < 1 || options.side > image_side_limit) {
+    fail("image folder: a side of {}: 1 to {} is needed", options.side, image_side_limit);
+  }
+  if (options.pieces < 0 || options.pieces > 1 << 20) {
+    fail("image folder: {} pieces of a picture: 0 to {} are needed", options.pieces, 1 << 20);
+  }
+  if (options.channels != 1 && options.channels != 3) {
+    fail("image folder: {} channels: 1 or 3 are needed", options.channels);
+  }
 
   std::vector<ImageSize> sizes(list_.names.size());
   std::vector<std::string> reasons(list_.names.size());
   on_threads(sizes.size(), [&](std::size_t i) {
     try {
-      sizes[i] = list_.root.empty() ? image_size(embedded_file(list_.names[i]), list_.names[i]) : read_image_size(list_.root / list_.names[i]);
+      sizes[i] = list_.root.empty() ? image_size(embedded_file(list_.names[i]), list_.names[i])
+                                    : read_image_size(list_.root / list_.names[i]);
     } catch (const std::exception& error) {
       reasons[i] = reason_of(error, list_.names[i]);
     }
@@ -102,8 +114,11 @@ ImageFolder::ImageFolder(PictureList list, const ImageFolderOptions& options)
   std::vector<std::shared_ptr<const Image>> early(sizes.size());
   std::size_t early_count = 0;
   for (std::size_t bytes = 0; early_count < sizes.size(); ++early_count) {
-    if (reasons[early_count].empty())
-      bytes += static_cast<std::size_t>(std::max(sizes[early_count].width * sizes[early_count].height, 4 * options.side * options.side) * options.channels);
+    if (reasons[early_count].empty()) {
+      bytes += static_cast<std::size_t>(
+          std::max(sizes[early_count].width * sizes[early_count].height, 4 * options.side * options.side) *
+          options.channels);
+    }
     if (bytes > early_bytes) break;
   }
   on_threads(early_count, [&](std::size_t i) {
@@ -126,8 +141,8 @@ ImageFolder::ImageFolder(PictureList list, const ImageFolderOptions& options)
   }
   if (files_.empty()) {
     if (skipped_.empty()) fail("{}: no pictures", list_.root.string());
-    fail("{}: none of the {} pictures can be read; the first: {}: {}", list_.root.string(), skipped_.size(), skipped_.begin()->first,
-         skipped_.begin()->second);
+    fail("{}: none of the {} pictures can be read; the first: {}: {}", list_.root.string(), skipped_.size(),
+         skipped_.begin()->first, skipped_.begin()->second);
   }
 }
 
@@ -148,19 +163,25 @@ void ImageFolder::add_pieces(std::int32_t file) {
   }
   // What is left over goes to both edges alike.
   const std::int64_t top = size.height % side / 2, left = size.width % side / 2;
-  for (std::int64_t row = 0; row < size.height / side; ++row)
-    for (std::int64_t column = 0; column < size.width / side; ++column)
-      pieces_.push_back({file, static_cast<std::int32_t>(top + row * side), static_cast<std::int32_t>(left + column * side)});
+  for (std::int64_t row = 0; row < size.height / side; ++row) {
+    for (std::int64_t column = 0; column < size.width / side; ++column) {
+      pieces_.push_back(
+          {file, static_cast<std::int32_t>(top + row * side), static_cast<std::int32_t>(left + column * side)});
+    }
+  }
 }
 
 Image ImageFolder::decode(const File& file) const {
   Image image = read_listed(list_, file.name, options_.channels);
-  if (image.width != file.size.width || image.height != file.size.height)
-    fail("{}: {} x {} pixels now, {} x {} before", file.name, image.width, image.height, file.size.width, file.size.height);
+  if (image.width != file.size.width || image.height != file.size.height) {
+    fail("{}: {} x {} pixels now, {} x {} before", file.name, image.width, image.height, file.size.width,
+         file.size.height);
+  }
   const std::int64_t shorter = std::min(image.width, image.height);
   if (shorter >= options_.side) return image;
   const auto longer = [&](std::int64_t extent) {
-    return std::clamp((extent * options_.side + shorter / 2) / shorter, options_.side, std::max(options_.side, image_side_limit));
+    return std::clamp((extent * options_.side + shorter / 2) / shorter, options_.side,
+                      std::max(options_.side, image_side_limit));
   };
   // A sliver enlarged as a whole would take any amount of memory; only its middle can be seen in a square anyway.
   const std::int64_t reach = shorter * 64;
@@ -203,11 +224,14 @@ void ImageFolder::read(std::int64_t index, std::int64_t epoch, std::span<std::ui
   }
   const bool flipped = options_.flips && Philox(options_.seed, stream_of(Use::flip, epoch, index)).below(2) == 1;
   const std::int64_t channels = options_.channels;
-  for (std::int64_t row = 0; row < side; ++row)
+  for (std::int64_t row = 0; row < side; ++row) {
     for (std::int64_t column = 0; column < side; ++column) {
       const std::uint8_t* pixel = image->at(top + row, left + (flipped ? side - 1 - column : column));
-      for (std::int64_t c = 0; c < channels; ++c) out[static_cast<std::size_t>((c * side + row) * side + column)] = pixel[c];
+      for (std::int64_t c = 0; c < channels; ++c) {
+        out[static_cast<std::size_t>((c * side + row) * side + column)] = pixel[c];
+      }
     }
+  }
 }
 
 void ImageFolder::skip(const std::string& name, const std::string& reason) const {

@@ -14,7 +14,8 @@
 
 namespace sg::data {
 
-/// How a picture that is larger than the side gives pieces: some at random places, one from the middle, or as many as fit side by side.
+/// How a picture that is larger than the side gives pieces: some at random places, one from the middle, or as many as
+/// fit side by side.
 enum class Crops { random, center, tile };
 /// `random`, `center` or `tile`; throws for anything else.
 Crops crops_of(std::string_view name);
@@ -24,25 +25,26 @@ struct ImageFolderOptions {
   int channels = 3;  // 1: grey, 3: RGB
   Crops crops = Crops::random;
   std::int64_t pieces = 1;  // random ones that a larger picture gives in an epoch; 0: as many as tiles fit
-  bool flips = false;  // left and right changed at random
+  bool flips = false;       // left and right changed at random
   std::uint64_t seed = 0;
 };
 
 /// Where pictures come from: files below a folder, or the embedded ones.
 struct PictureList {
-  std::vector<std::string> names;  // relative paths, in byte order
-  std::filesystem::path root;      // empty: embedded
+  std::vector<std::string> names;     // relative paths, in byte order
+  std::filesystem::path root;         // empty: embedded
   std::vector<std::string> problems;  // folders that could not be read
 };
 
-/// All files with a picture's ending below the folder, links followed, each folder once. Throws when it is no folder or has none.
+/// All files with a picture's ending below the folder, links followed, each folder once. Throws when it is no folder or
+/// has none.
 PictureList find_pictures(const std::filesystem::path& folder);
 PictureList embedded_photographs();
 /// A whole picture of a list.
 Image read_listed(const PictureList& list, const std::string& name, int channels);
 
-/// Takes whole pictures for a test set: the given part of them, at least one of two or more unless the fraction is 0, chosen by the seed.
-/// Both lists stay in order. Throws unless 0 <= fraction < 1.
+/// Takes whole pictures for a test set: the given part of them, at least one of two or more unless the fraction is 0,
+/// chosen by the seed. Both lists stay in order. Throws unless 0 <= fraction < 1.
 struct PictureSplit {
   PictureList train;
   PictureList test;
@@ -62,18 +64,20 @@ struct ReadablePictures {
 };
 ReadablePictures readable_pictures(PictureList list);
 
-/// Square pieces of the pictures of a list. Sizes are read at once, pictures when they are asked for; up to 512 MB of unpacked ones are kept. A
-/// smaller picture is enlarged until its shorter side fits; one of exactly the size is taken as it is.
+/// Square pieces of the pictures of a list. Sizes are read at once, pictures when they are asked for; up to 512 MB of
+/// unpacked ones are kept. A smaller picture is enlarged until its shorter side fits; one of exactly the size is taken
+/// as it is.
 class ImageFolder : public PictureSet {
  public:
-  /// Looks at each file's header, and unpacks as many pictures as fit into 64 MB to see damage early. Files that cannot be read are left
-  /// out; throws when none is left.
+  /// Looks at each file's header, and unpacks as many pictures as fit into 64 MB to see damage early. Files that cannot
+  /// be read are left out; throws when none is left.
   ImageFolder(PictureList list, const ImageFolderOptions& options);
   ~ImageFolder() override;
 
   std::int64_t size() const override { return static_cast<std::int64_t>(pieces_.size()); }
   const Shape& sample_shape() const override { return shape_; }
-  /// A picture whose damage shows only now is left out as well: the next whole one stands in for it. Throws when all are damaged.
+  /// A picture whose damage shows only now is left out as well: the next whole one stands in for it. Throws when all
+  /// are damaged.
   void read(std::int64_t index, std::int64_t epoch, std::span<std::uint8_t> out) const override;
 
   /// Pictures that are in use.

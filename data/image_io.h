@@ -26,7 +26,9 @@ struct Image {
   std::vector<std::uint8_t> pixels;
 
   std::uint8_t* at(std::int64_t row, std::int64_t column) { return pixels.data() + (row * width + column) * channels; }
-  const std::uint8_t* at(std::int64_t row, std::int64_t column) const { return pixels.data() + (row * width + column) * channels; }
+  const std::uint8_t* at(std::int64_t row, std::int64_t column) const {
+    return pixels.data() + (row * width + column) * channels;
+  }
 };
 
 struct ImageSize {
@@ -38,15 +40,17 @@ struct ImageSize {
 ImageSize image_size(std::span<const std::byte> file, std::string_view name);
 ImageSize read_image_size(const std::filesystem::path& path);
 
-/// Unpacks a picture into `channels` channels (1: grey, 3: RGB); transparent parts stand on white, and the turn that a camera noted in a JPEG
-/// file is made. Throws, beginning with `name`, for anything but a whole picture within the limits.
+/// Unpacks a picture into `channels` channels (1: grey, 3: RGB); transparent parts stand on white, and the turn that a
+/// camera noted in a JPEG file is made. Throws, beginning with `name`, for anything but a whole picture within the
+/// limits.
 Image decode_image(std::span<const std::byte> file, std::string_view name, int channels);
 Image read_image(const std::filesystem::path& path, int channels);
 
 /// Whether the name's ending is that of a picture, read here or not.
 bool has_image_name(const std::filesystem::path& path);
 
-/// Another size: linear between pixels, over the area of the new pixel where it shrinks; pixels are squares whose corners agree.
+/// Another size: linear between pixels, over the area of the new pixel where it shrinks; pixels are squares whose
+/// corners agree.
 Image resize(const Image& image, std::int64_t width, std::int64_t height);
 /// The part that begins at (top, left).
 Image crop(const Image& image, std::int64_t top, std::int64_t left, std::int64_t height, std::int64_t width);
@@ -58,7 +62,8 @@ std::string encode_png(const Image& image);
 Image to_image(const Tensor& picture);
 /// [1, C, H, W] of values in [0, 1].
 Tensor image_to_tensor(const Image& image, Dtype dtype = f32);
-/// The pictures [N, C, H, W] side by side in rows of `columns`, with white lines of `gap` pixels between; `enlarge` repeats each pixel.
+/// The pictures [N, C, H, W] side by side in rows of `columns`, with white lines of `gap` pixels between; `enlarge`
+/// repeats each pixel.
 Image picture_grid(const Tensor& pictures, std::int64_t columns, std::int64_t gap = 2, std::int64_t enlarge = 1);
 
 }  // namespace sg::data

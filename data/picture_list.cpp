@@ -17,14 +17,17 @@ namespace fs = std::filesystem;
 constexpr std::size_t depth_limit = 256;
 constexpr std::size_t count_limit = 20'000'000;
 
-/// Walks the folders in byte order of their names; `seen` holds the ones that were entered, so that links in circles end.
-void search(const fs::path& folder, const std::string& prefix, std::size_t depth, std::set<std::pair<dev_t, ino_t>>& seen, PictureList& list) {
+/// Walks the folders in byte order of their names; `seen` holds the ones that were entered, so that links in circles
+/// end.
+void search(const fs::path& folder, const std::string& prefix, std::size_t depth,
+            std::set<std::pair<dev_t, ino_t>>& seen, PictureList& list) {
   struct stat status {};
   if (::stat(folder.c_str(), &status) != 0 || !seen.insert({status.st_dev, status.st_ino}).second) return;
   std::error_code error;
   std::vector<std::string> names;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
     names.push_back(entry->path().filename().string());
+  }
   if (error) list.problems.push_back(fmt::format("{}: {}", folder.string(), error.message()));
   std::sort(names.begin(), names.end());
   for (const std::string& name : names) {
@@ -51,7 +54,9 @@ Crops crops_of(std::string_view name) {
 
 PictureList find_pictures(const fs::path& folder) {
   std::error_code error;
-  if (!fs::is_directory(folder, error)) fail("{}: {}", folder.string(), fs::exists(folder, error) ? "not a folder" : "no such folder");
+  if (!fs::is_directory(folder, error)) {
+    fail("{}: {}", folder.string(), fs::exists(folder, error) ? "not a folder" : "no such folder");
+  }
   PictureList list;
   list.root = folder;
   std::set<std::pair<dev_t, ino_t>> seen;
@@ -75,7 +80,9 @@ Image read_listed(const PictureList& list, const std::string& name, int channels
 }
 
 PictureSplit split_pictures(const PictureList& list, double test_fraction, std::uint64_t seed) {
-  if (!(test_fraction >= 0 && test_fraction < 1)) fail("split: a test fraction of {}: at least 0 and less than 1 is needed", test_fraction);
+  if (!(test_fraction >= 0 && test_fraction < 1)) {
+    fail("split: a test fraction of {}: at least 0 and less than 1 is needed", test_fraction);
+  }
   const auto count = static_cast<std::int64_t>(list.names.size());
   auto tests = static_cast<std::int64_t>(test_fraction * static_cast<double>(count) + 0.5);
   if (test_fraction > 0 && count > 1) tests = std::clamp<std::int64_t>(tests, 1, count - 1);

@@ -8,8 +8,14 @@
 namespace sg::data {
 
 PictureLoader::PictureLoader(const PictureSet& set, BatchOrder order, Dtype dtype, int threads, std::size_t ahead)
-    : set_(set), order_(std::move(order)), dtype_(dtype), ahead_(std::max<std::size_t>(1, ahead)), position_(order_.position()) {
-  if (order_.sample_count() > set.size()) fail("picture loader: an order of {} samples for {} pictures", order_.sample_count(), set.size());
+    : set_(set),
+      order_(std::move(order)),
+      dtype_(dtype),
+      ahead_(std::max<std::size_t>(1, ahead)),
+      position_(order_.position()) {
+  if (order_.sample_count() > set.size()) {
+    fail("picture loader: an order of {} samples for {} pictures", order_.sample_count(), set.size());
+  }
   for (int i = 0; i < threads; ++i) threads_.emplace_back([this](std::stop_token stop) { work(stop); });
 }
 
@@ -33,7 +39,8 @@ void PictureLoader::work(std::stop_token stop) {
   std::unique_lock lock(mutex_);
   while (!stop.stop_requested()) {
     const auto open = [this] {
-      return std::find_if(jobs_.begin(), jobs_.end(), [](const auto& job) { return job->claimed < job->batch.samples.size(); });
+      return std::find_if(jobs_.begin(), jobs_.end(),
+                          [](const auto& job) { return job->claimed < job->batch.samples.size(); });
     };
     if (!has_work_.wait(lock, stop, [&] { return open() != jobs_.end(); })) return;
     const std::shared_ptr<Job> job = *open();
@@ -77,7 +84,8 @@ PictureBatch PictureLoader::next() {
     batch.ends_epoch = job->batch.ends_epoch;
     batch.samples = std::move(job->batch.samples);
   }
-  position_ = batch.ends_epoch ? BatchPosition{batch.position.epoch + 1, 0} : BatchPosition{batch.position.epoch, batch.position.batch + 1};
+  position_ = batch.ends_epoch ? BatchPosition{batch.position.epoch + 1, 0}
+                               : BatchPosition{batch.position.epoch, batch.position.batch + 1};
   return batch;
 }
 

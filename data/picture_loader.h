@@ -22,8 +22,8 @@ struct PictureBatch {
   Tensor pictures;  // [N, C, H, W], values in [0, 1]
 };
 
-/// Hands out the batches of an order with their pictures. Up to `ahead` batches are read before they are asked for; what comes out does not
-/// depend on the number of threads.
+/// Hands out the batches of an order with their pictures. Up to `ahead` batches are read before they are asked for;
+/// what comes out does not depend on the number of threads.
 class PictureLoader {
  public:
   /// The set must outlive the loader. The order begins at its position. With 0 threads `next` reads by itself.

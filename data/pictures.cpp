@@ -12,8 +12,9 @@ namespace sg::data {
 MemoryPictures::MemoryPictures(Shape sample_shape, std::vector<std::uint8_t> bytes)
     : shape_(std::move(sample_shape)), size_(0), bytes_(std::move(bytes)) {
   const std::int64_t each = element_count(shape_);
-  if (each < 1 || bytes_.size() % static_cast<std::size_t>(each) != 0)
+  if (each < 1 || bytes_.size() % static_cast<std::size_t>(each) != 0) {
     fail("MemoryPictures: {} bytes are no whole number of pictures {}", bytes_.size(), shape_);
+  }
   size_ = static_cast<std::int64_t>(bytes_.size()) / each;
 }
 
@@ -33,7 +34,8 @@ Tensor to_tensor(std::span<const std::uint8_t> bytes, const Shape& shape, Dtype 
   if (!is_floating(dtype)) fail("to_tensor: the dtype must be f32 or f64, not {}", name_of(dtype));
   const auto make = [&]<class T>(T) {
     std::vector<T> values(bytes.size());
-    std::transform(bytes.begin(), bytes.end(), values.begin(), [](std::uint8_t byte) { return static_cast<T>(byte) / T{255}; });
+    std::transform(bytes.begin(), bytes.end(), values.begin(),
+                   [](std::uint8_t byte) { return static_cast<T>(byte) / T{255}; });
     return tensor(std::span<const T>(values), shape, dtype);
   };
   return dtype == f32 ? make(float{}) : make(double{});
@@ -44,7 +46,8 @@ Tensor read_pictures(const PictureSet& set, std::span<const std::int64_t> indice
   const std::int64_t each = element_count(shape);
   std::vector<std::uint8_t> bytes(indices.size() * static_cast<std::size_t>(each));
   kernels::parallel_for(static_cast<std::int64_t>(indices.size()), [&](std::int64_t i) {
-    set.read(indices[i], epoch, std::span(bytes).subspan(static_cast<std::size_t>(i * each), static_cast<std::size_t>(each)));
+    set.read(indices[i], epoch,
+             std::span(bytes).subspan(static_cast<std::size_t>(i * each), static_cast<std::size_t>(each)));
   });
   shape.insert(shape.begin(), static_cast<std::int64_t>(indices.size()));
   return to_tensor(bytes, shape, dtype);

@@ -9,13 +9,15 @@
 
 namespace sg::data {
 
-/// A set of pictures of one shape [C, H, W], each known by its index. `read` may be called from several threads at once.
+/// A set of pictures of one shape [C, H, W], each known by its index. `read` may be called from several threads at
+/// once.
 class PictureSet {
  public:
   virtual ~PictureSet() = default;
   virtual std::int64_t size() const = 0;
   virtual const Shape& sample_shape() const = 0;
-  /// Writes the picture's bytes in [C, H, W] order. Where pieces or flips are random, they depend on the set's seed, the epoch and the index.
+  /// Writes the picture's bytes in [C, H, W] order. Where pieces or flips are random, they depend on the set's seed,
+  /// the epoch and the index.
   virtual void read(std::int64_t index, std::int64_t epoch, std::span<std::uint8_t> out) const = 0;
 };
 
@@ -41,6 +43,7 @@ class MemoryPictures : public PictureSet {
 Tensor to_tensor(std::span<const std::uint8_t> bytes, const Shape& shape, Dtype dtype = f32);
 
 /// The pictures of these indices as a tensor [N, C, H, W] of values in [0, 1].
-Tensor read_pictures(const PictureSet& set, std::span<const std::int64_t> indices, std::int64_t epoch = 0, Dtype dtype = f32);
+Tensor read_pictures(const PictureSet& set, std::span<const std::int64_t> indices, std::int64_t epoch = 0,
+                     Dtype dtype = f32);
 
 }  // namespace sg::data

@@ -15,7 +15,8 @@ thread_local std::size_t memory_left = 0;
 
 void* limited_malloc(std::size_t size) {
   if (size > memory_left) return nullptr;
-  auto* block = static_cast<unsigned char*>(std::calloc(1, size + block_header));  // a truncated file shows zeros, not old memory
+  auto* block =
+      static_cast<unsigned char*>(std::calloc(1, size + block_header));  // a truncated file shows zeros, not old memory
   if (!block) return nullptr;
   memory_left -= size;
   std::memcpy(block, &size, sizeof size);
@@ -88,14 +89,16 @@ std::string failure() {
 bool read_header(std::span<const std::byte> file, Header& header, std::string& reason) {
   memory_left = std::size_t{1} << 20;
   const auto* bytes = reinterpret_cast<const stbi_uc*>(file.data());
-  if (file.size() <= INT_MAX && stbi_info_from_memory(bytes, static_cast<int>(file.size()), &header.width, &header.height, &header.channels))
+  if (file.size() <= INT_MAX &&
+      stbi_info_from_memory(bytes, static_cast<int>(file.size()), &header.width, &header.height, &header.channels)) {
     return true;
+  }
   reason = failure();
   return false;
 }
 
-bool decode(std::span<const std::byte> file, std::size_t memory_limit, Header& header, std::vector<std::uint8_t>& pixels,
-            std::string& reason) {
+bool decode(std::span<const std::byte> file, std::size_t memory_limit, Header& header,
+            std::vector<std::uint8_t>& pixels, std::string& reason) {
   memory_left = memory_limit;
   const auto* bytes = reinterpret_cast<const stbi_uc*>(file.data());
   if (file.size() > INT_MAX) {
@@ -106,7 +109,8 @@ bool decode(std::span<const std::byte> file, std::size_t memory_limit, Header& h
     stbi_uc* pixels;
     ~Free() { stbi_image_free(pixels); }
   };
-  const Free decoded{stbi_load_from_memory(bytes, static_cast<int>(file.size()), &header.width, &header.height, &header.channels, 0)};
+  const Free decoded{
+      stbi_load_from_memory(bytes, static_cast<int>(file.size()), &header.width, &header.height, &header.channels, 0)};
   if (!decoded.pixels) {
     reason = failure();
     return false;

@@ -18,10 +18,10 @@ struct Header {
 /// The header's figures; false, with `reason` set, when it cannot be read.
 bool read_header(std::span<const std::byte> file, Header& header, std::string& reason);
 
-/// All pixels with the channels of the file (1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha). False, with `reason` set, when the
-/// file is damaged or asks for more than `memory_limit` bytes.
-bool decode(std::span<const std::byte> file, std::size_t memory_limit, Header& header, std::vector<std::uint8_t>& pixels,
-            std::string& reason);
+/// All pixels with the channels of the file (1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha). False, with `reason`
+/// set, when the file is damaged or asks for more than `memory_limit` bytes.
+bool decode(std::span<const std::byte> file, std::size_t memory_limit, Header& header,
+            std::vector<std::uint8_t>& pixels, std::string& reason);
 
 /// A PNG file of 8-bit pixels with 1 to 4 channels.
 std::string encode_png(const std::uint8_t* pixels, int width, int height, int channels);

@@ -10,8 +10,8 @@
 namespace sg {
 namespace {
 
-/// The part of a graph between `ys` and `xs`: nodes in order, inputs before outputs. The places of inputs are written down at
-/// once, because a rule may walk the graph itself and number the nodes anew.
+/// The part of a graph between `ys` and `xs`: nodes in order, inputs before outputs. The places of inputs are written
+/// down at once, because a rule may walk the graph itself and number the nodes anew.
 struct Walk {
   std::vector<Node*> nodes;
   std::vector<std::vector<std::int64_t>> inputs;  // for each node, its inputs' places; -1 outside the walk
@@ -24,15 +24,21 @@ struct Walk {
     const auto among_xs = [&](const Node& node) {
       return std::any_of(x_tensors.begin(), x_tensors.end(), [&](const Tensor& x) { return x.node() == &node; });
     };
-    // Constants stop the walk, unless somebody asks for the derivative by just this one. Below a single x nothing is of interest.
+    // Constants stop the walk, unless somebody asks for the derivative by just this one. Below a single x nothing is of
+    // interest.
     const Node* single = x_tensors.size() == 1 ? x_tensors[0].node() : nullptr;
     const auto expand = [&](const Node& node) { return &node != single; };
-    nodes = topological_order(y_tensors, [&](const Node& node) { return node.constant && !among_xs(node); }, expand);
-    const auto place = [&](const Node* node) { return !nodes.empty() && node->walk == nodes[0]->walk ? node->index : -1; };
+    nodes = topological_order(
+        y_tensors, [&](const Node& node) { return node.constant && !among_xs(node); }, expand);
+    const auto place = [&](const Node* node) {
+      return !nodes.empty() && node->walk == nodes[0]->walk ? node->index : -1;
+    };
     for (const Tensor& x : x_tensors) xs.push_back(place(x.node()));
     for (const Tensor& y : y_tensors) ys.push_back(place(y.node()));
     is_x.assign(nodes.size(), false);
-    for (std::int64_t x : xs) if (x >= 0) is_x[x] = true;
+    for (std::int64_t x : xs) {
+      if (x >= 0) is_x[x] = true;
+    }
     depends = is_x;
     inputs.resize(nodes.size());
     for (std::size_t i = 0; i < nodes.size(); ++i) {
@@ -47,7 +53,8 @@ struct Walk {
 };
 
 std::string describe(const Tensor& x, std::size_t number) {
-  return x.name().empty() ? fmt::format("x number {} of shape {}", number, x.shape()) : fmt::format("\"{}\" of shape {}", x.name(), x.shape());
+  return x.name().empty() ? fmt::format("x number {} of shape {}", number, x.shape())
+                          : fmt::format("\"{}\" of shape {}", x.name(), x.shape());
 }
 
 void check_differentiable(std::string_view operation, const Tensors& tensors) {
@@ -59,7 +66,8 @@ void check_differentiable(std::string_view operation, const Tensors& tensors) {
 
 void check_like(std::string_view operation, std::string_view what, const Tensor& given, const Tensor& like) {
   if (given.shape() != like.shape() || given.dtype() != like.dtype()) {
-    fail("{}: the {} is {} {}, needs {} {}", operation, what, name_of(given.dtype()), given.shape(), name_of(like.dtype()), like.shape());
+    fail("{}: the {} is {} {}, needs {} {}", operation, what, name_of(given.dtype()), given.shape(),
+         name_of(like.dtype()), like.shape());
   }
 }
 
@@ -107,7 +115,8 @@ Tensors grad(const Tensors& ys, const Tensors& xs, const Tensors& cotangents, Un
   for (std::size_t i = 0; i < ys.size(); ++i) {
     if (cotangents[i].defined()) check_like("grad", "cotangent", cotangents[i], ys[i]);
     if (walk.ys[i] < 0) continue;
-    cotangent[walk.ys[i]] = accumulate(cotangent[walk.ys[i]], cotangents[i].defined() ? cotangents[i] : ones_like(ys[i]));
+    cotangent[walk.ys[i]] =
+        accumulate(cotangent[walk.ys[i]], cotangents[i].defined() ? cotangents[i] : ones_like(ys[i]));
   }
   for (std::size_t i = walk.nodes.size(); i-- > 0;) {
     Node& node = *walk.nodes[i];
@@ -137,7 +146,9 @@ Tensors grad(const Tensor& y, const Tensors& xs, const Tensor& cotangent, Unused
   return grad(Tensors{y}, xs, Tensors{cotangent}, unused);
 }
 
-Tensor grad(const Tensor& y, const Tensor& x, Unused unused) { return grad(Tensors{y}, Tensors{x}, Tensors{Tensor()}, unused)[0]; }
+Tensor grad(const Tensor& y, const Tensor& x, Unused unused) {
+  return grad(Tensors{y}, Tensors{x}, Tensors{Tensor()}, unused)[0];
+}
 
 Tensors jvp(const Tensors& ys, const Tensors& xs, const Tensors& tangents, Unused unused) {
   check_differentiable("jvp", ys);
@@ -238,7 +249,8 @@ Tensors jet(const Tensor& y, const Tensor& x, const Tensor& v, int order, Unused
     return constant;
   }
   const auto varies = [](const Series& s) {
-    return std::any_of(s.begin() + std::min<std::size_t>(1, s.size()), s.end(), [](const Tensor& t) { return t.defined(); });
+    return std::any_of(s.begin() + std::min<std::size_t>(1, s.size()), s.end(),
+                       [](const Tensor& t) { return t.defined(); });
   };
   std::vector<Series> series(walk.nodes.size());
   series[walk.xs[0]] = {x, v};

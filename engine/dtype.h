@@ -22,11 +22,17 @@ constexpr std::string_view name_of(Dtype dtype) { return dtype == f32 ? "f32" : 
 template <class T>
 constexpr Dtype dtype_of();
 template <>
-constexpr Dtype dtype_of<float>() { return f32; }
+constexpr Dtype dtype_of<float>() {
+  return f32;
+}
 template <>
-constexpr Dtype dtype_of<double>() { return f64; }
+constexpr Dtype dtype_of<double>() {
+  return f64;
+}
 template <>
-constexpr Dtype dtype_of<std::int64_t>() { return i64; }
+constexpr Dtype dtype_of<std::int64_t>() {
+  return i64;
+}
 
 /// Calls `function` with a value-initialised element of the dtype, for the choice of a template's type at run time.
 template <class Function>

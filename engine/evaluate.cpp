@@ -22,7 +22,9 @@ using Key = std::vector<std::int64_t>;
 struct KeyHash {
   std::size_t operator()(const Key& key) const {
     std::uint64_t hash = 0x9e3779b97f4a7c15u;
-    for (std::int64_t word : key) hash = (hash ^ static_cast<std::uint64_t>(word)) * 0xff51afd7ed558ccdu, hash ^= hash >> 32;
+    for (std::int64_t word : key) {
+      hash = (hash ^ static_cast<std::uint64_t>(word)) * 0xff51afd7ed558ccdu, hash ^= hash >> 32;
+    }
     return hash;
   }
 };
@@ -43,7 +45,8 @@ Key key_of(const PlanInput& input, bool fuse) {
   key.push_back(fuse);
   for (std::size_t i = 0; i < input.nodes.size(); ++i) {
     const Node& node = *input.nodes[i];
-    key.push_back(static_cast<std::int64_t>(node.dtype) | input.kept[i] << 4 | input.welcome[i] << 5 | input.expendable[i] << 6);
+    key.push_back(static_cast<std::int64_t>(node.dtype) | input.kept[i] << 4 | input.welcome[i] << 5 |
+                  input.expendable[i] << 6);
     add_shape(key, node.shape);
     if (node.value) {
       key.push_back(-1);
@@ -61,8 +64,8 @@ Key key_of(const PlanInput& input, bool fuse) {
   return key;
 }
 
-/// Finds the leaves that are gone once the graph has been computed, such as an optimiser's moments of the step before. `uses` counts
-/// the readers of each node in this graph.
+/// Finds the leaves that are gone once the graph has been computed, such as an optimiser's moments of the step before.
+/// `uses` counts the readers of each node in this graph.
 void find_expendable(const std::vector<std::int64_t>& uses, PlanInput& input) {
   const std::size_t count = input.nodes.size();
   std::vector<bool> reachable(count);
@@ -73,7 +76,8 @@ void find_expendable(const std::vector<std::int64_t>& uses, PlanInput& input) {
     if (node.value) {
       const Value& value = *node.value;
       const auto bytes = static_cast<std::size_t>(element_count(node.shape) * size_of(node.dtype));
-      input.expendable[i] = !reachable[i] && value.buffer.use_count() == 1 && value.buffer->bytes() == bytes && is_contiguous(node.shape, value.layout);
+      input.expendable[i] = !reachable[i] && value.buffer.use_count() == 1 && value.buffer->bytes() == bytes &&
+                            is_contiguous(node.shape, value.layout);
     } else if (reachable[i] && !(input.kept[i] && node.forget_history)) {
       for (std::int64_t from : input.inputs[i]) reachable[from] = true;
     }
@@ -83,7 +87,8 @@ void find_expendable(const std::vector<std::int64_t>& uses, PlanInput& input) {
 PlanInput plan_input(const Tensors& roots) {
   PlanInput input;
   const auto needs_inputs = [](const Node& node) { return node.value == nullptr; };
-  input.nodes = topological_order(roots, [](const Node&) { return false; }, needs_inputs);
+  input.nodes = topological_order(
+      roots, [](const Node&) { return false; }, needs_inputs);
   const std::size_t count = input.nodes.size();
   std::vector<std::int64_t> uses(count, 0);
   input.inputs.resize(count);
@@ -102,8 +107,8 @@ PlanInput plan_input(const Tensors& roots) {
     if (node.value) continue;
     // Somebody outside this graph holds the node, and may ask for its value.
     input.kept[i] = node.references > uses[i];
-    // A derivative will want the values of a forward pass; what has been differentiated, or comes from a derivative, is let go
-    // after its last reader, as an eager engine would.
+    // A derivative will want the values of a forward pass; what has been differentiated, or comes from a derivative, is
+    // let go after its last reader, as an eager engine would.
     input.welcome[i] = !node.differentiated && !node.from_derivative && !node.forget_history;
   }
   for (const Tensor& root : roots) input.kept[root.node()->index] = root.node()->value == nullptr;
@@ -122,7 +127,8 @@ bool has_non_finite(const void* data, std::int64_t count, Dtype dtype) {
 /// One run of a plan.
 class Run {
  public:
-  Run(const Plan& plan, const PlanInput& input) : plan_(plan), input_(input), buffers_(plan.storage_bytes.size()), offsets_(buffers_.size(), 0) {
+  Run(const Plan& plan, const PlanInput& input)
+      : plan_(plan), input_(input), buffers_(plan.storage_bytes.size()), offsets_(buffers_.size(), 0) {
     for (std::size_t i = 0; i < plan.leaves.size(); ++i) {
       const Value& value = *input.nodes[plan.leaves[i]]->value;
       buffers_[i] = value.buffer;
@@ -160,7 +166,8 @@ class Run {
  private:
   void* address(const Step::Operand& operand) const {
     const std::int64_t storage = operand.place.storage;
-    return static_cast<char*>(buffers_[storage]->data()) + (operand.place.layout.offset + offsets_[storage]) * size_of(operand.dtype);
+    return static_cast<char*>(buffers_[storage]->data()) +
+           (operand.place.layout.offset + offsets_[storage]) * size_of(operand.dtype);
   }
 
   void prepare_outputs(const Step& step) {
@@ -185,7 +192,8 @@ class Run {
       case Step::Kind::copy: {
         const Step::Operand& from = step.inputs[0];
         kernels::copy_strided(address(step.outputs[0]), address(from), {from.shape.data(), from.shape.size()},
-                              {from.place.layout.strides.data(), from.shape.size()}, static_cast<int>(size_of(from.dtype)));
+                              {from.place.layout.strides.data(), from.shape.size()},
+                              static_cast<int>(size_of(from.dtype)));
         break;
       }
       case Step::Kind::primitive: {
@@ -208,7 +216,10 @@ class Run {
     std::string name;
     for (const Node* node : input_.nodes) {
       if (node->extra && !node->value && !node->extra->name.empty()) name = node->extra->name;
-      if (node->primitive && !node->value && node->primitive->name() == step.label && node->shape == output.shape && !name.empty()) break;
+      if (node->primitive && !node->value && node->primitive->name() == step.label && node->shape == output.shape &&
+          !name.empty()) {
+        break;
+      }
     }
     fail("check_finite: {} made a value that is not finite, of shape {}{}", step.label, output.shape,
          name.empty() ? "" : fmt::format(", near \"{}\"", name));
@@ -245,8 +256,8 @@ void eval(const Tensors& tensors) {
     found = cache.emplace(std::move(key), make_plan(input, !check)).first;
   }
   const Plan& plan = found->second;
-  statistics = {static_cast<std::int64_t>(input.nodes.size() - plan.leaves.size()), static_cast<std::int64_t>(plan.steps.size()),
-                plan.new_buffers, reused};
+  statistics = {static_cast<std::int64_t>(input.nodes.size() - plan.leaves.size()),
+                static_cast<std::int64_t>(plan.steps.size()), plan.new_buffers, reused};
   Run(plan, input).run(check);
 }
 

@@ -13,7 +13,7 @@ namespace {
 using Role = Fusion::Role;
 using kernels::TileOp;
 
-constexpr int kRecomputeCost = 4;        // simple instructions that are cheaper than a trip to memory and back
+constexpr int kRecomputeCost = 4;  // simple instructions that are cheaper than a trip to memory and back
 constexpr std::size_t kRecomputeLoads = 2;
 constexpr std::size_t kGroupLimit = 512;  // nodes of one tile program
 constexpr std::size_t kMergeLimit = 160;  // nodes of a group that is joined only because it reads the same memory
@@ -69,7 +69,8 @@ struct Fuser {
         f.places[i].layout = {node.value->layout.strides, 0};
       } else if (f.roles[i] == Role::view) {
         const std::int64_t from = in.inputs[i][0];
-        f.needs_copy[i] = !node.primitive->view(in.nodes[from]->shape, f.places[from].layout, node.shape, f.places[i].layout);
+        f.needs_copy[i] =
+            !node.primitive->view(in.nodes[from]->shape, f.places[from].layout, node.shape, f.places[i].layout);
         if (f.needs_copy[i]) f.places[i].layout = contiguous_layout(node.shape);
       } else {
         f.places[i].layout = contiguous_layout(node.shape);
@@ -116,9 +117,13 @@ struct Fuser {
       }
       bool needed = in.kept[i], remote = false;
       for (std::int64_t to : consumers[i]) {
-        if (role == Role::constant) needed = needed || !fusable(to) ;
-        else if (!joinable(i, to)) needed = true;
-        else if (f.level[to] != f.level[i]) remote = true;
+        if (role == Role::constant) {
+          needed = needed || !fusable(to);
+        } else if (!joinable(i, to)) {
+          needed = true;
+        } else if (f.level[to] != f.level[i]) {
+          remote = true;
+        }
       }
       if (role == Role::constant) {
         f.in_memory[i] = needed;
@@ -128,8 +133,11 @@ struct Fuser {
       std::set<std::int64_t> loads;
       for (std::int64_t from : in.inputs[i]) {
         if (f.roles[from] == Role::constant) continue;
-        if (f.in_memory[from]) loads.insert(from);
-        else cost += joinable(from, i) ? chain_cost[from] : 1000;
+        if (f.in_memory[from]) {
+          loads.insert(from);
+        } else {
+          cost += joinable(from, i) ? chain_cost[from] : 1000;
+        }
       }
       chain_cost[i] = cost;
       recomputed[i] = remote && !needed && cost <= kRecomputeCost && loads.size() <= kRecomputeLoads;
@@ -190,7 +198,8 @@ struct Fuser {
     split_large_groups();
   }
 
-  /// Cuts what is too long for one program. Pieces follow the nodes' order, so that each reads only from those before it.
+  /// Cuts what is too long for one program. Pieces follow the nodes' order, so that each reads only from those before
+  /// it.
   void split_large_groups() {
     std::vector<std::size_t> members(count(), 0);
     std::vector<std::int64_t> piece(count(), -1);  // the group that the next members of a set go to
@@ -210,7 +219,8 @@ struct Fuser {
 
   /// Groups of one level and iteration space that read the same memory read it once.
   void join_readers() {
-    std::map<std::pair<std::int64_t, std::int64_t>, std::vector<std::int64_t>> readers;  // (level, what is read) -> sets
+    std::map<std::pair<std::int64_t, std::int64_t>, std::vector<std::int64_t>>
+        readers;  // (level, what is read) -> sets
     for (std::size_t i = 0; i < count(); ++i) {
       if (!fusable(i) || f.after_group[i]) continue;
       for (std::int64_t from : in.inputs[i]) {
@@ -222,7 +232,10 @@ struct Fuser {
       for (std::size_t k = 1; k < nodes.size(); ++k) {
         const std::int64_t a = find(nodes[0]), b = find(nodes[k]);
         if (a == b || !compatible(a, b) || size[a] + size[b] > kMergeLimit) continue;
-        if (iteration_shape(*in.nodes[a]) != iteration_shape(*in.nodes[b]) || in.nodes[a]->dtype != in.nodes[b]->dtype) continue;
+        if (iteration_shape(*in.nodes[a]) != iteration_shape(*in.nodes[b]) ||
+            in.nodes[a]->dtype != in.nodes[b]->dtype) {
+          continue;
+        }
         join(a, b);
       }
     }

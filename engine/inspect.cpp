@@ -11,9 +11,11 @@ bool is_checking = false;
 
 constexpr std::int64_t kShown = 3;  // elements at each end of a long axis
 
-void print_axis(std::string& text, const std::vector<double>& values, const Tensor& x, std::size_t axis, std::int64_t offset) {
+void print_axis(std::string& text, const std::vector<double>& values, const Tensor& x, std::size_t axis,
+                std::int64_t offset) {
   if (axis == x.rank()) {
-    text += x.dtype() == i64 ? fmt::format("{}", static_cast<std::int64_t>(values[offset])) : fmt::format("{:.6g}", values[offset]);
+    text += x.dtype() == i64 ? fmt::format("{}", static_cast<std::int64_t>(values[offset]))
+                             : fmt::format("{:.6g}", values[offset]);
     return;
   }
   const std::int64_t extent = x.shape()[axis], stride = contiguous_strides(x.shape())[axis];
@@ -32,7 +34,8 @@ void print_axis(std::string& text, const std::vector<double>& values, const Tens
 }
 
 std::vector<Node*> whole_graph(const Tensors& roots) {
-  return topological_order(roots, [](const Node&) { return false; }, [](const Node&) { return true; });
+  return topological_order(
+      roots, [](const Node&) { return false; }, [](const Node&) { return true; });
 }
 
 std::string what(const Node& node) { return node.primitive ? std::string(node.primitive->name()) : "leaf"; }
@@ -51,7 +54,9 @@ std::string print_graph(const Tensors& roots) {
   std::string text;
   for (const Node* node : whole_graph(roots)) {
     text += fmt::format("%{} = {}", node->index, what(*node));
-    for (std::size_t i = 0; i < node->inputs.size(); ++i) text += fmt::format("{} %{}", i ? "," : "", node->inputs[i].node()->index);
+    for (std::size_t i = 0; i < node->inputs.size(); ++i) {
+      text += fmt::format("{} %{}", i ? "," : "", node->inputs[i].node()->index);
+    }
     text += fmt::format(" : {} {}", sg::name_of(node->dtype), node->shape);
     if (const std::string name = name_of(*node); !name.empty()) text += fmt::format("  \"{}\"", name);
     text += '\n';

@@ -13,7 +13,9 @@ struct Channels {
   Tensors first;  // by each of the d columns
   Tensor sum;     // of the second derivatives
   bool any() const {
-    for (const Tensor& t : first) if (t.defined()) return true;
+    for (const Tensor& t : first) {
+      if (t.defined()) return true;
+    }
     return sum.defined();
   }
 };
@@ -37,7 +39,8 @@ Channels through(Node& node, const std::vector<const Channels*>& inputs, std::si
   Tensors sums;
   for (const Channels* input : inputs) sums.push_back(input ? input->sum : Tensor());
 
-  if (node.inputs.size() == 1 && primitive.kind() == Primitive::Kind::elementwise && primitive.linearity() == Primitive::Linearity::none) {
+  if (node.inputs.size() == 1 && primitive.kind() == Primitive::Kind::elementwise &&
+      primitive.linearity() == Primitive::Linearity::none) {
     // The collapsed rule: f' times the sum, plus f'' times the sum of squares of the first derivatives.
     const Series f = primitive.jet({{node.inputs[0], ones_like(node.inputs[0])}}, output, 2);
     const Tensor slope = series::at(f, 1), curvature = series::at(f, 2);
@@ -75,7 +78,9 @@ Tensor laplacian(const Tensor& y, const Tensor& x) {
   if (x.rank() != 2 || y.rank() < 1 || y.shape()[0] != x.shape()[0]) {
     fail("laplacian: needs y [N, ...] and x [N, d], got {} and {}", y.shape(), x.shape());
   }
-  if (x.dtype() != y.dtype() || !is_floating(x.dtype())) fail("laplacian: needs f32 or f64, got {} and {}", name_of(y.dtype()), name_of(x.dtype()));
+  if (x.dtype() != y.dtype() || !is_floating(x.dtype())) {
+    fail("laplacian: needs f32 or f64, got {} and {}", name_of(y.dtype()), name_of(x.dtype()));
+  }
   const DerivativeScope scope;
   const std::int64_t n = x.shape()[0];
   const auto d = static_cast<std::size_t>(x.shape()[1]);
@@ -84,16 +89,22 @@ Tensor laplacian(const Tensor& y, const Tensor& x) {
   const std::vector<Node*> nodes = topological_order({y}, skip, expand);
   std::vector<std::vector<std::int64_t>> places(nodes.size());
   const std::uint64_t walk = y.node()->walk;
-  if (x.node()->walk != walk) fail("laplacian: y does not depend on {}", x.name().empty() ? fmt::format("x of shape {}", x.shape()) : fmt::format("\"{}\"", x.name()));
+  if (x.node()->walk != walk) {
+    fail("laplacian: y does not depend on {}",
+         x.name().empty() ? fmt::format("x of shape {}", x.shape()) : fmt::format("\"{}\"", x.name()));
+  }
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    for (const Tensor& input : nodes[i]->inputs) places[i].push_back(input.node()->walk == walk ? input.node()->index : -1);
+    for (const Tensor& input : nodes[i]->inputs) {
+      places[i].push_back(input.node()->walk == walk ? input.node()->index : -1);
+    }
   }
   const auto x_place = static_cast<std::size_t>(x.node()->index), y_place = static_cast<std::size_t>(y.node()->index);
 
   std::vector<Channels> channels(nodes.size());
   Tensor columns = eye(static_cast<std::int64_t>(d), x.dtype());
   for (std::size_t i = 0; i < d; ++i) {
-    channels[x_place].first.push_back(broadcast_to(slice(columns, 0, static_cast<std::int64_t>(i), static_cast<std::int64_t>(i) + 1), {n, x.shape()[1]}));
+    channels[x_place].first.push_back(broadcast_to(
+        slice(columns, 0, static_cast<std::int64_t>(i), static_cast<std::int64_t>(i) + 1), {n, x.shape()[1]}));
   }
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     if (i == x_place || !expand(*nodes[i])) continue;

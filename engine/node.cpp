@@ -26,8 +26,8 @@ struct FreeNodes {
 };
 FreeNodes free_nodes;
 
-/// Destroys a node and every input that only it held, with a list instead of recursion: a chain of 100,000 nodes must not
-/// overflow the stack.
+/// Destroys a node and every input that only it held, with a list instead of recursion: a chain of 100,000 nodes must
+/// not overflow the stack.
 void destroy(Node* node) {
   std::vector<Node*> pending{node};
   while (!pending.empty()) {

@@ -95,9 +95,9 @@ inline Tensor handle(Node* node) {
   return Tensor::adopt(node);
 }
 
-/// The nodes that `roots` are made of, inputs before outputs, without recursion. Nodes for which `skip` holds are left out; the
-/// inputs of those for which `expand` does not hold are not followed. Sets each node's `walk` and `index` (its place in the
-/// result).
+/// The nodes that `roots` are made of, inputs before outputs, without recursion. Nodes for which `skip` holds are left
+/// out; the inputs of those for which `expand` does not hold are not followed. Sets each node's `walk` and `index` (its
+/// place in the result).
 template <class Skip, class Expand>
 std::vector<Node*> topological_order(const Tensors& roots, Skip skip, Expand expand) {
   const std::uint64_t walk = next_walk();

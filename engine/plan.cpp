@@ -47,7 +47,8 @@ class ProgramBuilder {
 
   Step build() {
     program_.value_count = values_;
-    step_.tile = std::make_shared<const kernels::CompiledTile>(program_, std::span<const std::int64_t>(shape_.data(), shape_.size()));
+    step_.tile = std::make_shared<const kernels::CompiledTile>(
+        program_, std::span<const std::int64_t>(shape_.data(), shape_.size()));
     const auto elements = static_cast<double>(element_count(shape_));
     step_.flops = operations_ * elements;
     for (const auto& operands : {step_.inputs, step_.outputs}) {
@@ -68,8 +69,8 @@ class ProgramBuilder {
     return static_cast<std::uint16_t>(values_++);
   }
 
-  /// The value of node i in this program: a register, a constant, a load, or the instruction itself where `compute` says so or
-  /// where it is not in memory.
+  /// The value of node i in this program: a register, a constant, a load, or the instruction itself where `compute`
+  /// says so or where it is not in memory.
   std::uint16_t value_of(std::int64_t i, bool compute) {
     if (const auto known = known_.find(i); known != known_.end()) return known->second;
     const Node& node = *in_.nodes[i];
@@ -84,7 +85,8 @@ class ProgramBuilder {
       std::array<std::uint16_t, 3> arguments{};
       for (std::size_t k = 0; k < node.inputs.size(); ++k) arguments[k] = value_of(in_.inputs[i][k], false);
       value = new_value();
-      program_.code.push_back({node.primitive->tile_op(), value, arguments[0], arguments[1], arguments[2], node.primitive->immediate()});
+      program_.code.push_back(
+          {node.primitive->tile_op(), value, arguments[0], arguments[1], arguments[2], node.primitive->immediate()});
       add_label(node.primitive->name());
       operations_ += 1;
     }
@@ -97,7 +99,8 @@ class ProgramBuilder {
     const Place& place = f_.places[i];
     for (std::size_t k = 0; k < step_.inputs.size(); ++k) {
       const Step::Operand& operand = step_.inputs[k];
-      if (operand.place.storage == place.storage && operand.place.layout == place.layout && operand.dtype == node.dtype) {
+      if (operand.place.storage == place.storage && operand.place.layout == place.layout &&
+          operand.dtype == node.dtype) {
         return program_.loads[k].value;
       }
     }
@@ -185,10 +188,15 @@ class Planner {
       return std::tie(a.level, a.phase, a.node) < std::tie(b.level, b.phase, b.node);
     });
     for (const Item& item : items) {
-      if (!item.members.empty()) plan_.steps.push_back(ProgramBuilder(in_, f_, item.members).build());
-      else if (f_.roles[item.node] == Role::constant) plan_.steps.push_back(fill_step(item.node));
-      else if (f_.roles[item.node] == Role::view) plan_.steps.push_back(copy_step(in_.inputs[item.node][0], f_.places[item.node], "copy"));
-      else plan_.steps.push_back(kernel_step(item.node));
+      if (!item.members.empty()) {
+        plan_.steps.push_back(ProgramBuilder(in_, f_, item.members).build());
+      } else if (f_.roles[item.node] == Role::constant) {
+        plan_.steps.push_back(fill_step(item.node));
+      } else if (f_.roles[item.node] == Role::view) {
+        plan_.steps.push_back(copy_step(in_.inputs[item.node][0], f_.places[item.node], "copy"));
+      } else {
+        plan_.steps.push_back(kernel_step(item.node));
+      }
     }
   }
 
@@ -203,7 +211,8 @@ class Planner {
     program.stores.push_back(store);
     Step step;
     step.kind = Step::Kind::fused;
-    step.tile = std::make_shared<const kernels::CompiledTile>(program, std::span<const std::int64_t>(node.shape.data(), node.shape.size()));
+    step.tile = std::make_shared<const kernels::CompiledTile>(
+        program, std::span<const std::int64_t>(node.shape.data(), node.shape.size()));
     step.outputs.push_back({f_.places[i], node.shape, node.dtype});
     step.store_count = 1;
     step.label = "fill";
@@ -241,11 +250,14 @@ class Planner {
     return step;
   }
 
-  /// Where a kernel finds the elements of node `from` in a layout that it takes: a copy is made once, for its first reader.
+  /// Where a kernel finds the elements of node `from` in a layout that it takes: a copy is made once, for its first
+  /// reader.
   Place contiguous_place(std::int64_t from, const Primitive& reader) {
     const Node& node = *in_.nodes[from];
     const Place& place = f_.places[from];
-    if (is_contiguous(node.shape, place.layout) || reader.accepts_strides(node.shape, place.layout.strides)) return place;
+    if (is_contiguous(node.shape, place.layout) || reader.accepts_strides(node.shape, place.layout.strides)) {
+      return place;
+    }
     const auto [found, added] = copies_.emplace(from, Place{});
     if (added) {
       found->second = {new_storage(bytes_of(node)), contiguous_layout(node.shape)};
@@ -274,7 +286,9 @@ class Planner {
       }
     }
     for (std::size_t storage = 0; storage < last.size(); ++storage) {
-      if (last[storage] >= 0 && !outlives[storage]) plan_.steps[last[storage]].releases.push_back(static_cast<std::int64_t>(storage));
+      if (last[storage] >= 0 && !outlives[storage]) {
+        plan_.steps[last[storage]].releases.push_back(static_cast<std::int64_t>(storage));
+      }
     }
     for (Step& step : plan_.steps) take_over(step);
   }
@@ -288,11 +302,15 @@ class Planner {
       const Step::Operand& output = step.outputs[o];
       for (const Step::Operand& input : step.inputs) {
         const std::int64_t storage = input.place.storage;
-        const auto reads = std::count_if(step.inputs.begin(), step.inputs.end(), [&](const auto& other) { return other.place.storage == storage; });
+        const auto reads = std::count_if(step.inputs.begin(), step.inputs.end(),
+                                         [&](const auto& other) { return other.place.storage == storage; });
         const bool released = std::find(step.releases.begin(), step.releases.end(), storage) != step.releases.end();
         const bool taken = std::find(step.takes_over.begin(), step.takes_over.end(), storage) != step.takes_over.end();
         if (reads != 1 || !released || taken || input.dtype != output.dtype || input.shape != output.shape) continue;
-        if (input.place.layout != output.place.layout || plan_.storage_bytes[storage] != plan_.storage_bytes[output.place.storage]) continue;
+        if (input.place.layout != output.place.layout ||
+            plan_.storage_bytes[storage] != plan_.storage_bytes[output.place.storage]) {
+          continue;
+        }
         step.takes_over[o] = storage;
         --plan_.new_buffers;
         break;

@@ -1,5 +1,5 @@
-// Plan: from a graph to an order of work. A plan speaks of places, not of nodes, so that the next step of a training loop, whose
-// graph has the same form, can run it again.
+// Plan: from a graph to an order of work. A plan speaks of places, not of nodes, so that the next step of a training
+// loop, whose graph has the same form, can run it again.
 #pragma once
 
 #include <memory>
@@ -30,19 +30,20 @@ struct Step {
     Dtype dtype;
   };
   std::vector<Operand> inputs;
-  std::vector<Operand> outputs;       // fused: the stores, then the reductions
-  std::size_t store_count = 0;        // fused
-  std::vector<std::int64_t> takes_over;  // for each output: the storage whose memory it takes over, or -1 for new memory
-  std::vector<std::int64_t> releases;    // storages that nobody reads after this step
+  std::vector<Operand> outputs;  // fused: the stores, then the reductions
+  std::size_t store_count = 0;   // fused
+  std::vector<std::int64_t>
+      takes_over;                      // for each output: the storage whose memory it takes over, or -1 for new memory
+  std::vector<std::int64_t> releases;  // storages that nobody reads after this step
 
   std::string label;  // for the profile: the primitive, or those that were fused
   double flops = 0;
-  double bytes = 0;   // read and written
+  double bytes = 0;  // read and written
 };
 
 struct Plan {
   std::vector<Step> steps;
-  std::vector<std::int64_t> leaves;        // places in the order of nodes, one for each leaf storage
+  std::vector<std::int64_t> leaves;  // places in the order of nodes, one for each leaf storage
   std::vector<std::int64_t> storage_bytes;
   struct Kept {
     std::int64_t node;  // place in the order of nodes
@@ -56,8 +57,8 @@ struct Plan {
 struct PlanInput {
   std::vector<Node*> nodes;
   std::vector<std::vector<std::int64_t>> inputs;  // places of the inputs; empty for what has a value already
-  std::vector<bool> kept;     // somebody may ask for the value afterwards
-  std::vector<bool> welcome;  // the value is kept if it happens to be in memory
+  std::vector<bool> kept;                         // somebody may ask for the value afterwards
+  std::vector<bool> welcome;                      // the value is kept if it happens to be in memory
   std::vector<bool> expendable;  // a leaf that nobody can reach afterwards: its last reader may write over it
 };
 

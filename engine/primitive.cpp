@@ -86,16 +86,59 @@ Series Primitive::jet(const std::vector<Series>& inputs, const Tensor& output, i
 
 std::span<const std::string_view> primitive_names() {
   static constexpr auto names = std::to_array<std::string_view>({
-      "neg", "abs", "sign", "floor", "square", "sqrt", "rsqrt", "reciprocal", "exp", "expm1", "log", "log1p", "sin", "cos", "tanh",
-      "sigmoid", "softplus", "erf", "atan", "cast", "stop_gradient",                                              // unary.cpp
-      "add", "sub", "mul", "div", "pow", "maximum", "minimum", "equal", "not_equal", "less", "less_equal", "where",  // binary.cpp
-      "full",                                                                                                     // create.cpp
-      "sum", "max", "min", "argmax",                                                                              // reduce.cpp
-      "reshape", "transpose", "broadcast_to", "slice", "flip", "pad", "dilate", "concat",                         // movement.cpp
-      "gather", "scatter_add",                                                                                    // indexing.cpp
-      "matmul",                                                                                                   // matmul.cpp
-      "conv2d", "conv_transpose2d", "conv2d_weight_gradient",                                                     // conv.cpp
-      "max_pool2d_index",                                                                                         // pool.cpp
+      "neg",
+      "abs",
+      "sign",
+      "floor",
+      "square",
+      "sqrt",
+      "rsqrt",
+      "reciprocal",
+      "exp",
+      "expm1",
+      "log",
+      "log1p",
+      "sin",
+      "cos",
+      "tanh",
+      "sigmoid",
+      "softplus",
+      "erf",
+      "atan",
+      "cast",
+      "stop_gradient",  // unary.cpp
+      "add",
+      "sub",
+      "mul",
+      "div",
+      "pow",
+      "maximum",
+      "minimum",
+      "equal",
+      "not_equal",
+      "less",
+      "less_equal",
+      "where",  // binary.cpp
+      "full",   // create.cpp
+      "sum",
+      "max",
+      "min",
+      "argmax",  // reduce.cpp
+      "reshape",
+      "transpose",
+      "broadcast_to",
+      "slice",
+      "flip",
+      "pad",
+      "dilate",
+      "concat",  // movement.cpp
+      "gather",
+      "scatter_add",  // indexing.cpp
+      "matmul",       // matmul.cpp
+      "conv2d",
+      "conv_transpose2d",
+      "conv2d_weight_gradient",  // conv.cpp
+      "max_pool2d_index",        // pool.cpp
   });
   return names;
 }

@@ -1,9 +1,11 @@
 // Primitive: the interface of what makes a tensor out of others.
 //
-// A primitive is one block in one file, its parts in this order: name, attributes, shape rule, kernel, vjp, jvp, jet; right under it
-// the public function that makes the node. The contract:
-//  - `vjp`, `jvp` and `jet` are written with functions of ops.h only, so that their results can be differentiated again.
-//  - A linear primitive says so, and gets `jvp` and `jet` for nothing: it is applied to each tangent or coefficient. A bilinear one
+// A primitive is one block in one file, its parts in this order: name, attributes, shape rule, kernel, vjp, jvp, jet;
+// right under it the public function that makes the node. The contract:
+//  - `vjp`, `jvp` and `jet` are written with functions of ops.h only, so that their results can be differentiated
+//  again.
+//  - A linear primitive says so, and gets `jvp` and `jet` for nothing: it is applied to each tangent or coefficient. A
+//  bilinear one
 //    says so as well. Any other without a `jvp` gets one from its `vjp`, transposed twice.
 //  - Bad input throws sg::Error in the public function; `run` sees only what the shape rule has let through.
 #pragma once
@@ -20,16 +22,18 @@ struct Layout;
 
 /// Raw elements that a kernel reads or writes.
 struct Span {
-  void* data;              // the first element, the offset added
+  void* data;  // the first element, the offset added
   const Shape* shape;
-  const Shape* strides;    // in elements
+  const Shape* strides;  // in elements
   Dtype dtype;
   template <class T>
-  T* as() const { return static_cast<T*>(data); }
+  T* as() const {
+    return static_cast<T*>(data);
+  }
 };
 
-/// The Taylor coefficients of a tensor along a direction: `series[k]` is the k-th derivative divided by k!. An undefined tensor
-/// stands for zeros.
+/// The Taylor coefficients of a tensor along a direction: `series[k]` is the k-th derivative divided by k!. An
+/// undefined tensor stands for zeros.
 using Series = std::vector<Tensor>;
 
 class Primitive {
@@ -53,7 +57,8 @@ class Primitive {
   virtual kernels::TileOp tile_op() const;
   virtual double immediate() const { return 0; }
   virtual std::span<const std::int64_t> axes() const { return {}; }
-  /// Where the elements of the output lie, given where those of the input do; false when that cannot be said by strides.
+  /// Where the elements of the output lie, given where those of the input do; false when that cannot be said by
+  /// strides.
   virtual bool view(const Shape& input_shape, const Layout& input, const Shape& output_shape, Layout& output) const;
   /// Computes the output, contiguous and uninitialised, from contiguous inputs (any strides where `accepts_strides`).
   virtual void run(std::span<const Span> inputs, const Span& output) const;
@@ -62,12 +67,13 @@ class Primitive {
   virtual double flops(std::span<const Shape* const> inputs, const Shape& output) const;
 
   /// The cotangent of input `argument`; undefined when the output does not depend on it smoothly (an index).
-  virtual Tensor vjp(const Tensors& inputs, const Tensor& output, const Tensor& cotangent, std::size_t argument) const = 0;
+  virtual Tensor vjp(const Tensors& inputs, const Tensor& output, const Tensor& cotangent,
+                     std::size_t argument) const = 0;
 
   enum class Linearity { none, linear, bilinear };
   virtual Linearity linearity() const { return Linearity::none; }
-  /// The primitive that made `like` applied to other inputs of the same shapes: what tangents and coefficients of a linear or
-  /// bilinear primitive go through.
+  /// The primitive that made `like` applied to other inputs of the same shapes: what tangents and coefficients of a
+  /// linear or bilinear primitive go through.
   Tensor apply(Tensors inputs, const Tensor& like) const;
 
   /// The tangent of the output; an undefined tangent stands for zeros, and at least one is defined.

@@ -34,10 +34,12 @@ std::vector<Row> rows() {
 std::string table() {
   double total = 0;
   for (const Row& row : rows()) total += row.seconds;
-  std::string text = fmt::format("{:>10} {:>6} {:>9} {:>9} {:>8}  {}\n", "seconds", "share", "calls", "GFLOP/s", "GB/s", "primitive");
+  std::string text =
+      fmt::format("{:>10} {:>6} {:>9} {:>9} {:>8}  {}\n", "seconds", "share", "calls", "GFLOP/s", "GB/s", "primitive");
   for (const Row& row : rows()) {
-    text += fmt::format("{:>10.4f} {:>5.1f}% {:>9} {:>9.1f} {:>8.1f}  {}\n", row.seconds, total > 0 ? 100 * row.seconds / total : 0.0,
-                        row.calls, row.flops / row.seconds * 1e-9, row.bytes / row.seconds * 1e-9, row.primitive);
+    text += fmt::format("{:>10.4f} {:>5.1f}% {:>9} {:>9.1f} {:>8.1f}  {}\n", row.seconds,
+                        total > 0 ? 100 * row.seconds / total : 0.0, row.calls, row.flops / row.seconds * 1e-9,
+                        row.bytes / row.seconds * 1e-9, row.primitive);
   }
   return text + fmt::format("{:>10.4f} 100.0%  in all\n", total);
 }

@@ -41,7 +41,8 @@ T cut_to(double value) {
 
 /// out[i] = convert(element first + i), where `pair_of` gives the two elements of a block.
 template <class T, class PairOf, class Convert>
-void fill(std::span<T> out, std::uint64_t seed, std::uint64_t stream, std::uint64_t first, PairOf pair_of, Convert convert) {
+void fill(std::span<T> out, std::uint64_t seed, std::uint64_t stream, std::uint64_t first, PairOf pair_of,
+          Convert convert) {
   constexpr std::int64_t piece = 1 << 14;
   const auto count = static_cast<std::int64_t>(out.size());
   kernels::parallel_for((count + piece - 1) / piece, [&](std::int64_t task) {
@@ -98,7 +99,8 @@ double Philox::normal() {
 std::int64_t Philox::below(std::int64_t limit) {
   if (limit < 1) fail("Philox::below: the limit must be at least 1, not {}", limit);
   const auto range = static_cast<std::uint64_t>(limit);
-  const std::uint64_t excess = (0 - range) % range;  // 2^64 mod range: that many words are drawn anew, for equal chances
+  const std::uint64_t excess =
+      (0 - range) % range;  // 2^64 mod range: that many words are drawn anew, for equal chances
   std::uint64_t word = bits();
   while (word < excess) word = bits();
   return static_cast<std::int64_t>(word % range);
@@ -132,15 +134,16 @@ std::vector<std::int64_t> permutation(std::int64_t count, std::uint64_t seed, st
   return order;
 }
 
-Tensor random_uniform(const Shape& shape, double low, double high, std::uint64_t seed, std::uint64_t stream, Dtype dtype) {
+Tensor random_uniform(const Shape& shape, double low, double high, std::uint64_t seed, std::uint64_t stream,
+                      Dtype dtype) {
   return random_tensor(shape, dtype, [&]<class T>(std::span<T> out) {
     fill_uniform(out, seed, stream);
     for (T& value : out) value = static_cast<T>(low) + value * static_cast<T>(high - low);
   });
 }
 
-Tensor random_normal(const Shape& shape, double mean, double standard_deviation, std::uint64_t seed, std::uint64_t stream,
-                     Dtype dtype) {
+Tensor random_normal(const Shape& shape, double mean, double standard_deviation, std::uint64_t seed,
+                     std::uint64_t stream, Dtype dtype) {
   return random_tensor(shape, dtype, [&]<class T>(std::span<T> out) {
     fill_normal(out, seed, stream);
     for (T& value : out) value = static_cast<T>(mean) + value * static_cast<T>(standard_deviation);

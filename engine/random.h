@@ -13,8 +13,8 @@ namespace sg {
 /// One block of Philox4x32-10 (Salmon, Moraes, Dror, Shaw 2011: "Parallel random numbers: as easy as 1, 2, 3").
 std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key);
 
-/// An endless sequence of random numbers: those of `seed` and `stream`, read one after the other from `position` on. Different
-/// streams of a seed are independent of each other.
+/// An endless sequence of random numbers: those of `seed` and `stream`, read one after the other from `position` on.
+/// Different streams of a seed are independent of each other.
 class Philox {
  public:
   explicit Philox(std::uint64_t seed, std::uint64_t stream = 0, std::uint64_t position = 0)
@@ -36,11 +36,12 @@ class Philox {
   std::array<std::uint64_t, 2> words_{};
 };
 
-/// A stream's number that depends on all the values, for streams that are named by several: (epoch, sample) and the like.
+/// A stream's number that depends on all the values, for streams that are named by several: (epoch, sample) and the
+/// like.
 std::uint64_t stream_of(std::initializer_list<std::uint64_t> values);
 
-/// Fills with elements first, first + 1, ... of a stream: uniform in [0, 1), or normal with mean 0 and variance 1. The f32 values
-/// are the f64 values cut to 24 bits, or rounded.
+/// Fills with elements first, first + 1, ... of a stream: uniform in [0, 1), or normal with mean 0 and variance 1. The
+/// f32 values are the f64 values cut to 24 bits, or rounded.
 void fill_uniform(std::span<float> out, std::uint64_t seed, std::uint64_t stream, std::uint64_t first = 0);
 void fill_uniform(std::span<double> out, std::uint64_t seed, std::uint64_t stream, std::uint64_t first = 0);
 void fill_normal(std::span<float> out, std::uint64_t seed, std::uint64_t stream, std::uint64_t first = 0);
@@ -50,8 +51,9 @@ void fill_normal(std::span<double> out, std::uint64_t seed, std::uint64_t stream
 std::vector<std::int64_t> permutation(std::int64_t count, std::uint64_t seed, std::uint64_t stream);
 
 /// A tensor of elements 0, 1, ... of a stream, in row-major order; the numbers are in memory when it returns.
-Tensor random_uniform(const Shape& shape, double low, double high, std::uint64_t seed, std::uint64_t stream, Dtype dtype = f32);
-Tensor random_normal(const Shape& shape, double mean, double standard_deviation, std::uint64_t seed, std::uint64_t stream,
-                     Dtype dtype = f32);
+Tensor random_uniform(const Shape& shape, double low, double high, std::uint64_t seed, std::uint64_t stream,
+                      Dtype dtype = f32);
+Tensor random_normal(const Shape& shape, double mean, double standard_deviation, std::uint64_t seed,
+                     std::uint64_t stream, Dtype dtype = f32);
 
 }  // namespace sg

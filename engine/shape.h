@@ -24,17 +24,27 @@ class Shape {
 
   Shape() = default;
   Shape(std::initializer_list<std::int64_t> extents) { assign(extents.begin(), extents.end()); }
-  Shape(const std::vector<std::int64_t>& extents) { assign(extents.begin(), extents.end()); }  // NOLINT: implicit on purpose
+  Shape(const std::vector<std::int64_t>& extents) {
+    assign(extents.begin(), extents.end());
+  }  // NOLINT: implicit on purpose
   Shape(std::size_t rank, std::int64_t extent) {
     for (std::size_t i = 0; i < rank; ++i) push_back(extent);
   }
   template <std::input_iterator Iterator>
-  Shape(Iterator first, Iterator last) { assign(first, last); }
+  Shape(Iterator first, Iterator last) {
+    assign(first, last);
+  }
 
   std::size_t size() const { return rank_; }
   bool empty() const { return rank_ == 0; }
-  std::int64_t& operator[](std::size_t i) { assert(i < rank_); return extents_[i]; }
-  std::int64_t operator[](std::size_t i) const { assert(i < rank_); return extents_[i]; }
+  std::int64_t& operator[](std::size_t i) {
+    assert(i < rank_);
+    return extents_[i];
+  }
+  std::int64_t operator[](std::size_t i) const {
+    assert(i < rank_);
+    return extents_[i];
+  }
   std::int64_t& back() { return (*this)[rank_ - 1]; }
   std::int64_t back() const { return (*this)[rank_ - 1]; }
   std::int64_t front() const { return (*this)[0]; }
@@ -48,7 +58,10 @@ class Shape {
     if (rank_ == max_rank) fail("shape: more than {} axes", max_rank);
     extents_[rank_++] = extent;
   }
-  void pop_back() { assert(rank_ > 0); --rank_; }
+  void pop_back() {
+    assert(rank_ > 0);
+    --rank_;
+  }
   void insert(const_iterator position, std::int64_t extent) {
     const auto index = position - begin();
     push_back(extent);

@@ -51,7 +51,9 @@ const Tensor& Tensor::eval() const {
 
 template <class T>
 const T* Tensor::data() const {
-  if (dtype() != dtype_of<T>()) fail("data: the tensor is {}, asked for as {}", name_of(dtype()), name_of(dtype_of<T>()));
+  if (dtype() != dtype_of<T>()) {
+    fail("data: the tensor is {}, asked for as {}", name_of(dtype()), name_of(dtype_of<T>()));
+  }
   eval();
   make_contiguous(*node_);
   return static_cast<const T*>(node_->value->buffer->data()) + node_->value->layout.offset;
@@ -89,7 +91,9 @@ Tensor Tensor::detach() const {
 
 const Tensor& Tensor::requires_grad(bool on) const {
   Node& node = checked(node_, "requires_grad");
-  if (node.primitive) fail("requires_grad: only a leaf can collect derivatives, this tensor comes from {}", node.primitive->name());
+  if (node.primitive) {
+    fail("requires_grad: only a leaf can collect derivatives, this tensor comes from {}", node.primitive->name());
+  }
   node.requires_grad = on;
   return *this;
 }

@@ -17,8 +17,8 @@ class Primitive;
 struct Node;
 struct Value;
 
-/// A value of any shape. Copies share their node; nothing is ever changed in place. Work is lazy: an operation of ops.h only
-/// adds a node, and values are computed when they are asked for. A graph belongs to one thread at a time.
+/// A value of any shape. Copies share their node; nothing is ever changed in place. Work is lazy: an operation of ops.h
+/// only adds a node, and values are computed when they are asked for. A graph belongs to one thread at a time.
 class Tensor {
  public:
   Tensor() = default;
@@ -42,8 +42,8 @@ class Tensor {
 
   /// Computes the value now.
   const Tensor& eval() const;
-  /// The elements in row-major order, computed when needed; the pointer lives as long as a handle on this tensor. Throws when
-  /// T is not the dtype's type.
+  /// The elements in row-major order, computed when needed; the pointer lives as long as a handle on this tensor.
+  /// Throws when T is not the dtype's type.
   template <class T>
   const T* data() const;
   /// The elements in row-major order, converted to T.
@@ -56,8 +56,8 @@ class Tensor {
 
   /// Marks a leaf whose `grad` is filled by `backward`; returns the tensor itself.
   const Tensor& requires_grad(bool on = true) const;
-  /// Adds the derivatives of this scalar to the `grad` of every leaf that it depends on and that asked for it. Throws when
-  /// the tensor has more than one element.
+  /// Adds the derivatives of this scalar to the `grad` of every leaf that it depends on and that asked for it. Throws
+  /// when the tensor has more than one element.
   void backward() const;
   /// What `backward` has summed so far; undefined before the first.
   Tensor grad() const;

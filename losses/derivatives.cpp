@@ -23,8 +23,9 @@ std::int64_t fewest_points(Estimator estimator) {
 void close_rows(std::vector<double>& matrix, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) {
     double sum = 0;
-    for (std::int64_t j = 0; j < n; ++j)
+    for (std::int64_t j = 0; j < n; ++j) {
       if (j != i) sum += matrix[i * n + j];
+    }
     matrix[i * n + i] = -sum;
   }
 }
@@ -62,9 +63,11 @@ std::vector<double> chebyshev(std::int64_t n, double length, int derivative) {
   close_rows(matrix, n);
   if (derivative == 2) {
     std::vector<double> second(n * n);
-    for (std::int64_t i = 0; i < n; ++i)
-      for (std::int64_t j = 0; j < n; ++j)
+    for (std::int64_t i = 0; i < n; ++i) {
+      for (std::int64_t j = 0; j < n; ++j) {
         if (i != j) second[i * n + j] = 2 * matrix[i * n + j] * (matrix[i * n + i] - inverse[i * n + j]);
+      }
+    }
     close_rows(second, n);
     matrix = std::move(second);
   }
@@ -87,12 +90,13 @@ std::vector<double> fourier(std::int64_t n, double length, int derivative) {
   }
   if (derivative == 2) row[0] = -pi * pi / (3 * h * h) + (n % 2 ? 1.0 / 12 : -1.0 / 6);
   std::vector<double> matrix(n * n);
-  for (std::int64_t i = 0; i < n; ++i)
+  for (std::int64_t i = 0; i < n; ++i) {
     for (std::int64_t j = 0; j < n; ++j) {
       // For odd n the first derivative's cosecant changes its sign over a period together with (-1)^m, so both are even
       // in m mod n.
       matrix[i * n + j] = scale * row[i >= j ? i - j : i - j + n];
     }
+  }
   return matrix;
 }
 
@@ -107,8 +111,9 @@ Estimator estimator_named(std::string_view name) {
 }
 
 std::vector<double> estimator_points(Estimator estimator, std::int64_t n, double first, double last) {
-  if (n < fewest_points(estimator))
+  if (n < fewest_points(estimator)) {
     fail("derivatives: too few points for the estimator: {} (needs {})", n, fewest_points(estimator));
+  }
   if (!(first < last)) fail("derivatives: the interval is empty: [{}, {}]", first, last);
   std::vector<double> points(n);
   for (std::int64_t i = 0; i < n; ++i) {
@@ -123,9 +128,10 @@ std::vector<double> estimator_points(Estimator estimator, std::int64_t n, double
 
 std::vector<double> finite_difference_weights(double at, const std::vector<double>& points, int derivative) {
   const auto count = static_cast<std::int64_t>(points.size());
-  if (derivative < 0 || count <= derivative)
+  if (derivative < 0 || count <= derivative) {
     fail("finite_difference_weights: derivative {} of {} points; needs one point more than the derivative's order",
          derivative, count);
+  }
   std::vector<std::vector<double>> weight(derivative + 1, std::vector<double>(count));
   weight[0][0] = 1;
   double previous_product = 1, offset = points[0] - at;
@@ -138,13 +144,15 @@ std::vector<double> finite_difference_weights(double at, const std::vector<doubl
       const double difference = points[i] - points[j];
       product *= difference;
       if (j == i - 1) {
-        for (std::int64_t k = top; k > 0; --k)
+        for (std::int64_t k = top; k > 0; --k) {
           weight[k][i] =
               previous_product * (static_cast<double>(k) * weight[k - 1][j] - previous_offset * weight[k][j]) / product;
+        }
         weight[0][i] = -previous_product * previous_offset * weight[0][j] / product;
       }
-      for (std::int64_t k = top; k > 0; --k)
+      for (std::int64_t k = top; k > 0; --k) {
         weight[k][j] = (offset * weight[k][j] - static_cast<double>(k) * weight[k - 1][j]) / difference;
+      }
       weight[0][j] = offset * weight[0][j] / difference;
     }
     previous_product = product;
@@ -155,26 +163,20 @@ std::vector<double> finite_difference_weights(double at, const std::vector<doubl
 Tensor differentiation_matrix(Estimator estimator, std::int64_t n, double first, double last, int derivative,
                               Dtype dtype) {
   if (derivative != 1 && derivative != 2) fail("differentiation_matrix: derivative must be 1 or 2: {}", derivative);
-  if (n < fewest_points(estimator))
+  if (n < fewest_points(estimator)) {
     fail("differentiation_matrix: too few points for the estimator: {} (needs {})", n, fewest_points(estimator));
+  }
   if (!(first < last)) fail("differentiation_matrix: the interval is empty: [{}, {}]", first, last);
-  if (n > most_points)
+  if (n > most_points) {
     fail("differentiation_matrix: too many points for a full matrix: {} (at most {})", n, most_points);
+  }
   const double length = last - first;
   std::vector<double> matrix;
   switch (estimator) {
-    case Estimator::fd2:
-      matrix = finite_differences(n, length / static_cast<double>(n - 1), derivative, 2);
-      break;
-    case Estimator::fd4:
-      matrix = finite_differences(n, length / static_cast<double>(n - 1), derivative, 4);
-      break;
-    case Estimator::chebyshev:
-      matrix = chebyshev(n, length, derivative);
-      break;
-    case Estimator::fourier:
-      matrix = fourier(n, length, derivative);
-      break;
+    case Estimator::fd2: matrix = finite_differences(n, length / static_cast<double>(n - 1), derivative, 2); break;
+    case Estimator::fd4: matrix = finite_differences(n, length / static_cast<double>(n - 1), derivative, 4); break;
+    case Estimator::chebyshev: matrix = chebyshev(n, length, derivative); break;
+    case Estimator::fourier: matrix = fourier(n, length, derivative); break;
   }
   return tensor(matrix, {n, n}, dtype);
 }
@@ -182,12 +184,14 @@ Tensor differentiation_matrix(Estimator estimator, std::int64_t n, double first,
 Tensor apply_along(const Tensor& matrix, const Tensor& x, std::int64_t axis) {
   if (matrix.rank() != 2) fail("apply_along: needs a matrix: shape {}", matrix.shape());
   axis = normalise_axis("apply_along", axis, x.rank());
-  if (matrix.shape(1) != x.shape(axis))
+  if (matrix.shape(1) != x.shape(axis)) {
     fail("apply_along: matrix {} does not fit axis {} of {}", matrix.shape(), axis, x.shape());
+  }
   Shape result = x.shape();
   result[axis] = matrix.shape(0);
-  if (axis + 1 == static_cast<std::int64_t>(x.rank()))
+  if (axis + 1 == static_cast<std::int64_t>(x.rank())) {
     return reshape(matmul(reshape(x, {-1, x.shape(axis)}), transpose(matrix)), result);
+  }
   std::int64_t before = 1, after = 1;
   for (std::size_t i = 0; i < x.rank(); ++i) {
     if (static_cast<std::int64_t>(i) < axis) before *= x.shape()[i];
@@ -243,8 +247,9 @@ Tensors GridDerivatives::operator()(const Tensor& values, int order) const {
   if (order >= 2) {
     for (std::int64_t i = 0; i < d; ++i) {
       second[i * d + i] = apply_along(second_[i], u, i);
-      for (std::int64_t j = i + 1; j < d; ++j)
+      for (std::int64_t j = i + 1; j < d; ++j) {
         second[i * d + j] = second[j * d + i] = apply_along(first_[j], first[i], j);
+      }
     }
     result.push_back(columns(second));
   }

@@ -19,8 +19,9 @@ Tensor mean_square(const Tensor& x, const Tensor& points) {
 }
 
 void check_points(std::string_view operation, const Tensor& residual, const Tensor& points, int order) {
-  if (points.rank() != 2 || points.shape(0) == 0 || residual.shape() != Shape{points.shape(0), 1})
+  if (points.rank() != 2 || points.shape(0) == 0 || residual.shape() != Shape{points.shape(0), 1}) {
     fail("{}: needs a residual [N, 1] of points [N, d]: {} and {}", operation, residual.shape(), points.shape());
+  }
   if (order < 0 || order > 2) fail("{}: order must be 0, 1 or 2: {}", operation, order);
 }
 
@@ -36,11 +37,13 @@ Equation equation_named(std::string_view name) {
 
 Tensor pinn_residual(Equation equation, const Network& network, const Tensor& points, double coefficient,
                      const Network& source) {
-  if (points.rank() != 2 || points.shape(1) != 2)
+  if (points.rank() != 2 || points.shape(1) != 2) {
     fail("pinn_residual: points must be [N, 2]: shape {}", points.shape());
+  }
   const Tensor u = network(points);
-  if (u.shape() != Shape{points.shape(0), 1})
+  if (u.shape() != Shape{points.shape(0), 1}) {
     fail("pinn_residual: the network must give [N, 1] for points {}: it gave {}", points.shape(), u.shape());
+  }
   Tensor left;
   if (equation == Equation::poisson) {
     left = -laplacian(u, points);
@@ -62,8 +65,9 @@ Tensor residual_norm(const Tensor& residual, const Tensor& points, int order) {
   const Tensor first = grad(residual, points, Unused::zeros);
   norm = norm + mean_square(first, points);
   if (order == 1) return norm;
-  for (std::int64_t i = 0; i < points.shape(1); ++i)
+  for (std::int64_t i = 0; i < points.shape(1); ++i) {
     norm = norm + mean_square(grad(slice(first, 1, i, i + 1), points, Unused::zeros), points);
+  }
   return norm;
 }
 

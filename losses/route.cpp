@@ -21,8 +21,9 @@ Tensors by_reverse(const Tensor& u, const Tensor& x, int order) {
   for (int k = 1; k <= order; ++k) {
     Tensors parts;
     // A function that is linear in some input has derivatives that do not depend on x: zeros are right from order 2 on.
-    for (std::int64_t i = 0; i < result.back().shape(1); ++i)
+    for (std::int64_t i = 0; i < result.back().shape(1); ++i) {
       parts.push_back(grad(column(result.back(), i), x, k == 1 ? Unused::error : Unused::zeros));
+    }
     result.push_back(columns(parts));
   }
   return result;
@@ -50,8 +51,9 @@ Tensors by_jets(const Tensor& u, const Tensor& x, int order) {
     for (std::int64_t i = 0; i < d; ++i) {
       parts[i * d + i] = straight[i][2];
       // Polarisation: the second derivative along e_i + e_j is u_ii + 2 u_ij + u_jj.
-      for (std::int64_t j = i + 1; j < d; ++j)
+      for (std::int64_t j = i + 1; j < d; ++j) {
         parts[i * d + j] = parts[j * d + i] = (along({i, j})[2] - straight[i][2] - straight[j][2]) * 0.5;
+      }
     }
     result.push_back(columns(parts));
   }
@@ -61,8 +63,9 @@ Tensors by_jets(const Tensor& u, const Tensor& x, int order) {
 }  // namespace
 
 std::vector<RouteCost> route_costs(std::int64_t inputs, int order) {
-  if (inputs < 1 || order < 0)
+  if (inputs < 1 || order < 0) {
     fail("route_costs: needs at least one input and an order of at least 0: {} and {}", inputs, order);
+  }
   const auto d = static_cast<double>(inputs);
   // What has to be differentiated again is as large as what stands there already.
   double reverse = 1;
@@ -99,8 +102,9 @@ Tensors derivatives(const Network& network, const Tensor& x, int order, Route ro
   if (x.rank() != 2) fail("derivatives: points must be [N, d]: shape {}", x.shape());
   if (order < 0) fail("derivatives: the order is negative: {}", order);
   const Tensor u = network(x);
-  if (u.shape() != Shape{x.shape(0), 1})
+  if (u.shape() != Shape{x.shape(0), 1}) {
     fail("derivatives: the network must give [N, 1] for points {}: it gave {}", x.shape(), u.shape());
+  }
   if (order == 0) return {u};
   return route == Route::reverse ? by_reverse(u, x, order) : by_jets(u, x, order);
 }

@@ -59,24 +59,27 @@ Tensor spectral_matrix(std::int64_t n, double s, Frequencies frequencies, Dtype 
   }
   const std::vector<double> column = circulant_column(n, s, frequencies);
   std::vector<double> elements(static_cast<std::size_t>(n * n));
-  for (std::int64_t i = 0; i < n; ++i)
+  for (std::int64_t i = 0; i < n; ++i) {
     for (std::int64_t j = 0; j < n; ++j) elements[i * n + j] = column[i >= j ? i - j : i - j + n];
+  }
   cache.push_front({n, s, frequencies, dtype, tensor(elements, {n, n}, dtype)});
   if (cache.size() > cached_matrices) cache.pop_back();
   return cache.front().matrix;
 }
 
 Tensor spectral_1d(const Tensor& residual, double s, Frequencies frequencies) {
-  if (residual.rank() < 1 || residual.size() == 0)
+  if (residual.rank() < 1 || residual.size() == 0) {
     fail("spectral_1d: needs samples along the last axis: shape {}", residual.shape());
+  }
   const std::int64_t n = residual.shape(-1);
   const Tensor rows = reshape(residual, {-1, n});
   return mean(rows * matmul(rows, spectral_matrix(n, s, frequencies, residual.dtype())));
 }
 
 Tensor spectral_2d(const Tensor& residual, double s, Frequencies frequencies) {
-  if (residual.rank() < 2 || residual.size() == 0)
+  if (residual.rank() < 2 || residual.size() == 0) {
     fail("spectral_2d: needs images [..., H, W]: shape {}", residual.shape());
+  }
   const std::int64_t height = residual.shape(-2), width = residual.shape(-1);
   const Tensor along_rows =
       matmul(reshape(residual, {-1, width}), spectral_matrix(width, s, frequencies, residual.dtype()));

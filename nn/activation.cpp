@@ -8,7 +8,9 @@ namespace sg::nn {
 namespace {
 
 template <class Layer>
-std::unique_ptr<Module> make() { return std::make_unique<Layer>(); }
+std::unique_ptr<Module> make() {
+  return std::make_unique<Layer>();
+}
 
 using Maker = std::unique_ptr<Module> (*)();
 constexpr std::array<std::pair<std::string_view, Maker>, 10> makers{{

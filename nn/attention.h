@@ -13,8 +13,8 @@ struct AttentionOptions {
   std::int64_t memory = 4;  // learned keys and values that every pixel sees
 };
 
-/// [N, C, H, W] to the same: softmax(q k' / sqrt(head channels)) v over all pixels and the memory (Vaswani et al. 2017). Names: `mem_kv`
-/// [2, heads, memory, head channels], `norm.g`, `to_qkv`, `to_out`.
+/// [N, C, H, W] to the same: softmax(q k' / sqrt(head channels)) v over all pixels and the memory (Vaswani et al.
+/// 2017). Names: `mem_kv` [2, heads, memory, head channels], `norm.g`, `to_qkv`, `to_out`.
 class FullAttention2d : public Module {
  public:
   explicit FullAttention2d(std::int64_t channels, AttentionOptions options = {});
@@ -27,8 +27,8 @@ class FullAttention2d : public Module {
   Conv2d to_qkv_, to_out_;
 };
 
-/// The same with (softmax over features of q) (softmax over pixels of k)' v, linear in the pixels (Shen et al. 2021). Names: `mem_kv`
-/// [2, heads, head channels, memory], `norm.g`, `to_qkv`, `to_out.0`, `to_out.1.g`.
+/// The same with (softmax over features of q) (softmax over pixels of k)' v, linear in the pixels (Shen et al. 2021).
+/// Names: `mem_kv` [2, heads, head channels, memory], `norm.g`, `to_qkv`, `to_out.0`, `to_out.1.g`.
 class LinearAttention2d : public Module {
  public:
   explicit LinearAttention2d(std::int64_t channels, AttentionOptions options = {});

@@ -6,8 +6,8 @@
 namespace sg::nn {
 namespace {
 
-constexpr std::string_view network_prefix = "network.", optimizer_prefix = "optimizer.", lbfgs_prefix = "lbfgs.", ema_prefix = "ema.",
-                           counter_prefix = "counter.", tensor_prefix = "tensor.";
+constexpr std::string_view network_prefix = "network.", optimizer_prefix = "optimizer.", lbfgs_prefix = "lbfgs.",
+                           ema_prefix = "ema.", counter_prefix = "counter.", tensor_prefix = "tensor.";
 
 void append(NamedTensors& all, std::string_view prefix, const NamedTensors& part) {
   for (auto& named : add_prefix(prefix, part)) all.push_back(std::move(named));

@@ -27,8 +27,8 @@ struct Training {
 /// Writes all parts in one go (see save_safetensors).
 void save_checkpoint(const std::filesystem::path& path, const Training& training);
 
-/// Puts everything back where it was: network, optimisers and averages through the pointers; counters, tensors and notes are replaced. Throws
-/// when the file belongs to another network or optimiser, or lacks a part that is asked for.
+/// Puts everything back where it was: network, optimisers and averages through the pointers; counters, tensors and
+/// notes are replaced. Throws when the file belongs to another network or optimiser, or lacks a part that is asked for.
 void load_checkpoint(const std::filesystem::path& path, Training& training);
 
 }  // namespace sg::nn

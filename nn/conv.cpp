@@ -4,8 +4,11 @@
 namespace sg::nn {
 namespace {
 
-Shape weight_shape(std::string_view layer, std::int64_t first, std::int64_t second, Extent2d kernel, std::int64_t groups) {
-  if (groups < 1 || first % groups || second % groups) fail("{}: {} groups do not divide {} and {} channels", layer, groups, first, second);
+Shape weight_shape(std::string_view layer, std::int64_t first, std::int64_t second, Extent2d kernel,
+                   std::int64_t groups) {
+  if (groups < 1 || first % groups || second % groups) {
+    fail("{}: {} groups do not divide {} and {} channels", layer, groups, first, second);
+  }
   return {first, second / groups, kernel.height, kernel.width};
 }
 

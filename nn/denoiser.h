@@ -5,8 +5,8 @@
 
 namespace sg::nn {
 
-/// [N, 1, 28, 28] to the same, through `z` numbers a digit: three convolutions down to 64 x 7 x 7 and three transposed ones back, with
-/// LeakyReLU 0.01 between all layers.
+/// [N, 1, 28, 28] to the same, through `z` numbers a digit: three convolutions down to 64 x 7 x 7 and three transposed
+/// ones back, with LeakyReLU 0.01 between all layers.
 class DenoisingAutoencoder : public Module {
  public:
   explicit DenoisingAutoencoder(std::int64_t z = 32);

@@ -39,7 +39,8 @@ std::vector<double> diffusion_betas(std::string_view schedule, std::int64_t time
     const double scale = 1000 / count, first = scale * 0.0001, last = scale * 0.02;
     std::vector<double> betas;
     for (std::int64_t t = 0; t < timesteps; ++t) {
-      betas.push_back(std::min(largest_beta, timesteps == 1 ? first : first + (last - first) * static_cast<double>(t) / (count - 1)));
+      betas.push_back(std::min(largest_beta,
+                               timesteps == 1 ? first : first + (last - first) * static_cast<double>(t) / (count - 1)));
     }
     return betas;
   }
@@ -54,7 +55,8 @@ std::vector<double> diffusion_betas(std::string_view schedule, std::int64_t time
   return betas_of(timesteps, [&](double u) { return logistic(3) - logistic(6 * u - 3); });
 }
 
-NoiseSchedule::NoiseSchedule(std::string_view schedule, std::int64_t timesteps) : betas_(diffusion_betas(schedule, timesteps)) {
+NoiseSchedule::NoiseSchedule(std::string_view schedule, std::int64_t timesteps)
+    : betas_(diffusion_betas(schedule, timesteps)) {
   double product = 1;
   for (const double beta : betas_) alphas_cumprod_.push_back(product *= 1 - beta);
 }
@@ -95,7 +97,8 @@ double Diffusion::weight(std::int64_t t) const {
   return counted / (objective_ == Objective::noise ? snr : snr + 1);
 }
 
-Tensor Diffusion::residual(const Tensor& prediction, const Tensor& target, const std::vector<std::int64_t>& times) const {
+Tensor Diffusion::residual(const Tensor& prediction, const Tensor& target,
+                           const std::vector<std::int64_t>& times) const {
   const Tensor plain = prediction - target;
   if (weight_ == LossWeight::none) return plain;
   return plain * column(times, plain.dtype(), [&](std::int64_t t) { return std::sqrt(weight(t)); });

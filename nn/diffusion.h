@@ -9,13 +9,15 @@
 
 namespace sg::nn {
 
-/// The variances beta of the steps 0 .. timesteps - 1, in f64, by the schedule's name; at most 0.999. Throws for other names.
+/// The variances beta of the steps 0 .. timesteps - 1, in f64, by the schedule's name; at most 0.999. Throws for other
+/// names.
 /// - `linear` (Ho et al. 2020): from 1e-4 to 0.02, times 1000 / timesteps;
 /// - `cosine` (Nichol and Dhariwal 2021): the cumulative alphas follow cos^2((u + 0.008) / 1.008 pi / 2), u = 0 .. 1;
 /// - `sigmoid` (Jabri et al. 2022): they follow sigmoid(3) - sigmoid(6 u - 3), from start -3 to end 3 with tau 1.
 std::vector<double> diffusion_betas(std::string_view schedule, std::int64_t timesteps);
 
-/// A schedule's figures at times t = 0 .. timesteps - 1; a picture at time t is sqrt(a) x0 + sqrt(1 - a) noise with a = alpha_cumprod(t).
+/// A schedule's figures at times t = 0 .. timesteps - 1; a picture at time t is sqrt(a) x0 + sqrt(1 - a) noise with a =
+/// alpha_cumprod(t).
 class NoiseSchedule {
  public:
   NoiseSchedule(std::string_view schedule, std::int64_t timesteps);
@@ -35,13 +37,15 @@ enum class Objective { x0, noise, v };
 /// `pred_x0`, `pred_noise` or `pred_v`; throws for anything else.
 Objective objective_of(std::string_view name);
 
-/// The weight of a picture's error at its time, as a weight of the error of x0: 1 whatever the prediction, the signal to noise ratio, or
-/// that ratio cut at 5 (Hang et al. 2023). For a prediction of the noise it is divided by snr, for v by snr + 1.
+/// The weight of a picture's error at its time, as a weight of the error of x0: 1 whatever the prediction, the signal
+/// to noise ratio, or that ratio cut at 5 (Hang et al. 2023). For a prediction of the noise it is divided by snr, for v
+/// by snr + 1.
 enum class LossWeight { none, snr, min_snr };
 /// `none`, `snr` or `min-snr`; throws for anything else.
 LossWeight loss_weight_of(std::string_view name);
 
-/// A schedule together with what is predicted. Pictures x [N, C, H, W] are in [-1, 1]; times hold one t for each of the N.
+/// A schedule together with what is predicted. Pictures x [N, C, H, W] are in [-1, 1]; times hold one t for each of the
+/// N.
 class Diffusion {
  public:
   Diffusion(NoiseSchedule schedule, Objective objective, LossWeight weight = LossWeight::none);
@@ -54,7 +58,8 @@ class Diffusion {
   Tensor target(const Tensor& x0, const Tensor& noise, const std::vector<std::int64_t>& times) const;
   /// The weight of the error at one time.
   double weight(std::int64_t t) const;
-  /// prediction - target, times the square root of the weight of each picture's time: losses that are squares of it are weighted.
+  /// prediction - target, times the square root of the weight of each picture's time: losses that are squares of it are
+  /// weighted.
   Tensor residual(const Tensor& prediction, const Tensor& target, const std::vector<std::int64_t>& times) const;
   /// The picture that a prediction at x and one time for all means, clipped to [-1, 1].
   Tensor estimate_x0(const Tensor& x, const Tensor& prediction, std::int64_t t) const;

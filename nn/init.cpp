@@ -24,12 +24,16 @@ double both_fans(const Shape& weight) {
 /// A rule whose bound depends on the weight's shape.
 template <class Bound>
 Rule uniform_by_shape(Bound bound) {
-  return [=](const Shape& shape, Dtype dtype, const Stream& stream) { return uniform(bound(shape))(shape, dtype, stream); };
+  return [=](const Shape& shape, Dtype dtype, const Stream& stream) {
+    return uniform(bound(shape))(shape, dtype, stream);
+  };
 }
 
 template <class Deviation>
 Rule normal_by_shape(Deviation deviation) {
-  return [=](const Shape& shape, Dtype dtype, const Stream& stream) { return normal(deviation(shape))(shape, dtype, stream); };
+  return [=](const Shape& shape, Dtype dtype, const Stream& stream) {
+    return normal(deviation(shape))(shape, dtype, stream);
+  };
 }
 
 }  // namespace
@@ -82,7 +86,8 @@ Rule sitzmann_first() {
 }
 
 Rule sitzmann_hidden(double omega0) {
-  return uniform_by_shape([=](const Shape& shape) { return std::sqrt(6 / static_cast<double>(fans(shape).in)) / omega0; });
+  return uniform_by_shape(
+      [=](const Shape& shape) { return std::sqrt(6 / static_cast<double>(fans(shape).in)) / omega0; });
 }
 
 }  // namespace sg::nn::init

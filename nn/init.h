@@ -43,12 +43,14 @@ Rule xavier_uniform(double gain = 1);
 /// Normal with standard deviation gain sqrt(2 / (in + out)).
 Rule xavier_normal(double gain = 1);
 
-/// PyTorch's default for weights of linear and convolution layers: kaiming_uniform with slope sqrt(5), that is bound 1 / sqrt(fan in).
+/// PyTorch's default for weights of linear and convolution layers: kaiming_uniform with slope sqrt(5), that is bound 1
+/// / sqrt(fan in).
 Rule default_weight();
 /// PyTorch's default for their biases: uniform with bound 1 / sqrt(fan in) of the weight.
 Rule default_bias(const Shape& weight);
 
-/// Sitzmann et al. 2020, section 3.2, for sin(omega0 (W x + b)): bound 1 / in for the first layer, sqrt(6 / in) / omega0 for others.
+/// Sitzmann et al. 2020, section 3.2, for sin(omega0 (W x + b)): bound 1 / in for the first layer, sqrt(6 / in) /
+/// omega0 for others.
 Rule sitzmann_first();
 Rule sitzmann_hidden(double omega0);
 

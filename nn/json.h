@@ -7,8 +7,8 @@
 
 namespace sg::nn {
 
-/// Reads one value and nothing after it but white space. Throws sg::Error that names `who` for anything that RFC 8259 does not allow,
-/// a repeated name, and nesting deeper than 16.
+/// Reads one value and nothing after it but white space. Throws sg::Error that names `who` for anything that RFC 8259
+/// does not allow, a repeated name, and nesting deeper than 16.
 nlohmann::json parse_json(std::string_view text, std::string_view who);
 
 /// The text in quotes, with what has to be escaped escaped.

@@ -18,7 +18,9 @@ Tensor Linear::forward(const Tensor& x) {
 }
 
 Tensor Unflatten::forward(const Tensor& x) {
-  if (x.rank() != 2 || x.shape(1) != element_count(shape_)) fail("Unflatten: needs [N, {}]: {}", element_count(shape_), x.shape());
+  if (x.rank() != 2 || x.shape(1) != element_count(shape_)) {
+    fail("Unflatten: needs [N, {}]: {}", element_count(shape_), x.shape());
+  }
   Shape shape{x.shape(0)};
   for (std::int64_t extent : shape_) shape.push_back(extent);
   return reshape(x, shape);

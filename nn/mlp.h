@@ -30,14 +30,15 @@ class FourierNet : public Module {
 };
 
 enum class SirenInit {
-  kaiming,    // PyTorch's default rule
-  sitzmann,   // Sitzmann et al. 2020
+  kaiming,   // PyTorch's default rule
+  sitzmann,  // Sitzmann et al. 2020
 };
 
 /// fc4(sin(omega0 fc3(sin(omega0 fc2(sin(omega0 fc1(x))))))).
 class Siren : public Module {
  public:
-  explicit Siren(std::int64_t in = 1, std::int64_t out = 1, std::int64_t width = 64, SirenInit rule = SirenInit::kaiming, double omega0 = 1);
+  explicit Siren(std::int64_t in = 1, std::int64_t out = 1, std::int64_t width = 64,
+                 SirenInit rule = SirenInit::kaiming, double omega0 = 1);
   Tensor forward(const Tensor& x) override;
 
  private:

@@ -16,8 +16,8 @@ namespace sg::nn {
 /// Tensors by name, in order: what a safetensors file or a module's state holds.
 using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 
-/// A place for a tensor of a fixed shape and dtype. A module computes with what the slot holds when it is called; whoever trains
-/// the module puts a new tensor in.
+/// A place for a tensor of a fixed shape and dtype. A module computes with what the slot holds when it is called;
+/// whoever trains the module puts a new tensor in.
 class Slot {
  public:
   Slot(Shape shape, init::Rule rule, Dtype dtype, bool trainable);
@@ -28,7 +28,8 @@ class Slot {
   const Tensor& value() const;
   operator const Tensor&() const { return value(); }  // NOLINT: a slot is used like its tensor
   bool defined() const { return value_.defined(); }
-  /// Puts a tensor in; throws when shape or dtype differ. A parameter keeps only the value, as a leaf that asks for its grad.
+  /// Puts a tensor in; throws when shape or dtype differ. A parameter keeps only the value, as a leaf that asks for its
+  /// grad.
   void set(const Tensor& value);
 
   const Shape& shape() const { return shape_; }
@@ -66,8 +67,8 @@ class Buffer : public Slot {
   Buffer(Shape shape, init::Rule rule, Dtype dtype = f32) : Slot(shape, std::move(rule), dtype, false) {}
 };
 
-/// Base of all layers and networks. A constructor registers the members by name; they are found again through pointers, so a
-/// module is neither copied nor moved. Names are joined by dots as in a PyTorch state_dict: `encoder.0.weight`.
+/// Base of all layers and networks. A constructor registers the members by name; they are found again through pointers,
+/// so a module is neither copied nor moved. Names are joined by dots as in a PyTorch state_dict: `encoder.0.weight`.
 class Module {
  public:
   Module() = default;
@@ -82,7 +83,8 @@ class Module {
   /// Fills every slot by its rule. The numbers depend on the seed and the slot's place in the network alone.
   void initialise(std::uint64_t seed);
 
-  /// Slots with their full names: a module's own parameters, its own buffers, then its children in the order of registration.
+  /// Slots with their full names: a module's own parameters, its own buffers, then its children in the order of
+  /// registration.
   std::vector<std::pair<std::string, Slot*>> named_slots();
   std::vector<std::pair<std::string, Slot*>> named_parameters();
   std::vector<Slot*> parameters();
@@ -94,8 +96,8 @@ class Module {
 
   /// All slots' tensors by full name, without history.
   NamedTensors state();
-  /// Fills all slots. Throws one error that names what is missing, unexpected or of another shape, and then has changed nothing.
-  /// Floating tensors are cast to the slots' dtype.
+  /// Fills all slots. Throws one error that names what is missing, unexpected or of another shape, and then has changed
+  /// nothing. Floating tensors are cast to the slots' dtype.
   void load_state(const NamedTensors& state);
 
   /// Casts all floating slots.

@@ -50,7 +50,8 @@ void BatchNorm2d::track(const Tensor& mean, const Tensor& variance, std::int64_t
   num_batches_tracked_.set(scalar(num_batches_tracked_.value().item() + 1, i64));
 }
 
-LayerNorm::LayerNorm(Shape shape, double epsilon) : weight_(shape, init::ones()), bias_(shape, init::zeros()), epsilon_(epsilon) {
+LayerNorm::LayerNorm(Shape shape, double epsilon)
+    : weight_(shape, init::ones()), bias_(shape, init::zeros()), epsilon_(epsilon) {
   add_parameter("weight", weight_);
   add_parameter("bias", bias_);
 }
@@ -61,7 +62,9 @@ Tensor LayerNorm::forward(const Tensor& x) {
     fail("LayerNorm: the input's last extents have to be {}: {}", shape, x.shape());
   }
   Axes axes;
-  for (std::size_t axis = x.rank() - shape.size(); axis < x.rank(); ++axis) axes.push_back(static_cast<std::int64_t>(axis));
+  for (std::size_t axis = x.rank() - shape.size(); axis < x.rank(); ++axis) {
+    axes.push_back(static_cast<std::int64_t>(axis));
+  }
   return normalise(x, axes, epsilon_) * weight_ + bias_;
 }
 

@@ -5,9 +5,9 @@
 
 namespace sg::nn {
 
-/// [N, C, H, W]: each channel to mean 0 and variance 1, then times `weight` [C] plus `bias` [C] (Ioffe and Szegedy 2015), as PyTorch
-/// does it: in training with the batch's mean and biased variance, which also move `running_mean` and `running_var` (unbiased) by
-/// the momentum and count in `num_batches_tracked`; in evaluation with the running ones.
+/// [N, C, H, W]: each channel to mean 0 and variance 1, then times `weight` [C] plus `bias` [C] (Ioffe and Szegedy
+/// 2015), as PyTorch does it: in training with the batch's mean and biased variance, which also move `running_mean` and
+/// `running_var` (unbiased) by the momentum and count in `num_batches_tracked`; in evaluation with the running ones.
 /// The new running values are computed with whatever is computed next together with them (an optimiser's step does so).
 class BatchNorm2d : public Module {
  public:
@@ -25,7 +25,8 @@ class BatchNorm2d : public Module {
   double epsilon_, momentum_;
 };
 
-/// Over the last axes, which have to be `shape`: to mean 0 and variance 1, then `weight` and `bias` of that shape (Ba et al. 2016).
+/// Over the last axes, which have to be `shape`: to mean 0 and variance 1, then `weight` and `bias` of that shape (Ba
+/// et al. 2016).
 class LayerNorm : public Module {
  public:
   explicit LayerNorm(Shape shape, double epsilon = 1e-5);

@@ -9,7 +9,8 @@ class MaxPool2d : public Module {
  public:
   /// The stride is the kernel's extents unless given.
   explicit MaxPool2d(Extent2d kernel) : MaxPool2d(kernel, kernel) {}
-  MaxPool2d(Extent2d kernel, Extent2d stride, Extent2d padding = 0) : options_{kernel.array(), stride.array(), padding.array()} {}
+  MaxPool2d(Extent2d kernel, Extent2d stride, Extent2d padding = 0)
+      : options_{kernel.array(), stride.array(), padding.array()} {}
   Tensor forward(const Tensor& x) override { return max_pool2d(x, options_); }
 
  private:
@@ -20,7 +21,8 @@ class AvgPool2d : public Module {
  public:
   /// The stride is the kernel's extents unless given.
   explicit AvgPool2d(Extent2d kernel) : AvgPool2d(kernel, kernel) {}
-  AvgPool2d(Extent2d kernel, Extent2d stride, Extent2d padding = 0) : options_{kernel.array(), stride.array(), padding.array()} {}
+  AvgPool2d(Extent2d kernel, Extent2d stride, Extent2d padding = 0)
+      : options_{kernel.array(), stride.array(), padding.array()} {}
   Tensor forward(const Tensor& x) override { return avg_pool2d(x, options_); }
 
  private:

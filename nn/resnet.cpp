@@ -7,7 +7,8 @@ namespace sg::nn {
 namespace {
 
 std::vector<std::int64_t> widths(ResnetKind kind) {
-  return kind == ResnetKind::light ? std::vector<std::int64_t>{16, 32, 64} : std::vector<std::int64_t>{64, 128, 256, 512};
+  return kind == ResnetKind::light ? std::vector<std::int64_t>{16, 32, 64}
+                                   : std::vector<std::int64_t>{64, 128, 256, 512};
 }
 
 ShortcutOptions shortcut(ResnetKind kind) {
@@ -26,7 +27,8 @@ BasicBlock::BasicBlock(std::int64_t in, std::int64_t out, std::int64_t stride, S
   add_child("conv2", conv2_);
   add_child("bn2", bn2_);
   if (stride == 1 && in == out) return;
-  downsample_.add<Conv2d>(in, out, shortcut.kernel, ConvOptions{.stride = stride, .padding = shortcut.padding, .bias = false});
+  downsample_.add<Conv2d>(in, out, shortcut.kernel,
+                          ConvOptions{.stride = stride, .padding = shortcut.padding, .bias = false});
   downsample_.add<BatchNorm2d>(out);
   add_child("downsample", downsample_);
 }
@@ -59,8 +61,9 @@ Tensor TransposedBlock::forward(const Tensor& x) {
 }
 
 ResnetEncoder::ResnetEncoder(ResnetKind kind)
-    : conv1_(3, widths(kind)[0], kind == ResnetKind::light ? 3 : 7,
-             {.stride = kind == ResnetKind::light ? 1 : 2, .padding = kind == ResnetKind::light ? 1 : 3, .bias = false}),
+    : conv1_(
+          3, widths(kind)[0], kind == ResnetKind::light ? 3 : 7,
+          {.stride = kind == ResnetKind::light ? 1 : 2, .padding = kind == ResnetKind::light ? 1 : 3, .bias = false}),
       bn1_(widths(kind)[0]),
       pool_(kind == ResnetKind::resnet18) {
   add_child("conv1", conv1_);
@@ -114,7 +117,8 @@ Tensor ResnetAutoencoder::encode(const Tensor& x) {
   const std::int64_t multiple = side_multiple();
   if (x.rank() != 4 || x.shape(1) != 3) fail("ResnetAutoencoder: needs [N, 3, H, W]: {}", x.shape());
   if (x.shape(2) % multiple || x.shape(3) % multiple) {
-    fail("ResnetAutoencoder: the pictures' sides have to be multiples of {}: {} x {}", multiple, x.shape(2), x.shape(3));
+    fail("ResnetAutoencoder: the pictures' sides have to be multiples of {}: {} x {}", multiple, x.shape(2),
+         x.shape(3));
   }
   return encoder_(x);
 }

@@ -15,8 +15,8 @@ struct ShortcutOptions {
   std::int64_t padding = 0;
 };
 
-/// relu(bn2(conv2(relu(bn1(conv1(x))))) + shortcut): [N, in, H, W] -> [N, out, H / stride, W / stride]. The shortcut is `downsample.0`, `.1`
-/// where the shape changes.
+/// relu(bn2(conv2(relu(bn1(conv1(x))))) + shortcut): [N, in, H, W] -> [N, out, H / stride, W / stride]. The shortcut is
+/// `downsample.0`, `.1` where the shape changes.
 class BasicBlock : public Module {
  public:
   BasicBlock(std::int64_t in, std::int64_t out, std::int64_t stride, ShortcutOptions shortcut = {});
@@ -30,7 +30,8 @@ class BasicBlock : public Module {
   Sequential downsample_;
 };
 
-/// The mirror image with transposed convolutions, conv2 first: [N, in, H, W] -> [N, out, stride H, stride W]. The shortcut is `upsample.0`,
+/// The mirror image with transposed convolutions, conv2 first: [N, in, H, W] -> [N, out, stride H, stride W]. The
+/// shortcut is `upsample.0`,
 /// `.1` where the shape changes.
 class TransposedBlock : public Module {
  public:

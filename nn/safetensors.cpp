@@ -15,7 +15,8 @@
 
 #include "nn/json.h"
 
-static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian and are read as they lie");
+static_assert(std::endian::native == std::endian::little,
+              "safetensors files are little-endian and are read as they lie");
 
 namespace sg::nn {
 namespace {
@@ -76,8 +77,9 @@ struct Format {
   std::uint64_t bytes;
   Dtype dtype;
 };
-constexpr Format formats[] = {{"F32", 4, f32}, {"F64", 8, f64}, {"I64", 8, i64}, {"F16", 2, f32}, {"BF16", 2, f32}, {"BOOL", 1, i64},
-                              {"U8", 1, i64},  {"I8", 1, i64},  {"I16", 2, i64}, {"U16", 2, i64}, {"I32", 4, i64},  {"U32", 4, i64}};
+constexpr Format formats[] = {{"F32", 4, f32},  {"F64", 8, f64},  {"I64", 8, i64}, {"F16", 2, f32},
+                              {"BF16", 2, f32}, {"BOOL", 1, i64}, {"U8", 1, i64},  {"I8", 1, i64},
+                              {"I16", 2, i64},  {"U16", 2, i64},  {"I32", 4, i64}, {"U32", 4, i64}};
 
 float from_half(std::uint16_t half) {
   const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000u) << 16;
@@ -99,8 +101,11 @@ struct Entry {
 };
 
 /// One entry of the header, every number of it checked against `data_bytes`.
-Entry parse_entry(const std::string& who, const std::string& name, const nlohmann::json& value, std::uint64_t data_bytes) {
-  const auto member = [&](const char* key) { return value.is_object() && value.contains(key) ? value.at(key) : nlohmann::json(); };
+Entry parse_entry(const std::string& who, const std::string& name, const nlohmann::json& value,
+                  std::uint64_t data_bytes) {
+  const auto member = [&](const char* key) {
+    return value.is_object() && value.contains(key) ? value.at(key) : nlohmann::json();
+  };
   const nlohmann::json dtype = member("dtype"), shape = member("shape"), offsets = member("data_offsets");
   if (!dtype.is_string() || !shape.is_array() || !offsets.is_array() || offsets.size() != 2) {
     fail("{}: the entry {} needs dtype, shape and two data_offsets", who, quote_json(name));
@@ -116,7 +121,9 @@ Entry parse_entry(const std::string& who, const std::string& name, const nlohman
     if (format.name == dtype.get_ref<const std::string&>()) entry.format = &format;
   }
   if (!entry.format) fail("{}: {} has the dtype {}, which is not supported", who, quote_json(name), dtype.dump());
-  if (shape.size() > Shape::max_rank) fail("{}: {} has {} axes, at most {} are supported", who, quote_json(name), shape.size(), Shape::max_rank);
+  if (shape.size() > Shape::max_rank) {
+    fail("{}: {} has {} axes, at most {} are supported", who, quote_json(name), shape.size(), Shape::max_rank);
+  }
   bool overflows = false, is_empty = false;
   for (const nlohmann::json& extent : shape) {
     const std::int64_t number = count(extent);
@@ -135,8 +142,8 @@ Entry parse_entry(const std::string& who, const std::string& name, const nlohman
   std::uint64_t bytes = 0;
   overflows = (overflows && !is_empty) || __builtin_mul_overflow(entry.count, entry.format->bytes, &bytes);
   if (overflows || bytes != entry.end - entry.begin) {
-    fail("{}: {} has {} bytes, which is not {} of shape {}", who, quote_json(name), entry.end - entry.begin, entry.format->name,
-         to_string(entry.shape));
+    fail("{}: {} has {} bytes, which is not {} of shape {}", who, quote_json(name), entry.end - entry.begin,
+         entry.format->name, to_string(entry.shape));
   }
   return entry;
 }
@@ -150,7 +157,9 @@ void check_cover(const std::string& who, const std::vector<Entry>& entries, std:
   std::uint64_t place = 0;
   for (const Entry* entry : by_place) {
     if (entry->begin < place) fail("{}: the bytes of {} overlap those of another tensor", who, quote_json(entry->name));
-    if (entry->begin > place) fail("{}: {} bytes before {} belong to no tensor", who, entry->begin - place, quote_json(entry->name));
+    if (entry->begin > place) {
+      fail("{}: {} bytes before {} belong to no tensor", who, entry->begin - place, quote_json(entry->name));
+    }
     place = entry->end;
   }
   if (place != data_bytes) fail("{}: the last {} bytes belong to no tensor", who, data_bytes - place);
@@ -211,8 +220,8 @@ std::string header_text(const NamedTensors& tensors, const std::map<std::string,
     const std::int64_t end = offset + tensor.size() * size_of(tensor.dtype());
     std::string shape;
     for (std::int64_t extent : tensor.shape()) shape += (shape.empty() ? "" : ",") + std::to_string(extent);
-    text += fmt::format("{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}},", quote_json(name), format_name(tensor.dtype()),
-                        shape, offset, end);
+    text += fmt::format("{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}},", quote_json(name),
+                        format_name(tensor.dtype()), shape, offset, end);
     offset = end;
   }
   if (text.back() == ',') text.pop_back();
@@ -225,7 +234,9 @@ std::string header_text(const NamedTensors& tensors, const std::map<std::string,
 class TemporaryFile {
  public:
   explicit TemporaryFile(const std::filesystem::path& path)
-      : who_(path.string()), path_(path), temporary_(path.string() + fmt::format(".partial-{}", ::getpid())),
+      : who_(path.string()),
+        path_(path),
+        temporary_(path.string() + fmt::format(".partial-{}", ::getpid())),
         file_(temporary_, O_WRONLY | O_CREAT | O_TRUNC) {
     if (!file_.is_open()) fail("{}: cannot write: {}", who_, reason());
   }
@@ -264,8 +275,12 @@ SafetensorsFile parse(const Source& source, std::uint64_t file_bytes, const std:
   if (file_bytes < 8) fail("{}: not a safetensors file: {} bytes", who, file_bytes);
   std::uint64_t header_bytes = 0;
   source.read(who, &header_bytes, 8, 0);
-  if (header_bytes > file_bytes - 8) fail("{}: not a safetensors file: a header of {} bytes in a file of {}", who, header_bytes, file_bytes);
-  if (header_bytes > longest_header) fail("{}: the header has {} bytes, at most {} are supported", who, header_bytes, longest_header);
+  if (header_bytes > file_bytes - 8) {
+    fail("{}: not a safetensors file: a header of {} bytes in a file of {}", who, header_bytes, file_bytes);
+  }
+  if (header_bytes > longest_header) {
+    fail("{}: the header has {} bytes, at most {} are supported", who, header_bytes, longest_header);
+  }
   std::string header(header_bytes, '\0');
   source.read(who, header.data(), header_bytes, 8);
   const nlohmann::json root = parse_json(header, who);
@@ -288,7 +303,9 @@ SafetensorsFile parse(const Source& source, std::uint64_t file_bytes, const std:
   // Names come sorted; the file's own order is that of the data.
   std::ranges::stable_sort(entries, {}, &Entry::begin);
   check_cover(who, entries, data_bytes);
-  for (const Entry& entry : entries) result.tensors.emplace_back(entry.name, read_tensor(source, who, entry, 8 + header_bytes));
+  for (const Entry& entry : entries) {
+    result.tensors.emplace_back(entry.name, read_tensor(source, who, entry, 8 + header_bytes));
+  }
   return result;
 }
 
@@ -305,9 +322,12 @@ SafetensorsFile load_safetensors(const std::filesystem::path& path) {
   return parse(Source(file), static_cast<std::uint64_t>(status.st_size), who);
 }
 
-SafetensorsFile parse_safetensors(std::span<const std::byte> bytes, const std::string& name) { return parse(Source(bytes), bytes.size(), name); }
+SafetensorsFile parse_safetensors(std::span<const std::byte> bytes, const std::string& name) {
+  return parse(Source(bytes), bytes.size(), name);
+}
 
-void save_safetensors(const std::filesystem::path& path, const NamedTensors& tensors, const std::map<std::string, std::string>& metadata) {
+void save_safetensors(const std::filesystem::path& path, const NamedTensors& tensors,
+                      const std::map<std::string, std::string>& metadata) {
   std::set<std::string_view> names{"__metadata__"};
   Tensors values;
   for (auto& [name, tensor] : tensors) {

@@ -34,7 +34,8 @@ Tensor UnetConv::forward(const Tensor& x, const Tensor& scale, const Tensor& shi
   return silu(y);
 }
 
-UnetBlock::UnetBlock(std::int64_t in, std::int64_t out, std::int64_t time_dim) : out_(out), block1_(in, out), block2_(out, out) {
+UnetBlock::UnetBlock(std::int64_t in, std::int64_t out, std::int64_t time_dim)
+    : out_(out), block1_(in, out), block2_(out, out) {
   mlp_.add<SiLU>().add<Linear>(time_dim, 2 * out);
   add_child("mlp", mlp_);
   add_child("block1", block1_);
@@ -52,7 +53,10 @@ Tensor UnetBlock::forward(const Tensor& x, const Tensor& time) {
 
 UnetLevel::UnetLevel(std::int64_t in, std::int64_t out, std::int64_t time_dim, std::unique_ptr<Module> attention,
                      std::unique_ptr<Module> passage)
-    : block1_(in, out, time_dim), block2_(in, out, time_dim), attention_(std::move(attention)), passage_(std::move(passage)) {
+    : block1_(in, out, time_dim),
+      block2_(in, out, time_dim),
+      attention_(std::move(attention)),
+      passage_(std::move(passage)) {
   add_child("0", block1_);
   add_child("1", block2_);
   add_child("2", *attention_);
@@ -66,7 +70,9 @@ std::unique_ptr<Module> make_attention(std::int64_t channels, bool full) {
   return std::make_unique<LinearAttention2d>(channels);
 }
 
-std::unique_ptr<Module> same_side(std::int64_t in, std::int64_t out) { return std::make_unique<Conv2d>(in, out, 3, ConvOptions{.padding = 1}); }
+std::unique_ptr<Module> same_side(std::int64_t in, std::int64_t out) {
+  return std::make_unique<Conv2d>(in, out, 3, ConvOptions{.padding = 1});
+}
 
 std::unique_ptr<Module> half_side(std::int64_t in, std::int64_t out) {
   auto passage = std::make_unique<Sequential>();
@@ -83,7 +89,9 @@ std::unique_ptr<Module> double_side(std::int64_t in, std::int64_t out) {
 const UnetOptions& checked(const UnetOptions& options) {
   if (options.dim < 4 || options.dim % 2) fail("Unet: dim has to be even and at least 4: {}", options.dim);
   if (options.channels < 1) fail("Unet: channels has to be at least 1: {}", options.channels);
-  if (options.mults.empty() || options.mults.size() > 16) fail("Unet: needs 1 to 16 mults, got {}", options.mults.size());
+  if (options.mults.empty() || options.mults.size() > 16) {
+    fail("Unet: needs 1 to 16 mults, got {}", options.mults.size());
+  }
   for (std::int64_t mult : options.mults) {
     if (mult < 1 || mult > 1024) fail("Unet: a mult has to lie between 1 and 1024: {}", mult);
   }
@@ -114,7 +122,8 @@ Unet::Unet(const UnetOptions& options)
   mid_block2_ = std::make_unique<UnetBlock>(middle, middle, time_dim);
   for (std::size_t level = levels; level-- > 0;) {
     const std::int64_t in = dims[level], out = dims[level + 1];
-    ups_.add(out + in, out, time_dim, make_attention(out, level + 1 == levels), level ? double_side(out, in) : same_side(out, in));
+    ups_.add(out + in, out, time_dim, make_attention(out, level + 1 == levels),
+             level ? double_side(out, in) : same_side(out, in));
   }
 
   add_child("init_conv", init_conv_);
@@ -137,11 +146,16 @@ struct Unet::Encoded {
 
 Unet::Encoded Unet::down(const Tensor& x, const Tensor& t) {
   const std::int64_t multiple = side_multiple();
-  if (x.rank() != 4 || x.shape(1) != options_.channels) fail("Unet: needs pictures [N, {}, H, W]: {}", options_.channels, x.shape());
-  if (x.shape(2) % multiple || x.shape(3) % multiple) {
-    fail("Unet: {} mults need sides that are multiples of {}: {} x {}", options_.mults.size(), multiple, x.shape(2), x.shape(3));
+  if (x.rank() != 4 || x.shape(1) != options_.channels) {
+    fail("Unet: needs pictures [N, {}, H, W]: {}", options_.channels, x.shape());
   }
-  if (t.rank() != 1 || t.shape(0) != x.shape(0)) fail("Unet: needs one time a picture: times {}, pictures {}", t.shape(), x.shape());
+  if (x.shape(2) % multiple || x.shape(3) % multiple) {
+    fail("Unet: {} mults need sides that are multiples of {}: {} x {}", options_.mults.size(), multiple, x.shape(2),
+         x.shape(3));
+  }
+  if (t.rank() != 1 || t.shape(0) != x.shape(0)) {
+    fail("Unet: needs one time a picture: times {}, pictures {}", t.shape(), x.shape());
+  }
   Encoded encoded;
   encoded.first = init_conv_(x);
   encoded.time = time_mlp_(t.dtype() == x.dtype() ? t : cast(t, x.dtype()));

@@ -50,7 +50,8 @@ class UnetBlock : public Module {
 /// One resolution: two blocks, attention with residual, and the way to the next one; named "0" to "3".
 class UnetLevel : public Module {
  public:
-  UnetLevel(std::int64_t in, std::int64_t out, std::int64_t time_dim, std::unique_ptr<Module> attention, std::unique_ptr<Module> passage);
+  UnetLevel(std::int64_t in, std::int64_t out, std::int64_t time_dim, std::unique_ptr<Module> attention,
+            std::unique_ptr<Module> passage);
   UnetBlock& block1() { return block1_; }
   UnetBlock& block2() { return block2_; }
   Tensor attend(const Tensor& x) { return attention_->forward(x) + x; }
@@ -67,7 +68,8 @@ struct UnetOptions {
   std::int64_t channels = 3;
 };
 
-/// Pictures [N, channels, H, W] and times [N] to [N, channels, H, W]. Throws for sides that `side_multiple` does not divide.
+/// Pictures [N, channels, H, W] and times [N] to [N, channels, H, W]. Throws for sides that `side_multiple` does not
+/// divide.
 class Unet : public Module {
  public:
   explicit Unet(const UnetOptions& options = {});

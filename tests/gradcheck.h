@@ -1,5 +1,5 @@
-// Checks of derivatives: finite differences along a random direction, the adjoint identity, Taylor mode against nested forward
-// mode, and then the same for the derivative itself.
+// Checks of derivatives: finite differences along a random direction, the adjoint identity, Taylor mode against nested
+// forward mode, and then the same for the derivative itself.
 #pragma once
 
 #include <catch2/catch_test_macros.hpp>
@@ -45,10 +45,13 @@ inline double difference(const Tensor& a, const Tensor& b) {
   return worst / scale;
 }
 
-inline bool is_close(double a, double b, double tolerance) { return std::abs(a - b) <= tolerance * std::max({1.0, std::abs(a), std::abs(b)}); }
+inline bool is_close(double a, double b, double tolerance) {
+  return std::abs(a - b) <= tolerance * std::max({1.0, std::abs(a), std::abs(b)});
+}
 
 /// Checks the derivatives of `f` at `inputs` (f64) up to `order`.
-inline void check_derivatives(const Function& f, const Tensors& inputs, int order, std::mt19937_64& generator, double tolerance = 2e-6) {
+inline void check_derivatives(const Function& f, const Tensors& inputs, int order, std::mt19937_64& generator,
+                              double tolerance = 2e-6) {
   if (order == 0) return;
   INFO("derivatives of order " << order << " still to check");
   const Tensor y = f(inputs);

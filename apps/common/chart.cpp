@@ -61,10 +61,12 @@ std::vector<double> axis_ticks(double low, double high, int wanted, bool logarit
   const double rough = (high - low) / std::max(1, wanted);
   const double power = std::pow(10, std::floor(std::log10(rough)));
   double step = 10 * power;
-  for (const double factor : {5.0, 2.0, 1.0})
+  for (const double factor : {5.0, 2.0, 1.0}) {
     if (factor * power >= rough) step = factor * power;
-  for (double tick = std::ceil(low / step) * step; tick <= high + step * 1e-9 && ticks.size() < 100; tick += step)
+  }
+  for (double tick = std::ceil(low / step) * step; tick <= high + step * 1e-9 && ticks.size() < 100; tick += step) {
     ticks.push_back(std::abs(tick) < step * 1e-9 ? 0 : tick);
+  }
   return ticks;
 }
 
@@ -72,29 +74,41 @@ std::string plain_chart_svg(const Chart& chart) {
   Axis x, y;
   x.logarithmic = chart.log_x;
   y.logarithmic = chart.log_y;
-  for (const Series& series : chart.series)
-    for (std::size_t i = 0; i < std::min(series.x.size(), series.y.size()); ++i)
+  for (const Series& series : chart.series) {
+    for (std::size_t i = 0; i < std::min(series.x.size(), series.y.size()); ++i) {
       if (x.shows(series.x[i]) && y.shows(series.y[i])) x.include(series.x[i]), y.include(series.y[i]);
+    }
+  }
   x.settle();
   y.settle();
   const double left = 76, right = chart.width - 20.0, top = chart.title.empty() ? 14 : 40, bottom = chart.height - 52.0;
   const auto at_x = [&](double value) { return left + (right - left) * x.place(value); };
   const auto at_y = [&](double value) { return bottom - (bottom - top) * y.place(value); };
 
-  std::string svg = fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\" class=\"chart\">\n", chart.width, chart.height,
-                                escape_html(chart.title.empty() ? chart.y_label : chart.title));
+  std::string svg =
+      fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\" class=\"chart\">\n", chart.width,
+                  chart.height, escape_html(chart.title.empty() ? chart.y_label : chart.title));
   svg += "<g fill=\"currentColor\" font-size=\"13\">\n";
   for (const double tick : axis_ticks(x.low, x.high, 6, x.logarithmic)) {
-    svg += fmt::format("<path d=\"M{0:.1f} {1:.1f}V{2:.1f}\" stroke=\"currentColor\" stroke-opacity=\".15\"/>", at_x(tick), bottom, top);
-    svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>\n", at_x(tick), bottom + 18, show_tick(tick));
+    svg += fmt::format("<path d=\"M{0:.1f} {1:.1f}V{2:.1f}\" stroke=\"currentColor\" stroke-opacity=\".15\"/>",
+                       at_x(tick), bottom, top);
+    svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>\n", at_x(tick), bottom + 18,
+                       show_tick(tick));
   }
   for (const double tick : axis_ticks(y.low, y.high, 6, y.logarithmic)) {
-    svg += fmt::format("<path d=\"M{:.1f} {:.1f}H{:.1f}\" stroke=\"currentColor\" stroke-opacity=\".15\"/>", left, at_y(tick), right);
-    svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>\n", left - 8, at_y(tick) + 4, show_tick(tick));
+    svg += fmt::format("<path d=\"M{:.1f} {:.1f}H{:.1f}\" stroke=\"currentColor\" stroke-opacity=\".15\"/>", left,
+                       at_y(tick), right);
+    svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>\n", left - 8, at_y(tick) + 4,
+                       show_tick(tick));
   }
-  svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>\n", (left + right) / 2, chart.height - 12.0, escape_html(chart.x_label));
-  svg += fmt::format("<text transform=\"translate(16 {:.1f}) rotate(-90)\" text-anchor=\"middle\">{}</text>\n", (top + bottom) / 2, escape_html(chart.y_label));
-  if (!chart.title.empty()) svg += fmt::format("<text x=\"{:.1f}\" y=\"22\" text-anchor=\"middle\" font-size=\"15\">{}</text>\n", (left + right) / 2, escape_html(chart.title));
+  svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>\n", (left + right) / 2,
+                     chart.height - 12.0, escape_html(chart.x_label));
+  svg += fmt::format("<text transform=\"translate(16 {:.1f}) rotate(-90)\" text-anchor=\"middle\">{}</text>\n",
+                     (top + bottom) / 2, escape_html(chart.y_label));
+  if (!chart.title.empty()) {
+    svg += fmt::format("<text x=\"{:.1f}\" y=\"22\" text-anchor=\"middle\" font-size=\"15\">{}</text>\n",
+                       (left + right) / 2, escape_html(chart.title));
+  }
   svg += "</g>\n";
   double row = top - 2;
   for (std::size_t s = 0; s < chart.series.size(); ++s) {
@@ -117,19 +131,25 @@ std::string plain_chart_svg(const Chart& chart) {
     if (series.filled) {
       svg += fmt::format("<path d=\"{}Z\" fill=\"{}\" fill-opacity=\".13\"/>\n", path, colour);
     } else {
-      svg += fmt::format("<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{:.3g}\" stroke-linecap=\"round\" stroke-linejoin=\"round\"{}/>\n", path, colour,
-                         (series.points ? 5 : 2) * series.weight, series.dashed ? " stroke-dasharray=\"7 5\"" : "");
+      svg += fmt::format(
+          "<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{:.3g}\" stroke-linecap=\"round\" "
+          "stroke-linejoin=\"round\"{}/>\n",
+          path, colour, (series.points ? 5 : 2) * series.weight, series.dashed ? " stroke-dasharray=\"7 5\"" : "");
     }
     if (series.name.empty()) continue;
     row += 18;
-    svg += fmt::format("<path d=\"M{:.1f} {:.1f}h26\" stroke=\"{}\" stroke-width=\"3\"{}/>", right - 36, row - 4, colour, series.dashed ? " stroke-dasharray=\"7 5\"" : "");
-    svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\" fill=\"currentColor\" font-size=\"13\">{}</text>\n", right - 44, row, escape_html(series.name));
+    svg += fmt::format("<path d=\"M{:.1f} {:.1f}h26\" stroke=\"{}\" stroke-width=\"3\"{}/>", right - 36, row - 4,
+                       colour, series.dashed ? " stroke-dasharray=\"7 5\"" : "");
+    svg += fmt::format(
+        "<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\" fill=\"currentColor\" font-size=\"13\">{}</text>\n",
+        right - 44, row, escape_html(series.name));
   }
   return svg + "</svg>\n";
 }
 
 std::string chart_svg(const Chart& chart) {
-  const bool has_points = std::any_of(chart.series.begin(), chart.series.end(), [](const Series& series) { return !series.x.empty(); });
+  const bool has_points =
+      std::any_of(chart.series.begin(), chart.series.end(), [](const Series& series) { return !series.x.empty(); });
   const std::string svg = has_points ? gnuplot_svg(chart) : "";
   return svg.empty() ? plain_chart_svg(chart) : svg;
 }

@@ -30,8 +30,8 @@ struct Chart {
   int height = 420;
 };
 
-/// The chart drawn by gnuplot, or by a plainer drawing of our own when the program is missing or fails. Lines take the page's text colour, so that
-/// they show on light and on dark.
+/// The chart drawn by gnuplot, or by a plainer drawing of our own when the program is missing or fails. Lines take the
+/// page's text colour, so that they show on light and on dark.
 std::string chart_svg(const Chart& chart);
 /// The plainer drawing.
 std::string plain_chart_svg(const Chart& chart);

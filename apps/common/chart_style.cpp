@@ -15,8 +15,9 @@ Colour between(std::span<const Colour> stops, double place) {
   const auto first = std::min(static_cast<std::size_t>(position), stops.size() - 2);
   const double part = position - static_cast<double>(first);
   Colour colour{};
-  for (std::size_t c = 0; c < 3; ++c)
+  for (std::size_t c = 0; c < 3; ++c) {
     colour[c] = static_cast<std::uint8_t>(std::lround(stops[first][c] * (1 - part) + stops[first + 1][c] * part));
+  }
   return colour;
 }
 
@@ -30,12 +31,14 @@ std::string show_tick(double value) {
 }
 
 Colour sequential_colour(double place) {
-  static constexpr std::array<Colour, 7> stops{{{68, 1, 84}, {65, 68, 135}, {42, 120, 142}, {34, 150, 138}, {68, 190, 112}, {160, 218, 57}, {253, 231, 37}}};
+  static constexpr std::array<Colour, 7> stops{
+      {{68, 1, 84}, {65, 68, 135}, {42, 120, 142}, {34, 150, 138}, {68, 190, 112}, {160, 218, 57}, {253, 231, 37}}};
   return between(stops, place);
 }
 
 Colour diverging_colour(double place) {
-  static constexpr std::array<Colour, 5> stops{{{33, 84, 163}, {133, 178, 219}, {247, 247, 247}, {234, 150, 120}, {170, 26, 44}}};
+  static constexpr std::array<Colour, 5> stops{
+      {{33, 84, 163}, {133, 178, 219}, {247, 247, 247}, {234, 150, 120}, {170, 26, 44}}};
   return between(stops, place);
 }
 

@@ -10,7 +10,8 @@ namespace sg::apps {
 
 /// After Okabe and Ito 2008, without the ones that vanish on white or on black.
 inline std::string series_colour(std::size_t index) {
-  static constexpr std::array colours{"#0b84d8", "#e06000", "#00966b", "#c65f9e", "#b58900", "#7a6fd0", "#d33a2c", "#5f8aa0"};
+  static constexpr std::array colours{"#0b84d8", "#e06000", "#00966b", "#c65f9e",
+                                      "#b58900", "#7a6fd0", "#d33a2c", "#5f8aa0"};
   return colours[index % colours.size()];
 }
 

@@ -26,7 +26,9 @@ struct Descriptor {
 
 void sync_folder(const std::filesystem::path& folder) {
   const Descriptor descriptor{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (descriptor.value >= 0) ::fsync(descriptor.value);  // some file systems refuse it for folders; the file itself is synced
+  if (descriptor.value >= 0) {
+    ::fsync(descriptor.value);  // some file systems refuse it for folders; the file itself is synced
+  }
 }
 
 }  // namespace

@@ -20,7 +20,8 @@ class FileError : public std::runtime_error {
 
 using data::read_file;
 
-/// Writes beside the file under a temporary name, syncs, renames, and syncs the folder. Throws FileError, with nothing left behind.
+/// Writes beside the file under a temporary name, syncs, renames, and syncs the folder. Throws FileError, with nothing
+/// left behind.
 void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> contents);
 void write_file_atomically(const std::filesystem::path& path, std::string_view contents);
 

@@ -39,23 +39,30 @@ std::string quoted(const std::string& text) {
 /// Gnuplot labels powers of ten only; a range within one decade would stand without a number.
 std::string logarithmic_axis(const Chart& chart, char axis, std::vector<double> Series::*values) {
   double low = std::numeric_limits<double>::infinity(), high = 0;
-  for (const Series& series : chart.series)
-    for (const double value : series.*values)
+  for (const Series& series : chart.series) {
+    for (const double value : series.*values) {
       if (std::isfinite(value) && value > 0) low = std::min(low, value), high = std::max(high, value);
+    }
+  }
   std::string script = fmt::format("set logscale {}\n", axis);
   if (!(low < high)) return script;
   low /= 1.1, high *= 1.1;
   std::string ticks;
-  for (const double tick : axis_ticks(low, high, 6, true)) ticks += fmt::format("{}'{}' {:.9g}", ticks.empty() ? "" : ", ", show_tick(tick), tick);
+  for (const double tick : axis_ticks(low, high, 6, true)) {
+    ticks += fmt::format("{}'{}' {:.9g}", ticks.empty() ? "" : ", ", show_tick(tick), tick);
+  }
   return script + fmt::format("set {0}range [{1:.9g}:{2:.9g}]\nset {0}tics ({3})\n", axis, low, high, ticks);
 }
 
 std::string script_of(const Chart& chart, int number) {
-  std::string script = fmt::format(
-      "set encoding utf8\nset terminal svg size {},{} dynamic name 'c{}' font 'sans-serif,13' noenhanced\n", chart.width, chart.height, number);
+  std::string script =
+      fmt::format("set encoding utf8\nset terminal svg size {},{} dynamic name 'c{}' font 'sans-serif,13' noenhanced\n",
+                  chart.width, chart.height, number);
   if (!chart.title.empty()) script += "set title " + quoted(chart.title) + "\n";
   script += fmt::format("set xlabel {}\nset ylabel {}\n", quoted(chart.x_label), quoted(chart.y_label));
-  script += "set border 3 lc rgb 'black' lw 0.7\nset tics nomirror out scale 0.5\nset grid lc rgb '#808080' lw 0.4 dt 1\nset key outside top center horizontal samplen 2 spacing 1.2\n";
+  script +=
+      "set border 3 lc rgb 'black' lw 0.7\nset tics nomirror out scale 0.5\nset grid lc rgb '#808080' lw 0.4 dt 1\nset "
+      "key outside top center horizontal samplen 2 spacing 1.2\n";
   script += "set datafile missing 'nan'\n";
   if (chart.equal_axes) script += "set size ratio -1\n";
   if (chart.log_x) script += logarithmic_axis(chart, 'x', &Series::x);
@@ -66,16 +73,22 @@ std::string script_of(const Chart& chart, int number) {
     script += fmt::format("$d{} << END\n", s);
     std::size_t shown = 0;
     for (std::size_t i = 0; i < std::min(series.x.size(), series.y.size()); ++i) {
-      const bool good = std::isfinite(series.x[i]) && std::isfinite(series.y[i]) && (!chart.log_x || series.x[i] > 0) && (!chart.log_y || series.y[i] > 0);
+      const bool good = std::isfinite(series.x[i]) && std::isfinite(series.y[i]) && (!chart.log_x || series.x[i] > 0) &&
+                        (!chart.log_y || series.y[i] > 0);
       script += good ? fmt::format("{:.9g} {:.9g}\n", series.x[i], series.y[i]) : "\n";
       shown += good;
     }
     script += "END\n";
     if (shown == 0) continue;
     const std::string colour = series_colour(series.colour < 0 ? s : static_cast<std::size_t>(series.colour));
-    std::string style = fmt::format("lines lw {:.3g} lc rgb '{}'{}", 2 * series.weight, colour, series.dashed ? " dt (8,5)" : "");
-    if (series.points || shown == 1) style = fmt::format("points pt 7 ps {:.3g} lc rgb '{}'", 0.5 * series.weight, colour);
-    if (series.filled) style = fmt::format("filledcurves closed fs transparent solid 0.13 noborder fc rgb '{}'", colour);
+    std::string style =
+        fmt::format("lines lw {:.3g} lc rgb '{}'{}", 2 * series.weight, colour, series.dashed ? " dt (8,5)" : "");
+    if (series.points || shown == 1) {
+      style = fmt::format("points pt 7 ps {:.3g} lc rgb '{}'", 0.5 * series.weight, colour);
+    }
+    if (series.filled) {
+      style = fmt::format("filledcurves closed fs transparent solid 0.13 noborder fc rgb '{}'", colour);
+    }
     plot += fmt::format("{}$d{} using 1:2 with {} {}", plot.empty() ? "plot " : ", ", s, style,
                         series.name.empty() ? "notitle" : "title " + quoted(series.name));
   }
@@ -85,7 +98,10 @@ std::string script_of(const Chart& chart, int number) {
 /// Runs gnuplot on the script; what it prints, or nothing.
 std::string run(const std::string& script) {
   const File in(std::tmpfile()), out(std::tmpfile());
-  if (!in || !out || std::fwrite(script.data(), 1, script.size(), in.get()) != script.size() || std::fflush(in.get()) != 0) return "";
+  if (!in || !out || std::fwrite(script.data(), 1, script.size(), in.get()) != script.size() ||
+      std::fflush(in.get()) != 0) {
+    return "";
+  }
   std::rewind(in.get());
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
@@ -120,7 +136,9 @@ std::string run(const std::string& script) {
 }
 
 void replace_all(std::string& text, const std::string& from, const std::string& to) {
-  for (std::size_t place = text.find(from); place != std::string::npos; place = text.find(from, place + to.size())) text.replace(place, from.size(), to);
+  for (std::size_t place = text.find(from); place != std::string::npos; place = text.find(from, place + to.size())) {
+    text.replace(place, from.size(), to);
+  }
 }
 
 /// Cuts what stands from `from` to `to`, both included, wherever it stands.
@@ -157,8 +175,9 @@ std::string gnuplot_svg(const Chart& chart) {
   replace_all(svg, "'black'", "'currentColor'");
   replace_all(svg, "rgb(  0,   0,   0)", "currentColor");
   replace_all(svg, "rgb(0,0,0)", "currentColor");
-  return fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\" class=\"chart\">", chart.width, chart.height,
-                     escape_html(chart.title.empty() ? chart.y_label : chart.title)) + svg;
+  return fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\" class=\"chart\">", chart.width,
+                     chart.height, escape_html(chart.title.empty() ? chart.y_label : chart.title)) +
+         svg;
 }
 
 }  // namespace sg::apps

@@ -64,7 +64,9 @@ MetricsWriter::MetricsWriter(std::filesystem::path path, const std::vector<std::
     const std::string old = read_file(path_, std::size_t{1} << 32);
     for_each_line(old, [&](std::string_view line, std::int64_t number) {
       if (number == 1) {
-        if (std::string(line) + "\n" != contents) fail("{}: its columns are {}, not {}", path_.string(), line, contents.substr(0, contents.size() - 1));
+        if (std::string(line) + "\n" != contents) {
+          fail("{}: its columns are {}, not {}", path_.string(), line, contents.substr(0, contents.size() - 1));
+        }
         return;
       }
       const auto step = number_of<std::int64_t>(cells_of(line).front());
@@ -79,11 +81,17 @@ MetricsWriter::MetricsWriter(std::filesystem::path path, const std::vector<std::
 
 void MetricsWriter::write(const MetricsRow& row) {
   if (row.tests.size() > test_count_) fail("metrics: {} test figures for {} columns", row.tests.size(), test_count_);
-  const auto show = [&](const std::optional<double>& value) { return value ? fmt::format("{:.{}g}", *value, digits_) : std::string(); };
+  const auto show = [&](const std::optional<double>& value) {
+    return value ? fmt::format("{:.{}g}", *value, digits_) : std::string();
+  };
   std::string line = fmt::format("{},{},{},{}", row.step, row.epoch, show(row.seconds), show(row.train_loss));
-  for (std::size_t i = 0; i < test_count_; ++i) line += "," + (i < row.tests.size() ? show(row.tests[i]) : std::string());
+  for (std::size_t i = 0; i < test_count_; ++i) {
+    line += "," + (i < row.tests.size() ? show(row.tests[i]) : std::string());
+  }
   line += "\n";
-  if (std::fwrite(line.data(), 1, line.size(), file_.get()) != line.size() || std::fflush(file_.get()) != 0) cannot_write(path_);
+  if (std::fwrite(line.data(), 1, line.size(), file_.get()) != line.size() || std::fflush(file_.get()) != 0) {
+    cannot_write(path_);
+  }
 }
 
 std::size_t Metrics::column(const std::string& name) const {
@@ -100,13 +108,15 @@ Metrics read_metrics(const std::filesystem::path& path) {
     const auto cells = cells_of(line);
     if (number == 1) {
       has_header = true;
-      if (cells.size() < 4 || !line.starts_with("step,epoch,seconds,train_loss"))
+      if (cells.size() < 4 || !line.starts_with("step,epoch,seconds,train_loss")) {
         fail("{}: line 1: '{}' does not begin with step,epoch,seconds,train_loss", path.string(), line);
+      }
       for (std::size_t i = 4; i < cells.size(); ++i) metrics.test_columns.emplace_back(cells[i]);
       return;
     }
-    if (cells.size() != metrics.test_columns.size() + 4)
+    if (cells.size() != metrics.test_columns.size() + 4) {
       fail("{}: line {}: {} cells instead of {}", path.string(), number, cells.size(), metrics.test_columns.size() + 4);
+    }
     const auto value = [&](std::size_t i) -> std::optional<double> {
       if (cells[i].empty()) return {};
       const auto parsed = number_of<double>(cells[i]);

@@ -26,8 +26,8 @@ struct MetricsRow {
 /// Appends rows to a file; each reaches the system when it is written.
 class MetricsWriter {
  public:
-  /// Begins the file with its header, or, when `keep_steps` is given, goes on after the rows of steps up to it and drops the others.
-  /// Numbers get 9 significant digits, 17 in f64. Throws FileError when the file cannot be written.
+  /// Begins the file with its header, or, when `keep_steps` is given, goes on after the rows of steps up to it and
+  /// drops the others. Numbers get 9 significant digits, 17 in f64. Throws FileError when the file cannot be written.
   MetricsWriter(std::filesystem::path path, const std::vector<std::string>& test_columns, Dtype dtype,
                 std::optional<std::int64_t> keep_steps = {});
 

@@ -34,10 +34,12 @@ std::vector<Loss> Options::loss_list(const std::vector<std::string>& kinds) cons
       loss.s = parse_value<double>("--loss " + name, name.substr(2));
       loss.name = fmt::format("hs{}", loss.s);
     }
-    if (std::find(kinds.begin(), kinds.end(), loss.kind) == kinds.end())
+    if (std::find(kinds.begin(), kinds.end(), loss.kind) == kinds.end()) {
       fail("--loss: '{}' is not one of {}", name, fmt::join(kinds, ", "));
-    for (const Loss& other : list)
+    }
+    for (const Loss& other : list) {
       if (other.name == loss.name) fail("--loss: {} is there twice", loss.name);
+    }
     list.push_back(loss);
   }
   return list;
@@ -46,7 +48,8 @@ std::vector<Loss> Options::loss_list(const std::vector<std::string>& kinds) cons
 OptionParser::OptionParser(std::string app, std::string description)
     : app_(std::move(app)), cli_(std::make_unique<CLI::App>(std::move(description), app_)) {
   cli_->set_help_flag("--help,-h", "print this and stop");
-  cli_->set_version_flag("--version", app_.substr(0, app_.find(' ')) + " (Sobograd) " SOBOGRAD_VERSION, "print the version and stop");
+  cli_->set_version_flag("--version", app_.substr(0, app_.find(' ')) + " (Sobograd) " SOBOGRAD_VERSION,
+                         "print the version and stop");
   cli_->get_formatter()->column_width(36);
 }
 
@@ -59,7 +62,8 @@ OptionParser::OptionParser(std::string app, std::string description, Options& op
 void OptionParser::add_common() {
   Options& o = *options_;
   constexpr auto anew = OnResume::anew;
-  add("--data", o.data, "a folder of IDX files or of images, searched recursively; empty: the embedded data", not_empty());
+  add("--data", o.data, "a folder of IDX files or of images, searched recursively; empty: the embedded data",
+      not_empty());
   add("--out", o.out, "run folder; empty: runs/<app>-<date>-<time>", not_empty());
   add("--loss", o.losses, "l2, h1, h2, hs (with --s); a comma list compares them");
   add("--s", o.s, "order of the loss hs", between<double>(-16, 16));
@@ -73,14 +77,16 @@ void OptionParser::add_common() {
   add("--init", o.init, "starting weights from a safetensors file; empty: random by the seed", not_empty());
   add("--resume", o.resume, "goes on from this run folder's checkpoint, with its options", not_empty(), anew);
   add_flag("--overwrite", o.overwrite, "replace the run in the folder of --out", anew);
-  add("--checkpoint-seconds", o.checkpoint_seconds, "seconds between checkpoints, besides every epoch's end", at_least<double>(0), anew);
+  add("--checkpoint-seconds", o.checkpoint_seconds, "seconds between checkpoints, besides every epoch's end",
+      at_least<double>(0), anew);
   add("--log-every", o.log_every, "a row of metrics.csv every N steps", at_least<std::int64_t>(1), anew);
   add("--eval-every", o.eval_every, "test figures every N epochs", at_least<std::int64_t>(1), anew);
   add("--eval-steps", o.eval_steps, "test figures every N steps; 0: by epochs", at_least<std::int64_t>(0), anew);
   add("--limit-train", o.limit_train, "only the first N training samples; 0: all", at_least<std::int64_t>(0));
   add("--limit-test", o.limit_test, "only the first N test samples; 0: all", at_least<std::int64_t>(0));
   add("--dtype", o.dtype, "f32 or f64", one_of({"f32", "f64"}));
-  add("--hs-frequencies", o.hs_frequencies, "the spectral loss's convention: one_sided or symmetric", one_of({"one_sided", "symmetric"}));
+  add("--hs-frequencies", o.hs_frequencies, "the spectral loss's convention: one_sided or symmetric",
+      one_of({"one_sided", "symmetric"}));
   add_flag("--profile", o.profile, "at the end, time, calls, FLOPs and bytes by primitive", anew);
   add_flag("--quiet", o.quiet, "no progress; one line at the end", anew);
 }
@@ -107,7 +113,8 @@ void OptionParser::add_flag(const std::string& name, bool& value, const std::str
   entries_.push_back(std::move(entry));
 }
 
-void OptionParser::add_positional(const std::string& name, std::vector<std::string>& values, const std::string& help, bool required) {
+void OptionParser::add_positional(const std::string& name, std::vector<std::string>& values, const std::string& help,
+                                  bool required) {
   cli_->add_option(name, values, help)->required(required)->type_name("");
 }
 
@@ -119,15 +126,17 @@ std::string OptionParser::key_of(const std::string& name) {
 
 bool OptionParser::given(const std::string& name) const {
   const std::string key = key_of(name);
-  for (const Entry& entry : entries_)
+  for (const Entry& entry : entries_) {
     if (entry.key == key) return entry.option->count() > 0;
+  }
   return false;
 }
 
 nlohmann::json OptionParser::config() const {
   nlohmann::json config = nlohmann::json::object();
-  for (const Entry& entry : entries_)
+  for (const Entry& entry : entries_) {
     if (entry.key != "resume" && entry.key != "overwrite") config[entry.key] = entry.to_json();
+  }
   return config;
 }
 
@@ -144,12 +153,14 @@ void OptionParser::parse(const std::vector<std::string>& arguments) {
   } catch (const CLI::ParseError& error) {
     fail("command line: {}; --help lists the options", error.what());
   }
-  for (const Entry& entry : entries_)
+  for (const Entry& entry : entries_) {
     if (entry.finish) entry.finish();
+  }
   if (!options_) return;
   Options& o = *options_;
-  for (std::string* path : {&o.data, &o.out, &o.init, &o.resume})
+  for (std::string* path : {&o.data, &o.out, &o.init, &o.resume}) {
     if (!path->empty()) *path = std::filesystem::absolute(*path).lexically_normal().string();
+  }
   if (!o.data.empty()) check_exists("--data", o.data);
   if (!o.init.empty()) check_exists("--init", o.init);
   if (!o.resume.empty()) take_from_run();
@@ -164,7 +175,8 @@ void OptionParser::take_from_run() {
   if (!std::filesystem::is_regular_file(file)) fail("--resume: {} holds no config.json, so no run", folder.string());
   const auto config = nlohmann::json::parse(read_file(file, 16 << 20), nullptr, false);
   if (!config.is_object()) fail("--resume: {}: not a JSON object", file.string());
-  const std::string run_app = config.contains("app") && config["app"].is_string() ? config["app"].get<std::string>() : "";
+  const std::string run_app =
+      config.contains("app") && config["app"].is_string() ? config["app"].get<std::string>() : "";
   if (run_app != app_) fail("--resume: {}: a run of '{}', not of {}", file.string(), run_app, app_);
 
   const bool epochs_alone = given("--epochs") && !given("--steps");
@@ -180,8 +192,10 @@ void OptionParser::take_from_run() {
     if (!is_given) {
       entry.from_json(config[entry.key]);
     } else if (entry.on_resume == OnResume::same && entry.to_json() != config[entry.key]) {
-      fail("{}: the run in {} has {}, not {}; with --resume only --epochs, --steps, --threads and what shows or logs may differ",
-           entry.option->get_name(), o.resume, config[entry.key].dump(), entry.to_json().dump());
+      fail(
+          "{}: the run in {} has {}, not {}; with --resume only --epochs, --steps, --threads and what shows or logs "
+          "may differ",
+          entry.option->get_name(), o.resume, config[entry.key].dump(), entry.to_json().dump());
     }
   }
   if (epochs_alone) o.steps = 0;

@@ -51,16 +51,16 @@ struct Options {
   bool quiet = false;
 
   Dtype element_type() const { return dtype == "f64" ? f64 : f32; }
-  /// The losses of the list, each once. Throws for an empty list, a name that is not in `kinds`, and a repetition. Besides `hs`,
-  /// which takes --s, `hs1.5` names its own order.
+  /// The losses of the list, each once. Throws for an empty list, a name that is not in `kinds`, and a repetition.
+  /// Besides `hs`, which takes --s, `hs1.5` names its own order.
   std::vector<Loss> loss_list(const std::vector<std::string>& kinds = {"l2", "h1", "h2", "hs"}) const;
 };
 
 /// Whether --resume allows another value than that of the run's config.json.
 enum class OnResume { same, anew };
 
-/// The command line of one application or one of its commands. Every option is known by its name without dashes, in snake_case, in
-/// config.json: `--batch-size` is `batch_size`.
+/// The command line of one application or one of its commands. Every option is known by its name without dashes, in
+/// snake_case, in config.json: `--batch-size` is `batch_size`.
 class OptionParser {
  public:
   /// Declares the options in common, with what `options` holds as defaults; `options` must outlive the parser.
@@ -68,10 +68,11 @@ class OptionParser {
   /// A command that shares only what it adds itself: no option in common but --help and --version.
   OptionParser(std::string app, std::string description);
 
-  /// Adds an option, with what `value` holds as its default. T is a number, bool (`on|off`), string, Path or a vector (a comma
-  /// list) of them.
+  /// Adds an option, with what `value` holds as its default. T is a number, bool (`on|off`), string, Path or a vector
+  /// (a comma list) of them.
   template <class T>
-  void add(const std::string& name, T& value, const std::string& help, Check<T> check = {}, OnResume on_resume = OnResume::same) {
+  void add(const std::string& name, T& value, const std::string& help, Check<T> check = {},
+           OnResume on_resume = OnResume::same) {
     Entry entry;
     entry.key = key_of(name);
     entry.on_resume = on_resume;
@@ -98,17 +99,19 @@ class OptionParser {
     entries_.push_back(std::move(entry));
   }
   /// Adds a file or folder, which is kept as an absolute path; empty for none.
-  void add_path(const std::string& name, std::string& value, const std::string& help, OnResume on_resume = OnResume::same);
+  void add_path(const std::string& name, std::string& value, const std::string& help,
+                OnResume on_resume = OnResume::same);
   /// Adds an option without a value that sets `value` to true.
   void add_flag(const std::string& name, bool& value, const std::string& help, OnResume on_resume = OnResume::same);
   /// Adds the arguments without a name.
-  void add_positional(const std::string& name, std::vector<std::string>& values, const std::string& help, bool required);
+  void add_positional(const std::string& name, std::vector<std::string>& values, const std::string& help,
+                      bool required);
 
   /// Text that --help prints at its end.
   void footer(const std::string& text) { cli_->footer(text); }
 
-  /// Reads the arguments (without the program's name), then the run's config.json when --resume is among them. Throws sg::Error for
-  /// what is wrong, and Finished after --help and --version.
+  /// Reads the arguments (without the program's name), then the run's config.json when --resume is among them. Throws
+  /// sg::Error for what is wrong, and Finished after --help and --version.
   void parse(const std::vector<std::string>& arguments);
 
   /// Whether the option stood on the command line.

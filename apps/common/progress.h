@@ -11,7 +11,8 @@ namespace sg::apps {
 class Progress {
  public:
   /// `label` stands in front (the loss); counts of the whole run; `first_step` steps were done before (--resume).
-  Progress(std::string label, std::int64_t total_epochs, std::int64_t total_steps, bool quiet, std::int64_t first_step = 0);
+  Progress(std::string label, std::int64_t total_epochs, std::int64_t total_steps, bool quiet,
+           std::int64_t first_step = 0);
   ~Progress();
 
   /// Call after each step; draws only as often as one can read. Epochs and steps count from 1.

@@ -45,8 +45,9 @@ std::optional<double> value_of(const MetricsRow& row, const Metrics& metrics, co
 
 /// The last row in which the column was measured.
 const MetricsRow* last_measured(const Metrics& metrics, const std::string& column) {
-  for (auto row = metrics.rows.rbegin(); row != metrics.rows.rend(); ++row)
+  for (auto row = metrics.rows.rbegin(); row != metrics.rows.rend(); ++row) {
     if (value_of(*row, metrics, column)) return &*row;
+  }
   return nullptr;
 }
 
@@ -58,12 +59,14 @@ const RunCurve* run_named(const std::vector<RunCurve>& runs, const std::string& 
 }
 
 std::string figure(const std::string& inside, const std::string& caption) {
-  return "<figure>" + inside + (caption.empty() ? "" : "<figcaption>" + escape_html(caption) + "</figcaption>") + "</figure>\n";
+  return "<figure>" + inside + (caption.empty() ? "" : "<figcaption>" + escape_html(caption) + "</figcaption>") +
+         "</figure>\n";
 }
 
 }  // namespace
 
-Chart curves_chart(const std::vector<RunCurve>& runs, const std::string& column, const std::string& label, bool over_seconds) {
+Chart curves_chart(const std::vector<RunCurve>& runs, const std::string& column, const std::string& label,
+                   bool over_seconds) {
   Chart chart;
   chart.x_label = over_seconds ? "seconds" : "step";
   chart.y_label = label;
@@ -72,11 +75,12 @@ Chart curves_chart(const std::vector<RunCurve>& runs, const std::string& column,
     Series series;
     series.name = run.name;
     series.dashed = run.name == "l2";
-    for (const MetricsRow& row : run.metrics.rows)
+    for (const MetricsRow& row : run.metrics.rows) {
       if (const auto value = value_of(row, run.metrics, column)) {
         series.x.push_back(over_seconds ? row.seconds : static_cast<double>(row.step));
         series.y.push_back(*value);
       }
+    }
     // More points than a screen has columns only make the page heavy; one in each stretch keeps the shape.
     constexpr std::size_t most = 1500;
     if (const std::size_t count = series.x.size(); count > most) {
@@ -99,7 +103,8 @@ std::optional<Acceleration> acceleration(const Metrics& run, const Metrics& refe
     const auto value = value_of(row, run, column);
     if (!value || !(*value <= target)) continue;
     const double steps = static_cast<double>(std::max<std::int64_t>(1, row.step));
-    return Acceleration{row.step, row.seconds, static_cast<double>(end->step) / steps, end->seconds / std::max(row.seconds, 1e-9)};
+    return Acceleration{row.step, row.seconds, static_cast<double>(end->step) / steps,
+                        end->seconds / std::max(row.seconds, 1e-9)};
   }
   return {};
 }
@@ -117,7 +122,9 @@ Table final_table(const std::vector<RunCurve>& runs, const std::string& column) 
   for (const RunCurve& run : runs) {
     const Metrics& metrics = run.metrics;
     std::vector<std::string> row{run.name, "0", "0"};
-    if (!metrics.rows.empty()) row = {run.name, fmt::format("{}", metrics.rows.back().step), fmt::format("{:.1f}", metrics.rows.back().seconds)};
+    if (!metrics.rows.empty()) {
+      row = {run.name, fmt::format("{}", metrics.rows.back().step), fmt::format("{:.1f}", metrics.rows.back().seconds)};
+    }
     for (const std::string& name : metrics.test_columns) {
       const MetricsRow* last = last_measured(metrics, name);
       row.push_back(last ? show_figure(*value_of(*last, metrics, name)) : "");
@@ -126,7 +133,8 @@ Table final_table(const std::vector<RunCurve>& runs, const std::string& column) 
       row.insert(row.end(), {"1", "1"});
     } else if (reference) {
       const auto gain = acceleration(metrics, reference->metrics, column);
-      row.insert(row.end(), {gain ? show_factor(gain->fewer_steps) : "not reached", gain ? show_factor(gain->fewer_seconds) : "not reached"});
+      row.insert(row.end(), {gain ? show_factor(gain->fewer_steps) : "not reached",
+                             gain ? show_factor(gain->fewer_seconds) : "not reached"});
     }
     table.rows.push_back(std::move(row));
   }
@@ -144,7 +152,9 @@ void Report::chart(const Chart& chart, const std::string& caption) { body_ += fi
 void Report::charts(const std::vector<Chart>& charts, const std::string& caption) {
   std::string inside = "<div class=\"row\">";
   for (Chart chart : charts) {
-    if (chart.width > 520) chart.width = 520, chart.height = 360;  // drawn small, so that the numbers stay readable side by side
+    if (chart.width > 520) {
+      chart.width = 520, chart.height = 360;  // drawn small, so that the numbers stay readable side by side
+    }
     inside += chart_svg(chart);
   }
   body_ += figure(inside + "</div>", caption);
@@ -168,8 +178,10 @@ void Report::comparison(const std::vector<RunCurve>& runs, const std::string& co
     for (const RunCurve& run : runs) {
       if (&run == reference) continue;
       if (const auto gain = acceleration(run.metrics, reference->metrics, column)) {
-        paragraph(fmt::format("{} reaches the L2 run's final {} at step {}, after {}: {} fewer steps, {} fewer seconds.", run.name, column, gain->step,
-                              show_duration(gain->seconds), show_factor(gain->fewer_steps), show_factor(gain->fewer_seconds)));
+        paragraph(
+            fmt::format("{} reaches the L2 run's final {} at step {}, after {}: {} fewer steps, {} fewer seconds.",
+                        run.name, column, gain->step, show_duration(gain->seconds), show_factor(gain->fewer_steps),
+                        show_factor(gain->fewer_seconds)));
       } else {
         paragraph(fmt::format("{} does not reach the L2 run's final {}.", run.name, column));
       }
@@ -179,15 +191,19 @@ void Report::comparison(const std::vector<RunCurve>& runs, const std::string& co
   chart(curves_chart(runs, column, column_label), "Test error after each evaluation, logarithmic scale");
   Chart by_time = curves_chart(runs, column, column_label, true);
   Chart training = curves_chart(runs, "train_loss", "training loss");
-  charts({by_time, training}, runs.size() > 1 ? "The same over seconds of training; and each run's own training loss, which differ in meaning"
-                                              : "The same over seconds of training; and the training loss");
+  charts({by_time, training},
+         runs.size() > 1
+             ? "The same over seconds of training; and each run's own training loss, which differ in meaning"
+             : "The same over seconds of training; and the training loss");
 }
 
 std::string Report::page() const {
-  return fmt::format("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-                     "<title>{0}</title>\n<style>{1}</style>\n</head>\n<body>\n<main>\n<h1>{0}</h1>\n<p class=\"summary\">{2}</p>\n{3}"
-                     "<footer>Sobograd {4}</footer>\n</main>\n</body>\n</html>\n",
-                     escape_html(title_), style, escape_html(summary_), body_, SOBOGRAD_VERSION);
+  return fmt::format(
+      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
+      "content=\"width=device-width, initial-scale=1\">\n"
+      "<title>{0}</title>\n<style>{1}</style>\n</head>\n<body>\n<main>\n<h1>{0}</h1>\n<p class=\"summary\">{2}</p>\n{3}"
+      "<footer>Sobograd {4}</footer>\n</main>\n</body>\n</html>\n",
+      escape_html(title_), style, escape_html(summary_), body_, SOBOGRAD_VERSION);
 }
 
 void Report::write(const std::filesystem::path& folder) const { write_file_atomically(folder / "report.html", page()); }

@@ -18,7 +18,8 @@ struct RunCurve {
 };
 
 /// The curves of a column over the steps, or over the seconds; `train_loss` is a column as well.
-Chart curves_chart(const std::vector<RunCurve>& runs, const std::string& column, const std::string& label, bool over_seconds = false);
+Chart curves_chart(const std::vector<RunCurve>& runs, const std::string& column, const std::string& label,
+                   bool over_seconds = false);
 
 /// How early a run got to where another one ended. Empty when it never did.
 struct Acceleration {
@@ -30,7 +31,8 @@ struct Acceleration {
 /// When `run` first had a test figure at or below `reference`'s last one; smaller is better.
 std::optional<Acceleration> acceleration(const Metrics& run, const Metrics& reference, const std::string& column);
 
-/// The last measured figures of each loss, and the acceleration by `column` against the run named `l2` when there is one.
+/// The last measured figures of each loss, and the acceleration by `column` against the run named `l2` when there is
+/// one.
 Table final_table(const std::vector<RunCurve>& runs, const std::string& column);
 
 /// A page. Texts are plain and are escaped; only `html` takes markup.
@@ -51,7 +53,8 @@ class Report {
   void picture(const std::string& png, const std::string& caption);
   void formula(const std::string& text);
 
-  /// The parts that every training run shows: test curves of all losses, training loss, the table and its reading, options.
+  /// The parts that every training run shows: test curves of all losses, training loss, the table and its reading,
+  /// options.
   void comparison(const std::vector<RunCurve>& runs, const std::string& column, const std::string& column_label);
 
   std::string page() const;

@@ -25,8 +25,9 @@ void on_signal(int) {
 
 /// One line, whatever the text holds, in which a terminal finds no commands.
 void print_line(const std::string& app, const char* kind, std::string text) {
-  for (char& c : text)
+  for (char& c : text) {
     if (static_cast<unsigned char>(c) < 32 || c == 127) c = ' ';
+  }
   std::fflush(stdout);
   fmt::print(stderr, "{}: {}{}\n", app, kind, text);
 }
@@ -46,7 +47,8 @@ int run_app(const std::string& app, int argc, char** argv, const std::function<v
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
   signals_seen = 0;
-  struct sigaction old_interrupt {}, old_terminate {};
+  struct sigaction old_interrupt {
+  }, old_terminate{};
   sigaction(SIGINT, &action, &old_interrupt);
   sigaction(SIGTERM, &action, &old_terminate);
   int status = 0;

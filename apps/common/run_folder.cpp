@@ -13,7 +13,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array run_files{"config.json", "metrics.csv", "model.safetensors", "checkpoint.safetensors", "report.html"};
+constexpr std::array run_files{"config.json", "metrics.csv", "model.safetensors", "checkpoint.safetensors",
+                               "report.html"};
 
 std::string default_name(const std::string& app) {
   const std::time_t now = std::time(nullptr);
@@ -37,7 +38,9 @@ fs::path foreign_entry(const fs::path& folder) {
     const fs::path& path = entry->path();
     const bool is_plain_folder = entry->is_directory(error) && !entry->is_symlink(error);
     if (path.filename().string().starts_with('.')) return path;
-    if (!is_plain_folder && std::find(endings.begin(), endings.end(), path.extension().string()) == endings.end()) return path;
+    if (!is_plain_folder && std::find(endings.begin(), endings.end(), path.extension().string()) == endings.end()) {
+      return path;
+    }
   }
   return {};
 }
@@ -53,13 +56,15 @@ fs::path existing_ancestor(fs::path path) {
 
 bool holds_run(const fs::path& folder) {
   std::error_code error;
-  return std::any_of(run_files.begin(), run_files.end(), [&](const char* name) { return fs::exists(folder / name, error); });
+  return std::any_of(run_files.begin(), run_files.end(),
+                     [&](const char* name) { return fs::exists(folder / name, error); });
 }
 
 RunFolder::RunFolder(const std::string& app, const Options& options, const std::vector<Loss>& losses)
     : app_(app), resumed_(!options.resume.empty()), overwrite_(options.overwrite) {
-  if (losses.size() > 1)
+  if (losses.size() > 1) {
     for (const Loss& loss : losses) subfolders_.push_back(loss.name);
+  }
   if (resumed_) {
     path_ = options.resume;
   } else if (!options.out.empty()) {
@@ -74,36 +79,42 @@ RunFolder::RunFolder(const std::string& app, const Options& options, const std::
   std::error_code error;
   const fs::path near = existing_ancestor(path_);
   if (!fs::is_directory(near, error)) fail("--out: {}: {} is not a folder", path_.string(), near.string());
-  if (::access(near.c_str(), W_OK | X_OK) != 0) fail("--out: {}: cannot be written to: {}: {}", path_.string(), near.string(), std::strerror(errno));
+  if (::access(near.c_str(), W_OK | X_OK) != 0) {
+    fail("--out: {}: cannot be written to: {}: {}", path_.string(), near.string(), std::strerror(errno));
+  }
   if (near == path_ && !resumed_) {
     if (holds_run(path_)) {
-      if (!overwrite_)
-        fail("--out: {} holds a run already; --resume {} goes on with it, --overwrite replaces it", path_.string(), path_.string());
+      if (!overwrite_) {
+        fail("--out: {} holds a run already; --resume {} goes on with it, --overwrite replaces it", path_.string(),
+             path_.string());
+      }
       const fs::path foreign = foreign_entry(path_);  // what the user keeps beside a run must not go with it
-      if (!foreign.empty()) fail("--overwrite: {} is not a run's file; move it elsewhere or choose another --out", foreign.string());
+      if (!foreign.empty()) {
+        fail("--overwrite: {} is not a run's file; move it elsewhere or choose another --out", foreign.string());
+      }
     } else if (!is_empty_folder(path_)) {
       fail("--out: {} holds other files; an empty or a new folder is needed", path_.string());
     }
   }
 }
 
-fs::path RunFolder::folder_of(const Loss& loss) const {
-  return subfolders_.empty() ? path_ : path_ / loss.name;
-}
+fs::path RunFolder::folder_of(const Loss& loss) const { return subfolders_.empty() ? path_ : path_ / loss.name; }
 
 void RunFolder::create() {
   if (created_) return;
   try {
-    if (overwrite_ && fs::exists(path_))
+    if (overwrite_ && fs::exists(path_)) {
       for (const auto& entry : fs::directory_iterator(path_)) fs::remove_all(entry.path());
+    }
     std::vector<fs::path> wanted{path_};
     for (const std::string& name : subfolders_) wanted.push_back(path_ / name);
     created_ = true;
     for (const fs::path& folder : wanted) {
       std::vector<fs::path> missing;
       for (fs::path part = folder; !fs::exists(part); part = part.parent_path()) missing.push_back(part);
-      for (auto part = missing.rbegin(); part != missing.rend(); ++part)
+      for (auto part = missing.rbegin(); part != missing.rend(); ++part) {
         if (fs::create_directory(*part)) made_.push_back(*part);
+      }
     }
   } catch (const fs::filesystem_error& error) {
     fail("--out: {}: {}", path_.string(), error.code().message());
@@ -118,7 +129,9 @@ RunFolder::~RunFolder() {
     return;
   }
   fs::remove_all(path_, error);
-  for (auto folder = made_.rbegin(); folder != made_.rend(); ++folder) fs::remove(*folder, error);  // parents, where empty
+  for (auto folder = made_.rbegin(); folder != made_.rend(); ++folder) {
+    fs::remove(*folder, error);  // parents, where empty
+  }
 }
 
 void RunFolder::write_config(const nlohmann::json& options, const nlohmann::json& more) const {

@@ -13,13 +13,14 @@
 
 namespace sg::apps {
 
-/// One run's folder. The constructor only looks; `create` makes it; until `keep` is called the destructor removes all that was
-/// made, so that bad input found later leaves nothing behind.
+/// One run's folder. The constructor only looks; `create` makes it; until `keep` is called the destructor removes all
+/// that was made, so that bad input found later leaves nothing behind.
 class RunFolder {
  public:
-  /// Chooses --out, --resume's folder, or runs/<app>-<date>-<time>. Throws sg::Error when the place holds a run (and neither --resume nor
-  /// --overwrite is given) or other files, is no folder, or cannot be written to. `losses` names the subfolders; with one loss the
-  /// files stand in the folder itself.
+  /// Chooses --out, --resume's folder, or runs/<app>-<date>-<time>. Throws sg::Error when the place holds a run (and
+  /// neither --resume nor
+  /// --overwrite is given) or other files, is no folder, or cannot be written to. `losses` names the subfolders; with
+  /// one loss the files stand in the folder itself.
   RunFolder(const std::string& app, const Options& options, const std::vector<Loss>& losses);
   ~RunFolder();
   RunFolder(const RunFolder&) = delete;
@@ -29,13 +30,14 @@ class RunFolder {
   /// The folder of one loss's files.
   std::filesystem::path folder_of(const Loss& loss) const;
 
-  /// Makes the folder and its subfolders; with --overwrite removes what the old run had. Throws sg::Error when it cannot.
+  /// Makes the folder and its subfolders; with --overwrite removes what the old run had. Throws sg::Error when it
+  /// cannot.
   void create();
   /// From now on the folder stays. Called once the run has begun in earnest: its input has been read and found good.
   void keep() { kept_ = true; }
 
-  /// Writes config.json: the options in force (`parser.config()`), app and version, then what the application adds, such as
-  /// `train_count`, `test_count`, `sample_shape`, `parameters`.
+  /// Writes config.json: the options in force (`parser.config()`), app and version, then what the application adds,
+  /// such as `train_count`, `test_count`, `sample_shape`, `parameters`.
   void write_config(const nlohmann::json& options, const nlohmann::json& more) const;
 
  private:

@@ -9,13 +9,16 @@
 namespace sg::apps {
 
 std::size_t text_width(const std::string& utf8) {
-  return static_cast<std::size_t>(std::count_if(utf8.begin(), utf8.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  return static_cast<std::size_t>(
+      std::count_if(utf8.begin(), utf8.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 std::string Table::to_text() const {
   std::vector<std::size_t> widths(header.size());
   const auto widen = [&](const std::vector<std::string>& cells) {
-    for (std::size_t i = 0; i < cells.size() && i < widths.size(); ++i) widths[i] = std::max(widths[i], text_width(cells[i]));
+    for (std::size_t i = 0; i < cells.size() && i < widths.size(); ++i) {
+      widths[i] = std::max(widths[i], text_width(cells[i]));
+    }
   };
   widen(header);
   for (const auto& row : rows) widen(row);
@@ -44,8 +47,9 @@ std::string Table::to_html() const {
   html += "</tr></thead>\n<tbody>\n";
   for (const auto& row : rows) {
     html += "<tr>";
-    for (std::size_t i = 0; i < row.size(); ++i)
+    for (std::size_t i = 0; i < row.size(); ++i) {
       html += (i ? "<td>" : "<th scope=\"row\">") + escape_html(row[i]) + (i ? "</td>" : "</th>");
+    }
     html += "</tr>\n";
   }
   return html + "</tbody>\n</table></div>\n";

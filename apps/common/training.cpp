@@ -26,13 +26,15 @@ class Loop {
     if (!options_.resume.empty() && std::filesystem::exists(checkpoint_path())) resume();
     if (step_ >= total_ && step_ > 0) {
       // The last checkpoint comes before the model: a crash between the two leaves the model to be written now.
-      if (!std::filesystem::exists(plan_.folder / "model.safetensors"))
+      if (!std::filesystem::exists(plan_.folder / "model.safetensors")) {
         nn::save_safetensors(plan_.folder / "model.safetensors", trainee_.model());
+      }
       return;
     }
     MetricsWriter metrics(plan_.folder / "metrics.csv", plan_.test_columns, options_.element_type(),
                           step_ > 0 ? std::optional(step_) : std::nullopt);
-    Progress progress(plan_.label, (total_ + plan_.steps_per_epoch - 1) / plan_.steps_per_epoch, total_, options_.quiet, step_);
+    Progress progress(plan_.label, (total_ + plan_.steps_per_epoch - 1) / plan_.steps_per_epoch, total_, options_.quiet,
+                      step_);
     start_ = Clock::now();
     last_checkpoint_ = start_;
     while (step_ < total_) {
@@ -43,7 +45,9 @@ class Loop {
       write_row(metrics, progress, loss);
       const bool epoch_ends = step_ % plan_.steps_per_epoch == 0 && plan_.steps_per_epoch > 1;
       const bool stop = interrupted() && step_ < total_;
-      if (stop || step_ == total_ || epoch_ends || seconds_since(last_checkpoint_) >= options_.checkpoint_seconds) save();
+      if (stop || step_ == total_ || epoch_ends || seconds_since(last_checkpoint_) >= options_.checkpoint_seconds) {
+        save();
+      }
       if (stop) {
         progress.finish();
         stop_interrupted(plan_.app, plan_.top.string());
@@ -92,7 +96,8 @@ class Loop {
 
   void write_row(MetricsWriter& metrics, Progress& progress, double loss) {
     const bool epoch_ends = step_ % plan_.steps_per_epoch == 0;
-    const bool by_epoch = options_.eval_steps == 0 && epoch_ends && plan_.steps_per_epoch > 1 && epoch() % options_.eval_every == 0;
+    const bool by_epoch =
+        options_.eval_steps == 0 && epoch_ends && plan_.steps_per_epoch > 1 && epoch() % options_.eval_every == 0;
     const bool by_step = options_.eval_steps > 0 && step_ % options_.eval_steps == 0;
     const bool test = by_epoch || by_step || step_ == total_;
     if (!test && step_ % options_.log_every != 0) return;

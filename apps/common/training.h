@@ -13,8 +13,8 @@
 
 namespace sg::apps {
 
-/// What one loss of one application trains. Steps count from 0; everything random depends on the seed and on the step alone, so that a
-/// resumed run needs no more than the step's number.
+/// What one loss of one application trains. Steps count from 0; everything random depends on the seed and on the step
+/// alone, so that a resumed run needs no more than the step's number.
 class Trainee {
  public:
   virtual ~Trainee() = default;
@@ -37,7 +37,7 @@ class Trainee {
 
 struct TrainingPlan {
   std::string app;
-  std::string label;  // of the progress line
+  std::string label;             // of the progress line
   std::filesystem::path top;     // the run folder, which an interruption names
   std::filesystem::path folder;  // of this loss's files
   std::vector<std::string> test_columns;
@@ -47,7 +47,8 @@ struct TrainingPlan {
 /// Optimiser steps of the whole run, by --steps or else --epochs.
 std::int64_t total_steps(const Options& options, std::int64_t steps_per_epoch);
 
-/// Trains to the end: writes metrics.csv, checkpoint.safetensors and model.safetensors; goes on from the folder's checkpoint under
+/// Trains to the end: writes metrics.csv, checkpoint.safetensors and model.safetensors; goes on from the folder's
+/// checkpoint under
 /// --resume. Throws Interrupted after Ctrl-C (with a checkpoint), and RunError for a loss that is no number.
 void train(Trainee& trainee, const TrainingPlan& plan, const Options& options);
 

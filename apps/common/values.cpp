@@ -21,15 +21,17 @@ std::vector<std::string> split_list(const std::string& name, const std::string& 
 
 Check<std::string> one_of(std::vector<std::string> choices) {
   return [choices = std::move(choices)](const std::string& name, const std::string& value) {
-    if (std::find(choices.begin(), choices.end(), value) == choices.end())
+    if (std::find(choices.begin(), choices.end(), value) == choices.end()) {
       fail("{}: '{}' is not one of {}", name, value, fmt::join(choices, ", "));
+    }
   };
 }
 
 void check_exists(const std::string& name, const std::string& path) {
   std::error_code error;
-  if (!std::filesystem::exists(path, error))
+  if (!std::filesystem::exists(path, error)) {
     fail("{}: {}: {}", name, path, error ? error.message() : "no such file or folder");
+  }
 }
 
 }  // namespace sg::apps

@@ -39,13 +39,17 @@ T parse_value(const std::string& name, const std::string& text) {
     return text == "on";
   } else if constexpr (IsVector<T>::value) {
     T list;
-    for (const std::string& part : split_list(name, text)) list.push_back(parse_value<typename T::value_type>(name, part));
+    for (const std::string& part : split_list(name, text)) {
+      list.push_back(parse_value<typename T::value_type>(name, part));
+    }
     return list;
   } else if constexpr (std::is_arithmetic_v<T>) {
     T value{};
     const char* end = text.data() + text.size();
     const auto result = std::from_chars(text.data(), end, value);
-    const char* kind = std::is_floating_point_v<T> ? "number" : std::is_signed_v<T> ? "whole number" : "whole number, 0 or more";
+    const char* kind = std::is_floating_point_v<T> ? "number"
+                       : std::is_signed_v<T>       ? "whole number"
+                                                   : "whole number, 0 or more";
     if (result.ec == std::errc::result_out_of_range) fail("{}: '{}' is out of range", name, text);
     if (result.ec != std::errc{} || result.ptr != end) fail("{}: '{}' is not a {}", name, text, kind);
     if constexpr (std::is_floating_point_v<T>) {

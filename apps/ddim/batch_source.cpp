@@ -17,14 +17,18 @@ namespace {
 constexpr std::int64_t kTestBatch = 100;
 constexpr std::uint64_t kTestSeed = 0;
 
-std::vector<std::int64_t> draw_times(const std::vector<std::int64_t>& samples, std::uint64_t seed, std::int64_t epoch, std::int64_t timesteps) {
+std::vector<std::int64_t> draw_times(const std::vector<std::int64_t>& samples, std::uint64_t seed, std::int64_t epoch,
+                                     std::int64_t timesteps) {
   std::vector<std::int64_t> times;
-  for (const std::int64_t sample : samples) times.push_back(Philox(seed, data::stream_of(data::Use::time, epoch, sample)).below(timesteps));
+  for (const std::int64_t sample : samples) {
+    times.push_back(Philox(seed, data::stream_of(data::Use::time, epoch, sample)).below(timesteps));
+  }
   return times;
 }
 
 /// Noise and times beside the pictures; `epoch` names the draw.
-TrainingBatch with_noise(Tensor x0, const std::vector<std::int64_t>& samples, std::uint64_t seed, std::int64_t epoch, std::int64_t timesteps) {
+TrainingBatch with_noise(Tensor x0, const std::vector<std::int64_t>& samples, std::uint64_t seed, std::int64_t epoch,
+                         std::int64_t timesteps) {
   const Shape sample_shape{x0.shape(1), x0.shape(2), x0.shape(3)};
   const Tensor noise = data::gaussian_noise(sample_shape, samples, 1, seed, epoch, x0.dtype());
   return {std::move(x0), noise, draw_times(samples, seed, epoch, timesteps)};
@@ -36,13 +40,15 @@ Tensor scaled(const data::PictureSet& set, const std::vector<std::int64_t>& samp
 
 }  // namespace
 
-DrawnBatches::DrawnBatches(const data::PictureSet& set, std::int64_t batch_size, std::uint64_t seed, bool shuffle, std::int64_t timesteps, Dtype dtype)
+DrawnBatches::DrawnBatches(const data::PictureSet& set, std::int64_t batch_size, std::uint64_t seed, bool shuffle,
+                           std::int64_t timesteps, Dtype dtype)
     : set_(set), order_(set.size(), batch_size, seed, shuffle), seed_(seed), timesteps_(timesteps), dtype_(dtype) {}
 
 TrainingBatch DrawnBatches::batch(std::int64_t step) {
   order_.seek(step);
   const data::Batch batch = order_.next();
-  return with_noise(scaled(set_, batch.samples, batch.position.epoch, dtype_), batch.samples, seed_, batch.position.epoch, timesteps_);
+  return with_noise(scaled(set_, batch.samples, batch.position.epoch, dtype_), batch.samples, seed_,
+                    batch.position.epoch, timesteps_);
 }
 
 Replay::Replay(const std::filesystem::path& file, std::int64_t timesteps, Dtype dtype) {
@@ -51,10 +57,16 @@ Replay::Replay(const std::filesystem::path& file, std::int64_t timesteps, Dtype 
   const Tensor& x0 = nn::find(tensors, "x0", who);
   const Tensor& noise = nn::find(tensors, "noise", who);
   const Tensor& t = nn::find(tensors, "t", who);
-  if (x0.rank() != 5 || x0.size() == 0) fail("{}: x0 is {}, needs [S, N, C, H, W] with at least one picture", who, x0.shape());
+  if (x0.rank() != 5 || x0.size() == 0) {
+    fail("{}: x0 is {}, needs [S, N, C, H, W] with at least one picture", who, x0.shape());
+  }
   if (noise.shape() != x0.shape()) fail("{}: noise is {}, x0 {}: they have to agree", who, noise.shape(), x0.shape());
-  if (t.shape() != Shape{x0.shape(0), x0.shape(1)}) fail("{}: t is {}, needs [{}, {}] as x0", who, t.shape(), x0.shape(0), x0.shape(1));
-  if (!is_floating(x0.dtype()) || !is_floating(noise.dtype())) fail("{}: x0 and noise have to be floating, not {} and {}", who, name_of(x0.dtype()), name_of(noise.dtype()));
+  if (t.shape() != Shape{x0.shape(0), x0.shape(1)}) {
+    fail("{}: t is {}, needs [{}, {}] as x0", who, t.shape(), x0.shape(0), x0.shape(1));
+  }
+  if (!is_floating(x0.dtype()) || !is_floating(noise.dtype())) {
+    fail("{}: x0 and noise have to be floating, not {} and {}", who, name_of(x0.dtype()), name_of(noise.dtype()));
+  }
   for (const double value : x0.to_vector<double>()) {
     if (!(std::abs(value) <= 1 + 1e-5)) fail("{}: x0 holds {}, needs values in [-1, 1]", who, value);
   }
@@ -72,7 +84,9 @@ Replay::Replay(const std::filesystem::path& file, std::int64_t timesteps, Dtype 
 }
 
 TrainingBatch Replay::batch(std::int64_t step) {
-  if (step < 0 || step >= steps_per_epoch()) fail("--replay: the file holds {} steps, not {}", steps_per_epoch(), step + 1);
+  if (step < 0 || step >= steps_per_epoch()) {
+    fail("--replay: the file holds {} steps, not {}", steps_per_epoch(), step + 1);
+  }
   const auto part = [&](const Tensor& all) { return squeeze(slice(all, 0, step, step + 1), 0).eval().detach(); };
   const auto first = times_.begin() + step * batch_size();
   return {part(x0_), part(noise_), {first, first + batch_size()}};
@@ -80,19 +94,24 @@ TrainingBatch Replay::batch(std::int64_t step) {
 
 Tensor Replay::pictures(std::int64_t count) const {
   const std::int64_t all = x0_.shape(0) * x0_.shape(1);
-  return slice(reshape(x0_, {all, x0_.shape(2), x0_.shape(3), x0_.shape(4)}), 0, 0, std::min(all, count)).eval().detach();
+  return slice(reshape(x0_, {all, x0_.shape(2), x0_.shape(3), x0_.shape(4)}), 0, 0, std::min(all, count))
+      .eval()
+      .detach();
 }
 
-TestBatches::TestBatches(const data::PictureSet& set, std::int64_t timesteps, Dtype dtype) : set_(&set), timesteps_(timesteps), dtype_(dtype) {}
+TestBatches::TestBatches(const data::PictureSet& set, std::int64_t timesteps, Dtype dtype)
+    : set_(&set), timesteps_(timesteps), dtype_(dtype) {}
 
-TestBatches::TestBatches(const Tensor& pictures, std::int64_t timesteps) : pictures_(pictures), timesteps_(timesteps), dtype_(pictures.dtype()) {}
+TestBatches::TestBatches(const Tensor& pictures, std::int64_t timesteps)
+    : pictures_(pictures), timesteps_(timesteps), dtype_(pictures.dtype()) {}
 
 std::int64_t TestBatches::size() const { return set_ ? set_->size() : pictures_.shape(0); }
 
 std::vector<TrainingBatch> TestBatches::batches() const {
   std::vector<TrainingBatch> result;
   for (const auto& samples : data::batches_in_order(size(), kTestBatch)) {
-    const Tensor x0 = set_ ? scaled(*set_, samples, 0, dtype_) : slice(pictures_, 0, samples.front(), samples.back() + 1);
+    const Tensor x0 =
+        set_ ? scaled(*set_, samples, 0, dtype_) : slice(pictures_, 0, samples.front(), samples.back() + 1);
     result.push_back(with_noise(x0, samples, kTestSeed, data::test_epoch, timesteps_));
   }
   return result;

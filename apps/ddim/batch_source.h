@@ -1,4 +1,5 @@
-// Batch source: what a training step sees: clean pictures, noise, and times; drawn from a data set, or replayed from a file.
+// Batch source: what a training step sees: clean pictures, noise, and times; drawn from a data set, or replayed from a
+// file.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +31,8 @@ class BatchSource {
 class DrawnBatches : public BatchSource {
  public:
   /// The set must outlive the source.
-  DrawnBatches(const data::PictureSet& set, std::int64_t batch_size, std::uint64_t seed, bool shuffle, std::int64_t timesteps, Dtype dtype);
+  DrawnBatches(const data::PictureSet& set, std::int64_t batch_size, std::uint64_t seed, bool shuffle,
+               std::int64_t timesteps, Dtype dtype);
   TrainingBatch batch(std::int64_t step) override;
   std::int64_t steps_per_epoch() const override { return order_.batches_per_epoch(); }
 
@@ -42,7 +44,8 @@ class DrawnBatches : public BatchSource {
   Dtype dtype_;
 };
 
-/// The batches of a safetensors file: `x0` [S, N, C, H, W] in [-1, 1], `noise` of the same shape, `t` [S, N] whole numbers below the timesteps.
+/// The batches of a safetensors file: `x0` [S, N, C, H, W] in [-1, 1], `noise` of the same shape, `t` [S, N] whole
+/// numbers below the timesteps.
 class Replay : public BatchSource {
  public:
   /// Throws for anything else.

@@ -16,11 +16,15 @@ struct Command {
   const char* name;
   void (*run)(const apps::Arguments&);
 };
-constexpr std::array<Command, 4> kCommands{{{"train", train_command}, {"sample", sample_command}, {"interpolate", interpolate_command}, {"info", info_command}}};
+constexpr std::array<Command, 4> kCommands{{{"train", train_command},
+                                            {"sample", sample_command},
+                                            {"interpolate", interpolate_command},
+                                            {"info", info_command}}};
 
 /// What sample understands and train as well, with or without a value: these ask for neither.
-constexpr std::array kNeutral{"--out", "--seed", "--threads", "--batch-size", "--dtype", "--quiet", "--overwrite", "--sampler", "--sampling-steps", "--eta",
-                              "--dim", "--mults", "--channels", "--size", "--schedule", "--timesteps", "--objective"};
+constexpr std::array kNeutral{"--out",       "--seed",    "--threads",        "--batch-size", "--dtype",    "--quiet",
+                              "--overwrite", "--sampler", "--sampling-steps", "--eta",        "--dim",      "--mults",
+                              "--channels",  "--size",    "--schedule",       "--timesteps",  "--objective"};
 constexpr std::array kOfSampling{"--model", "--count", "--init-noise", "--trajectory"};
 
 /// Whether options without a command ask for training.
@@ -36,18 +40,18 @@ bool asks_for_training(const apps::Arguments& arguments) {
 }
 
 void help_on_all() {
-  fmt::print("ddim: a diffusion model of small pictures, trained with L2 and with Sobolev losses, and sampled.\n\n"
-             "  ddim                      64 digits from the network that is part of this program\n"
-             "  ddim train [OPTIONS]      train; the default where an option asks for it\n"
-             "  ddim sample [OPTIONS]     draw pictures from a trained network\n"
-             "  ddim interpolate [...]    pictures between two\n"
-             "  ddim info [...]           a network's parts and its schedule\n\n");
+  fmt::print(
+      "ddim: a diffusion model of small pictures, trained with L2 and with Sobolev losses, and sampled.\n\n"
+      "  ddim                      64 digits from the network that is part of this program\n"
+      "  ddim train [OPTIONS]      train; the default where an option asks for it\n"
+      "  ddim sample [OPTIONS]     draw pictures from a trained network\n"
+      "  ddim interpolate [...]    pictures between two\n"
+      "  ddim info [...]           a network's parts and its schedule\n\n");
   std::fflush(stdout);
   for (const Command& command : kCommands) {
     try {
       command.run({"--help"});
-    } catch (const apps::Finished&) {
-    }
+    } catch (const apps::Finished&) {}
     std::fflush(stdout);
   }
   throw apps::Finished{};
@@ -61,7 +65,9 @@ void run_command(const apps::Arguments& arguments) {
     if (arguments[0] == command.name) return command.run({arguments.begin() + 1, arguments.end()});
   }
   if (arguments[0] == "--help" || arguments[0] == "-h") help_on_all();
-  if (!arguments[0].starts_with("-")) fail("{}: no such command; there are train, sample, interpolate, info", arguments[0]);
+  if (!arguments[0].starts_with("-")) {
+    fail("{}: no such command; there are train, sample, interpolate, info", arguments[0]);
+  }
   if (arguments[0] == "--version" || asks_for_training(arguments)) return train_command(arguments);
   sample_command(arguments);
 }

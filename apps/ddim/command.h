@@ -5,7 +5,8 @@
 
 namespace sg::ddim {
 
-/// Runs the command that the arguments name; without one, what they ask for; without any, samples from the shipped network.
+/// Runs the command that the arguments name; without one, what they ask for; without any, samples from the shipped
+/// network.
 void run_command(const apps::Arguments& arguments);
 
 /// Each parses the arguments behind its name; throws what run_app takes.

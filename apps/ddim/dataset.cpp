@@ -27,7 +27,8 @@ Dataset digits_dataset(const apps::Options& options) {
   return dataset;
 }
 
-std::unique_ptr<data::ImageFolder> folder(data::PictureList list, const data::ImageFolderOptions& options, std::int64_t limit) {
+std::unique_ptr<data::ImageFolder> folder(data::PictureList list, const data::ImageFolderOptions& options,
+                                          std::int64_t limit) {
   auto pictures = std::make_unique<data::ImageFolder>(std::move(list), options);
   if (limit > 0) pictures->limit(limit);
   return pictures;
@@ -42,24 +43,33 @@ Dataset read_dataset(const apps::Options& options, const DatasetSettings& settin
   if (has_own_shape(options.data)) {
     dataset = digits_dataset(options);
   } else {
-    if (model.channels != 1 && model.channels != 3) fail("--channels: pictures have 1 (grey) or 3 (colour), not {}", model.channels);
+    if (model.channels != 1 && model.channels != 3) {
+      fail("--channels: pictures have 1 (grey) or 3 (colour), not {}", model.channels);
+    }
     const data::ReadablePictures all = data::readable_pictures(data::find_pictures(options.data));
     if (!options.quiet) {
       for (const std::string& problem : all.list.problems) fmt::print(stderr, "{}\n", problem);
-      for (const data::SkippedPicture& skipped : all.skipped) fmt::print(stderr, "{}: left out: {}\n", skipped.name, skipped.reason);
+      for (const data::SkippedPicture& skipped : all.skipped) {
+        fmt::print(stderr, "{}: left out: {}\n", skipped.name, skipped.reason);
+      }
     }
     data::PictureSplit split = data::split_pictures(all.list, settings.test_fraction, options.seed);
     // A single picture is its own test.
     if (split.test.names.empty()) split.test = split.train;
-    data::ImageFolderOptions pieces{.side = model.size, .channels = static_cast<int>(model.channels), 
-                                    .crops = data::crops_of(settings.crops), .pieces = settings.pieces, .flips = settings.flips, .seed = options.seed};
+    data::ImageFolderOptions pieces{.side = model.size,
+                                    .channels = static_cast<int>(model.channels),
+                                    .crops = data::crops_of(settings.crops),
+                                    .pieces = settings.pieces,
+                                    .flips = settings.flips,
+                                    .seed = options.seed};
     dataset.train = folder(std::move(split.train), pieces, options.limit_train);
     pieces.flips = false;
     if (pieces.crops == data::Crops::random) pieces.crops = data::Crops::tile;
     dataset.test = folder(std::move(split.test), pieces, options.limit_test);
   }
   if (dataset.train->size() == 0 || dataset.test->size() == 0) {
-    fail("--data: {} training and {} test pictures: at least one of each is needed", dataset.train->size(), dataset.test->size());
+    fail("--data: {} training and {} test pictures: at least one of each is needed", dataset.train->size(),
+         dataset.test->size());
   }
   return dataset;
 }

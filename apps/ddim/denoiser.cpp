@@ -11,7 +11,8 @@
 
 namespace sg::ddim {
 
-Denoiser::Denoiser(const TrainSettings& settings, BatchSource& source, const TestBatches& test, apps::Loss loss, std::filesystem::path folder)
+Denoiser::Denoiser(const TrainSettings& settings, BatchSource& source, const TestBatches& test, apps::Loss loss,
+                   std::filesystem::path folder)
     : settings_(settings),
       source_(source),
       test_(test),
@@ -30,17 +31,20 @@ Denoiser::Denoiser(const TrainSettings& settings, BatchSource& source, const Tes
   }
   network_.to(settings.common.element_type());
   adam_ = std::make_unique<nn::Adam>(network_, nn::AdamOptions{.learning_rate = settings.common.lr});
-  ema_ = std::make_unique<nn::Ema>(network_, nn::EmaOptions{.decay = settings.ema_decay, .every = settings.ema_every, .after = settings.ema_after});
+  ema_ = std::make_unique<nn::Ema>(
+      network_, nn::EmaOptions{.decay = settings.ema_decay, .every = settings.ema_every, .after = settings.ema_after});
 }
 
 Tensor Denoiser::loss(std::int64_t step) {
   const TrainingBatch batch = source_.batch(step);
   const Tensor noisy = diffusion_.noised(batch.x0, batch.noise, batch.times);
   const Tensor prediction = network_(noisy, nn::time_tensor(batch.times, noisy.dtype()));
-  const Tensor residual = diffusion_.residual(prediction, diffusion_.target(batch.x0, batch.noise, batch.times), batch.times);
+  const Tensor residual =
+      diffusion_.residual(prediction, diffusion_.target(batch.x0, batch.noise, batch.times), batch.times);
   if (loss_.kind == "l2") return mean(square(residual));
   const bool symmetric = settings_.common.hs_frequencies == "symmetric";
-  return losses::spectral_2d(residual, loss_.s, symmetric ? losses::Frequencies::symmetric : losses::Frequencies::one_sided);
+  return losses::spectral_2d(residual, loss_.s,
+                             symmetric ? losses::Frequencies::symmetric : losses::Frequencies::one_sided);
 }
 
 void Denoiser::update(const Tensor& loss, std::int64_t step) {
@@ -65,8 +69,10 @@ std::vector<double> Denoiser::evaluate() {
 
 void Denoiser::after_step(std::int64_t step) {
   if (settings_.sample_every == 0 || step % settings_.sample_every != 0) return;
-  const SamplingJob job{.count = settings_.sample_count, .seed = settings_.common.seed, .dtype = settings_.common.element_type()};
-  const Tensor samples = with_averages([&](nn::Unet& network) { return draw_samples(network, settings_.model, settings_.sampling, job); });
+  const SamplingJob job{
+      .count = settings_.sample_count, .seed = settings_.common.seed, .dtype = settings_.common.element_type()};
+  const Tensor samples =
+      with_averages([&](nn::Unet& network) { return draw_samples(network, settings_.model, settings_.sampling, job); });
   apps::write_file_atomically(folder_ / grid_name(step), grid_png(samples, grid_columns(settings_.sample_count)));
 }
 

@@ -35,7 +35,8 @@ struct TrainSettings {
 class Denoiser : public apps::Trainee {
  public:
   /// Everything given must outlive it. `folder` takes the grids of samples on the way.
-  Denoiser(const TrainSettings& settings, BatchSource& source, const TestBatches& test, apps::Loss loss, std::filesystem::path folder);
+  Denoiser(const TrainSettings& settings, BatchSource& source, const TestBatches& test, apps::Loss loss,
+           std::filesystem::path folder);
 
   nn::Module& network() override { return network_; }
   nn::Optimizer& optimizer() override { return *adam_; }

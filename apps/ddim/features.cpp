@@ -43,7 +43,9 @@ class Classifier : public nn::Module {
     add_child("features", features_);
     add_child("last", last_);
   }
-  Tensor features(const Tensor& x) { return relu(features_(reshape(relu(second_(relu(first_(x)))), {x.shape(0), flat_}))); }
+  Tensor features(const Tensor& x) {
+    return relu(features_(reshape(relu(second_(relu(first_(x)))), {x.shape(0), flat_})));
+  }
   Tensor forward(const Tensor& x) override { return last_(features(x)); }
 
  private:
@@ -55,7 +57,8 @@ class Classifier : public nn::Module {
 class ClassifierFeatures : public PictureFeatures {
  public:
   ClassifierFeatures(const data::PictureSet& pictures, std::span<const std::uint8_t> labels, int epochs)
-      : network_(pictures.sample_shape(), 1 + *std::max_element(labels.begin(), labels.end())), count_(pictures.size()) {
+      : network_(pictures.sample_shape(), 1 + *std::max_element(labels.begin(), labels.end())),
+        count_(pictures.size()) {
     network_.initialise(kSeed);
     nn::Adam adam(network_, {.learning_rate = 2e-3});
     data::BatchOrder order(pictures.size(), kBatch, kSeed, true);
@@ -75,8 +78,10 @@ class ClassifierFeatures : public PictureFeatures {
     return in_batches(pictures, [&](const Tensor& part) { return argmax(network_(cast(part, f32) * 2 - 1), 1); });
   }
   std::string description() const override {
-    return fmt::format("the {} numbers before the last layer of a small classifier, trained on the {} labelled training pictures from a fixed seed", kFeatures,
-                       count_);
+    return fmt::format(
+        "the {} numbers before the last layer of a small classifier, trained on the {} labelled training pictures from "
+        "a fixed seed",
+        kFeatures, count_);
   }
 
  private:
@@ -95,7 +100,10 @@ class EncoderFeatures : public PictureFeatures {
       return mean(network_.encode(cast(part, f32) * 2 - 1, zeros({part.shape(0)})), {2, 3});
     });
   }
-  std::string description() const override { return "the means over all places of the middle of the first loss's own denoiser, for pictures without noise at time 0"; }
+  std::string description() const override {
+    return "the means over all places of the middle of the first loss's own denoiser, for pictures without noise at "
+           "time 0";
+  }
 
  private:
   nn::Unet network_;
@@ -103,14 +111,16 @@ class EncoderFeatures : public PictureFeatures {
 
 }  // namespace
 
-std::unique_ptr<PictureFeatures> classifier_features(const data::PictureSet& pictures, std::span<const std::uint8_t> labels, int epochs) {
+std::unique_ptr<PictureFeatures> classifier_features(const data::PictureSet& pictures,
+                                                     std::span<const std::uint8_t> labels, int epochs) {
   if (static_cast<std::int64_t>(labels.size()) != pictures.size() || labels.empty()) {
     fail("classifier_features: {} labels for {} pictures", labels.size(), pictures.size());
   }
   return std::make_unique<ClassifierFeatures>(pictures, labels, epochs);
 }
 
-double classification_accuracy(PictureFeatures& features, const Tensor& pictures, std::span<const std::uint8_t> labels) {
+double classification_accuracy(PictureFeatures& features, const Tensor& pictures,
+                               std::span<const std::uint8_t> labels) {
   auto* classifier = dynamic_cast<ClassifierFeatures*>(&features);
   if (!classifier) fail("classification_accuracy: these features are no classifier's");
   if (pictures.shape(0) != static_cast<std::int64_t>(labels.size()) || labels.empty()) {
@@ -122,6 +132,8 @@ double classification_accuracy(PictureFeatures& features, const Tensor& pictures
   return static_cast<double>(right) / static_cast<double>(labels.size());
 }
 
-std::unique_ptr<PictureFeatures> encoder_features(nn::Unet& network) { return std::make_unique<EncoderFeatures>(network); }
+std::unique_ptr<PictureFeatures> encoder_features(nn::Unet& network) {
+  return std::make_unique<EncoderFeatures>(network);
+}
 
 }  // namespace sg::ddim

@@ -13,9 +13,11 @@ using Matrix = std::vector<double>;  // [n, n]
 
 Matrix product(const Matrix& a, const Matrix& b, std::size_t n) {
   Matrix c(n * n, 0);
-  for (std::size_t i = 0; i < n; ++i)
-    for (std::size_t k = 0; k < n; ++k)
+  for (std::size_t i = 0; i < n; ++i) {
+    for (std::size_t k = 0; k < n; ++k) {
       for (std::size_t j = 0; j < n; ++j) c[i * n + j] += a[i * n + k] * b[k * n + j];
+    }
+  }
   return c;
 }
 
@@ -32,8 +34,9 @@ Eigen symmetric_eigen(Matrix a, std::size_t n) {
   for (const double x : a) size += x * x;
   for (int sweep = 0; sweep < 60; ++sweep) {
     double off = 0;
-    for (std::size_t i = 0; i < n; ++i)
+    for (std::size_t i = 0; i < n; ++i) {
       for (std::size_t j = 0; j < i; ++j) off += a[i * n + j] * a[i * n + j];
+    }
     if (off <= 1e-30 * size) break;
     for (std::size_t p = 0; p < n; ++p) {
       for (std::size_t q = p + 1; q < n; ++q) {
@@ -71,8 +74,11 @@ Matrix square_root(const Matrix& a, std::size_t n) {
   Matrix root(n * n, 0);
   for (std::size_t k = 0; k < n; ++k) {
     const double value = std::sqrt(std::max(0.0, eigen.values[k]));
-    for (std::size_t i = 0; i < n; ++i)
-      for (std::size_t j = 0; j < n; ++j) root[i * n + j] += value * eigen.vectors[i * n + k] * eigen.vectors[j * n + k];
+    for (std::size_t i = 0; i < n; ++i) {
+      for (std::size_t j = 0; j < n; ++j) {
+        root[i * n + j] += value * eigen.vectors[i * n + k] * eigen.vectors[j * n + k];
+      }
+    }
   }
   return root;
 }
@@ -80,16 +86,21 @@ Matrix square_root(const Matrix& a, std::size_t n) {
 }  // namespace
 
 Gaussian fit_gaussian(const Tensor& features) {
-  if (features.rank() != 2 || features.shape(0) < 2) fail("fit_gaussian: needs features [N, D] of at least 2 samples: {}", features.shape());
+  if (features.rank() != 2 || features.shape(0) < 2) {
+    fail("fit_gaussian: needs features [N, D] of at least 2 samples: {}", features.shape());
+  }
   const auto count = static_cast<std::size_t>(features.shape(0)), n = static_cast<std::size_t>(features.shape(1));
   const std::vector<double> values = features.to_vector<double>();
   Gaussian result{std::vector<double>(n, 0), Matrix(n * n, 0)};
-  for (std::size_t i = 0; i < count; ++i)
+  for (std::size_t i = 0; i < count; ++i) {
     for (std::size_t k = 0; k < n; ++k) result.mean[k] += values[i * n + k] / static_cast<double>(count);
+  }
   for (std::size_t i = 0; i < count; ++i) {
     for (std::size_t k = 0; k < n; ++k) {
       const double deviation = (values[i * n + k] - result.mean[k]) / static_cast<double>(count - 1);
-      for (std::size_t j = 0; j < n; ++j) result.covariance[k * n + j] += deviation * (values[i * n + j] - result.mean[j]);
+      for (std::size_t j = 0; j < n; ++j) {
+        result.covariance[k * n + j] += deviation * (values[i * n + j] - result.mean[j]);
+      }
     }
   }
   return result;
@@ -106,9 +117,14 @@ double frechet_distance(const Gaussian& a, const Gaussian& b) {
   // The trace of (C1 C2)^(1/2) is that of the symmetric (C1^(1/2) C2 C1^(1/2))^(1/2).
   const Matrix root = square_root(a.covariance, n);
   Matrix middle = product(product(root, b.covariance, n), root, n);
-  for (std::size_t i = 0; i < n; ++i)
-    for (std::size_t j = 0; j < i; ++j) middle[i * n + j] = middle[j * n + i] = (middle[i * n + j] + middle[j * n + i]) / 2;
-  for (const double value : symmetric_eigen(std::move(middle), n).values) distance -= 2 * std::sqrt(std::max(0.0, value));
+  for (std::size_t i = 0; i < n; ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      middle[i * n + j] = middle[j * n + i] = (middle[i * n + j] + middle[j * n + i]) / 2;
+    }
+  }
+  for (const double value : symmetric_eigen(std::move(middle), n).values) {
+    distance -= 2 * std::sqrt(std::max(0.0, value));
+  }
   return std::max(0.0, distance);
 }
 

@@ -16,7 +16,8 @@ struct Gaussian {
 /// The mean and the covariance of features [N, D], N at least 2.
 Gaussian fit_gaussian(const Tensor& features);
 
-/// |m1 - m2|^2 + trace(C1 + C2 - 2 (C1 C2)^(1/2)): the squared 2-Wasserstein distance (Dowson and Landau 1982), as the FID of Heusel et al. 2017 takes it.
+/// |m1 - m2|^2 + trace(C1 + C2 - 2 (C1 C2)^(1/2)): the squared 2-Wasserstein distance (Dowson and Landau 1982), as the
+/// FID of Heusel et al. 2017 takes it.
 double frechet_distance(const Gaussian& a, const Gaussian& b);
 
 }  // namespace sg::ddim

@@ -33,8 +33,9 @@ apps::Table schedule_table(const ModelSettings& settings) {
     if (t == last) continue;
     last = t;
     const double alpha = schedule.alpha_cumprod(t);
-    table.rows.push_back({fmt::format("{}", t), apps::show_figure(schedule.beta(t)), apps::show_figure(std::sqrt(alpha)),
-                          apps::show_figure(std::sqrt(1 - alpha)), apps::show_figure(schedule.snr(t))});
+    table.rows.push_back({fmt::format("{}", t), apps::show_figure(schedule.beta(t)),
+                          apps::show_figure(std::sqrt(alpha)), apps::show_figure(std::sqrt(1 - alpha)),
+                          apps::show_figure(schedule.snr(t))});
   }
   return table;
 }
@@ -44,8 +45,12 @@ apps::Table schedule_table(const ModelSettings& settings) {
 void info_command(const apps::Arguments& arguments) {
   std::string path;
   ModelSettings options;
-  apps::OptionParser parser(std::string(kName) + " info", "Shows a network's parts and its schedule: of --model, or of the options when --model is 'none'.");
-  parser.add("--model", path, "run folder, or safetensors file with the network's options; none: the options alone; empty: the digits' own");
+  apps::OptionParser parser(
+      std::string(kName) + " info",
+      "Shows a network's parts and its schedule: of --model, or of the options when --model is 'none'.");
+  parser.add(
+      "--model", path,
+      "run folder, or safetensors file with the network's options; none: the options alone; empty: the digits' own");
   add_model_options(parser, options);
   parser.parse(arguments);
   Model model;
@@ -58,11 +63,12 @@ void info_command(const apps::Arguments& arguments) {
     model = load_model(path, parser, options, f32);
   }
   const ModelSettings& m = model.settings;
-  fmt::print("{}\npictures {} x {} x {}, dim {}, mults {}, {} of a {} schedule of {} times\n\n", model.from, m.channels, m.size, m.size, m.dim,
-             apps::show_value(m.mults), m.objective, m.schedule, m.timesteps);
+  fmt::print("{}\npictures {} x {} x {}, dim {}, mults {}, {} of a {} schedule of {} times\n\n", model.from, m.channels,
+             m.size, m.size, m.dim, apps::show_value(m.mults), m.objective, m.schedule, m.timesteps);
   fmt::print("{}\n", parts_table(*model.network).to_text());
   fmt::print("{}", schedule_table(m).to_text());
-  fmt::print("\nsides have to be multiples of {}; x at time t is signal x0 + noise e\n", model.network->side_multiple());
+  fmt::print("\nsides have to be multiples of {}; x at time t is signal x0 + noise e\n",
+             model.network->side_multiple());
 }
 
 }  // namespace sg::ddim

@@ -23,9 +23,12 @@ void interpolate_command(const apps::Arguments& arguments) {
   DrawSettings settings;
   std::int64_t count = 9, pairs = 4;
   apps::OptionParser parser(std::string(kName) + " interpolate",
-                            "Draws pictures between pairs of samples: from noise that goes from that of the one to that of the other on a sphere.");
-  parser.add("--count", count, "pictures from the one to the other, both included", apps::between<std::int64_t>(2, 1000));
-  parser.add("--pairs", pairs, "pairs, one a row: samples 0 and 1, 2 and 3, ... of the seed or of --init-noise", apps::between<std::int64_t>(1, 1000));
+                            "Draws pictures between pairs of samples: from noise that goes from that of the one to "
+                            "that of the other on a sphere.");
+  parser.add("--count", count, "pictures from the one to the other, both included",
+             apps::between<std::int64_t>(2, 1000));
+  parser.add("--pairs", pairs, "pairs, one a row: samples 0 and 1, 2 and 3, ... of the seed or of --init-noise",
+             apps::between<std::int64_t>(1, 1000));
   add_draw_options(parser, settings);
   parser.parse(arguments);
   begin_drawing(settings);
@@ -35,20 +38,29 @@ void interpolate_command(const apps::Arguments& arguments) {
   check_sampling(settings.sampling, model.settings.timesteps);
   Tensor ends;
   if (settings.init_noise.empty()) {
-    ends = nn::sampling_noise(model.settings.sample_shape(), 0, 2 * pairs, settings.common.seed, model.settings.timesteps, dtype);
+    ends = nn::sampling_noise(model.settings.sample_shape(), 0, 2 * pairs, settings.common.seed,
+                              model.settings.timesteps, dtype);
   } else {
     ends = read_noise(settings.init_noise, model.settings, dtype);
     if (!parser.given("--pairs")) pairs = ends.shape(0) / 2;
-    if (pairs < 1 || 2 * pairs > ends.shape(0)) fail("--init-noise: {} noises for {} pairs", ends.shape(0), std::max<std::int64_t>(pairs, 1));
+    if (pairs < 1 || 2 * pairs > ends.shape(0)) {
+      fail("--init-noise: {} noises for {} pairs", ends.shape(0), std::max<std::int64_t>(pairs, 1));
+    }
   }
   folder.create(parser, model, count * pairs);
   Tensors noises;
   for (std::int64_t pair = 0; pair < pairs; ++pair) {
     const Tensor a = slice(ends, 0, 2 * pair, 2 * pair + 1), b = slice(ends, 0, 2 * pair + 1, 2 * pair + 2);
-    for (std::int64_t i = 0; i < count; ++i) noises.push_back(spherical(a, b, static_cast<double>(i) / static_cast<double>(count - 1)));
+    for (std::int64_t i = 0; i < count; ++i) {
+      noises.push_back(spherical(a, b, static_cast<double>(i) / static_cast<double>(count - 1)));
+    }
   }
-  const SamplingJob job{.count = count * pairs, .batch_size = settings.common.batch_size, .seed = settings.common.seed, .dtype = dtype,
-                        .quiet = settings.common.quiet, .noise = concat(noises, 0).eval().detach()};
+  const SamplingJob job{.count = count * pairs,
+                        .batch_size = settings.common.batch_size,
+                        .seed = settings.common.seed,
+                        .dtype = dtype,
+                        .quiet = settings.common.quiet,
+                        .noise = concat(noises, 0).eval().detach()};
   const Tensor samples = draw_samples(*model.network, model.settings, settings.sampling, job);
   folder.write("interpolation.png", grid_png(samples, count));
   folder.finish(samples);

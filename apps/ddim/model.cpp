@@ -14,23 +14,29 @@ namespace fs = std::filesystem;
 
 nlohmann::json read_config(const fs::path& file) {
   const auto config = nlohmann::json::parse(apps::read_file(file, 16 << 20), nullptr, false);
-  if (!config.is_object() || !config.contains("app") || config["app"] != kName) fail("--model: {}: not the config.json of a run of ddim", file.string());
+  if (!config.is_object() || !config.contains("app") || config["app"] != kName) {
+    fail("--model: {}: not the config.json of a run of ddim", file.string());
+  }
   return config;
 }
 
 /// The run's value, unless the command line says otherwise, which is an error.
 template <class T>
-void take(const nlohmann::json& config, const char* key, const char* option, const apps::OptionParser& parser, T& value, const T& given) {
+void take(const nlohmann::json& config, const char* key, const char* option, const apps::OptionParser& parser, T& value,
+          const T& given) {
   if (!config.contains(key)) fail("--model: its config.json has no {}", key);
   try {
     value = config[key].get<T>();
   } catch (const nlohmann::json::exception&) {
     fail("--model: its config.json holds {} as {}", config[key].dump(), key);
   }
-  if (parser.given(option) && value != given) fail("{}: the run of --model has {}, not {}", option, config[key].dump(), nlohmann::json(given).dump());
+  if (parser.given(option) && value != given) {
+    fail("{}: the run of --model has {}, not {}", option, config[key].dump(), nlohmann::json(given).dump());
+  }
 }
 
-ModelSettings settings_of_run(const nlohmann::json& config, const apps::OptionParser& parser, const ModelSettings& given) {
+ModelSettings settings_of_run(const nlohmann::json& config, const apps::OptionParser& parser,
+                              const ModelSettings& given) {
   ModelSettings model;
   take(config, "dim", "--dim", parser, model.dim, given.dim);
   take(config, "mults", "--mults", parser, model.mults, given.mults);
@@ -40,14 +46,17 @@ ModelSettings settings_of_run(const nlohmann::json& config, const apps::OptionPa
   take(config, "timesteps", "--timesteps", parser, model.timesteps, given.timesteps);
   take(config, "objective", "--objective", parser, model.objective, given.objective);
   // A config.json may have been written by anyone.
-  if (model.dim < 4 || model.dim > 4096 || model.channels < 1 || model.channels > 64 || model.size < 1 || model.size > 4096 || model.timesteps > 100'000) {
-    fail("--model: its config.json holds dim {}, channels {}, size {}, timesteps {}, of which one is out of range", model.dim, model.channels, model.size,
-         model.timesteps);
+  if (model.dim < 4 || model.dim > 4096 || model.channels < 1 || model.channels > 64 || model.size < 1 ||
+      model.size > 4096 || model.timesteps > 100'000) {
+    fail("--model: its config.json holds dim {}, channels {}, size {}, timesteps {}, of which one is out of range",
+         model.dim, model.channels, model.size, model.timesteps);
   }
   return model;
 }
 
-bool holds_weights(const fs::path& folder) { return fs::exists(folder / "model.safetensors") || fs::exists(folder / "checkpoint.safetensors"); }
+bool holds_weights(const fs::path& folder) {
+  return fs::exists(folder / "model.safetensors") || fs::exists(folder / "checkpoint.safetensors");
+}
 
 /// The folder of weights in a run folder.
 fs::path weights_folder(const fs::path& run) {
@@ -67,7 +76,9 @@ fs::path weights_folder(const fs::path& run) {
 /// Width, channels and mults as the tensors' shapes have them.
 void read_off(const nn::NamedTensors& state, ModelSettings& model) {
   const Tensor& first = nn::find(state, "init_conv.weight", "--model");
-  if (first.rank() != 4 || first.shape(0) < 4 || first.shape(0) % 2) fail("--model: init_conv.weight is {}, needs [D, C, 7, 7]", first.shape());
+  if (first.rank() != 4 || first.shape(0) < 4 || first.shape(0) % 2) {
+    fail("--model: init_conv.weight is {}, needs [D, C, 7, 7]", first.shape());
+  }
   model.dim = first.shape(0);
   model.channels = first.shape(1);
   model.mults.clear();
@@ -76,7 +87,9 @@ void read_off(const nn::NamedTensors& state, ModelSettings& model) {
       const std::string name = "downs." + std::to_string(level) + passage;
       for (const auto& [key, tensor] : state) {
         if (key != name || tensor.rank() != 4) continue;
-        if (tensor.shape(0) % model.dim) fail("--model: {} is {}, which is no multiple of {} wide", name, tensor.shape(), model.dim);
+        if (tensor.shape(0) % model.dim) {
+          fail("--model: {} is {}, which is no multiple of {} wide", name, tensor.shape(), model.dim);
+        }
         model.mults.push_back(tensor.shape(0) / model.dim);
       }
     }
@@ -85,7 +98,9 @@ void read_off(const nn::NamedTensors& state, ModelSettings& model) {
 
 template <class T>
 void check_given(const apps::OptionParser& parser, const char* option, const T& value, const T& given) {
-  if (parser.given(option) && value != given) fail("{}: the network of --model has {}, not {}", option, apps::show_value(value), apps::show_value(given));
+  if (parser.given(option) && value != given) {
+    fail("{}: the network of --model has {}, not {}", option, apps::show_value(value), apps::show_value(given));
+  }
 }
 
 }  // namespace
@@ -98,7 +113,9 @@ Model load_model(const std::string& path, const apps::OptionParser& parser, cons
     const bool has_config = fs::exists(run / "config.json");
     const fs::path parent = run.has_filename() ? run.parent_path() : run.parent_path().parent_path();
     const fs::path config = (has_config ? run : parent) / "config.json";
-    if (!fs::exists(config)) fail("--model: {}: holds no config.json, so no run; name its model.safetensors and the network's options", path);
+    if (!fs::exists(config)) {
+      fail("--model: {}: holds no config.json, so no run; name its model.safetensors and the network's options", path);
+    }
     model.settings = settings_of_run(read_config(config), parser, options);
     const fs::path folder = weights_folder(run);
     if (fs::exists(folder / "model.safetensors")) {
@@ -110,7 +127,9 @@ Model load_model(const std::string& path, const apps::OptionParser& parser, cons
     }
   } else {
     if (path.empty()) {
-      if (!data::has_embedded_file(kShippedModel)) fail("--model: this build has no network of its own; a run folder or a safetensors file is needed");
+      if (!data::has_embedded_file(kShippedModel)) {
+        fail("--model: this build has no network of its own; a run folder or a safetensors file is needed");
+      }
       model.from = "the network of the embedded digits";
       state = nn::parse_safetensors(data::embedded_file(kShippedModel), kShippedModel).tensors;
       model.settings = {.size = kDigitSide};

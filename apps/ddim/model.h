@@ -16,7 +16,8 @@ struct Model {
 
 /// The network named by --model, in `dtype`:
 /// - empty: the shipped one, of the embedded digits;
-/// - a run folder, or one loss's folder in it: its config.json gives the options, and its model.safetensors (before the run's end the checkpoint)
+/// - a run folder, or one loss's folder in it: its config.json gives the options, and its model.safetensors (before the
+/// run's end the checkpoint)
 ///   the averaged weights; of several losses h1, h2, l2 or else the first by name;
 /// - a safetensors file: width, channels and mults are read off its tensors, the rest comes from the options.
 /// Throws when an option on the command line says otherwise.

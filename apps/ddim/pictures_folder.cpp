@@ -14,13 +14,16 @@ namespace sg::ddim {
 void add_draw_options(apps::OptionParser& parser, DrawSettings& settings) {
   apps::Options& common = settings.common;
   common.batch_size = 16;
-  parser.add_path("--model", settings.model_path, "run folder, or safetensors file with the network's options; empty: the digits' own");
+  parser.add_path("--model", settings.model_path,
+                  "run folder, or safetensors file with the network's options; empty: the digits' own");
   parser.add_path("--out", common.out, "folder for the pictures; empty: runs/ddim-<date>-<time>");
   parser.add_flag("--overwrite", common.overwrite, "replace the run in the folder of --out");
   parser.add("--seed", common.seed, "seed of the noise");
-  parser.add_path("--init-noise", settings.init_noise, "starts from x [N, C, H, W] of a safetensors file instead of the seed's noise");
+  parser.add_path("--init-noise", settings.init_noise,
+                  "starts from x [N, C, H, W] of a safetensors file instead of the seed's noise");
   add_sampling_options(parser, settings.sampling);
-  parser.add("--batch-size", common.batch_size, "pictures that go through the steps together; changes none of them", apps::between<std::int64_t>(1, 65536));
+  parser.add("--batch-size", common.batch_size, "pictures that go through the steps together; changes none of them",
+             apps::between<std::int64_t>(1, 65536));
   parser.add("--threads", common.threads, "threads; 0: all cores", apps::between<std::int64_t>(0, 1024));
   parser.add("--dtype", common.dtype, "f32 or f64", apps::one_of({"f32", "f64"}));
   parser.add_flag("--quiet", common.quiet, "no progress; one line at the end");
@@ -61,7 +64,8 @@ void PicturesFolder::create(const apps::OptionParser& parser, const Model& model
   options["schedule"] = model.settings.schedule;
   options["timesteps"] = model.settings.timesteps;
   options["objective"] = model.settings.objective;
-  folder_.write_config(options, {{"weights", model.from}, {"parameters", model.network->parameter_count()}, {"sample_count", count}});
+  folder_.write_config(
+      options, {{"weights", model.from}, {"parameters", model.network->parameter_count()}, {"sample_count", count}});
 }
 
 void PicturesFolder::write(const std::string& name, const std::string& contents) const {
@@ -72,7 +76,9 @@ void PicturesFolder::finish(const Tensor& samples) {
   nn::save_safetensors(folder_.path() / "samples.safetensors", {{"x", samples}});
   for (std::int64_t i = 0; i < samples.shape(0); ++i) {
     const Tensor picture = squeeze(slice(cast(samples, f32), 0, i, i + 1), 0);
-    if (picture.shape(0) == 1 || picture.shape(0) == 3) write(fmt::format("sample-{:04}.png", i), data::encode_png(data::to_image(picture)));
+    if (picture.shape(0) == 1 || picture.shape(0) == 3) {
+      write(fmt::format("sample-{:04}.png", i), data::encode_png(data::to_image(picture)));
+    }
   }
   folder_.keep();
 }

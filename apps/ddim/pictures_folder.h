@@ -24,7 +24,8 @@ void begin_drawing(DrawSettings& settings);
 /// `x` [N, C, H, W] of a safetensors file, for that network. Throws for anything else.
 Tensor read_noise(const std::string& file, const ModelSettings& model, Dtype dtype);
 
-/// A folder with config.json, samples.safetensors (`x` [N, C, H, W] in [0, 1]), each picture as sample-0000.png, and what is added.
+/// A folder with config.json, samples.safetensors (`x` [N, C, H, W] in [0, 1]), each picture as sample-0000.png, and
+/// what is added.
 class PicturesFolder {
  public:
   /// Only looks; throws when the place holds a run.

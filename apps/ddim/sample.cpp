@@ -38,7 +38,8 @@ class Trajectory {
     Tensors joined;
     for (const Tensors& parts : columns) joined.push_back(concat(parts, 0));
     const Tensor all = stack(joined, 1);  // [row, column, C, H, W]
-    return grid_png(reshape(all, {all.shape(0) * all.shape(1), all.shape(2), all.shape(3), all.shape(4)}), all.shape(1));
+    return grid_png(reshape(all, {all.shape(0) * all.shape(1), all.shape(2), all.shape(3), all.shape(4)}),
+                    all.shape(1));
   }
 
   std::vector<Tensors> noisy_, clean_;
@@ -50,9 +51,12 @@ void sample_command(const apps::Arguments& arguments) {
   DrawSettings settings;
   std::int64_t count = 64;
   bool with_trajectory = false;
-  apps::OptionParser parser(std::string(kName) + " sample", "Draws pictures from a trained network; by default digits, from the network that is part of this program.");
+  apps::OptionParser parser(
+      std::string(kName) + " sample",
+      "Draws pictures from a trained network; by default digits, from the network that is part of this program.");
   parser.add("--count", count, "pictures", apps::between<std::int64_t>(1, 1'000'000));
-  parser.add_flag("--trajectory", with_trajectory, "strips of the steps from noise to picture: trajectory.png, trajectory_x0.png");
+  parser.add_flag("--trajectory", with_trajectory,
+                  "strips of the steps from noise to picture: trajectory.png, trajectory_x0.png");
   add_draw_options(parser, settings);
   parser.parse(arguments);
   begin_drawing(settings);
@@ -70,11 +74,16 @@ void sample_command(const apps::Arguments& arguments) {
 
   const auto start = std::chrono::steady_clock::now();
   Trajectory trajectory;
-  const SamplingJob job{.count = count, .batch_size = settings.common.batch_size, .seed = settings.common.seed, .dtype = dtype,
-                        .quiet = settings.common.quiet, .noise = noise};
-  const Tensor samples = draw_samples(*model.network, model.settings, settings.sampling, job, [&](std::int64_t first, const nn::SamplingStep& step) {
-    if (with_trajectory) trajectory.see(first, step);
-  });
+  const SamplingJob job{.count = count,
+                        .batch_size = settings.common.batch_size,
+                        .seed = settings.common.seed,
+                        .dtype = dtype,
+                        .quiet = settings.common.quiet,
+                        .noise = noise};
+  const Tensor samples = draw_samples(*model.network, model.settings, settings.sampling, job,
+                                      [&](std::int64_t first, const nn::SamplingStep& step) {
+                                        if (with_trajectory) trajectory.see(first, step);
+                                      });
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   folder.write("grid.png", grid_png(samples, grid_columns(count)));
   if (with_trajectory) {

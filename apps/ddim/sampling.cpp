@@ -41,8 +41,8 @@ class Line {
   Clock::time_point start_ = Clock::now();
 };
 
-/// The network on pictures [N, C, H, W] in groups of one size, the last one filled up: how a picture's sums are rounded depends on the shapes that
-/// are computed, and so on nothing else.
+/// The network on pictures [N, C, H, W] in groups of one size, the last one filled up: how a picture's sums are rounded
+/// depends on the shapes that are computed, and so on nothing else.
 Tensor predict_in_groups(nn::Unet& network, const Tensor& x, const Tensor& t, std::int64_t group) {
   const std::int64_t count = x.shape(0);
   Tensors parts;
@@ -64,10 +64,12 @@ std::int64_t group_size(const ModelSettings& model) {
   return std::max<std::int64_t>(1, kGroupPixels / (model.size * model.size));
 }
 
-Tensor draw_samples(nn::Unet& network, const ModelSettings& model, const SamplingSettings& settings, const SamplingJob& job, const Watch& watch) {
+Tensor draw_samples(nn::Unet& network, const ModelSettings& model, const SamplingSettings& settings,
+                    const SamplingJob& job, const Watch& watch) {
   const NoGrad no_grad;
   const nn::Diffusion diffusion = model.diffusion();
-  const nn::SamplerOptions options{.ancestral = settings.sampler == "ddpm", .steps = settings.steps, .eta = settings.eta, .seed = job.seed};
+  const nn::SamplerOptions options{
+      .ancestral = settings.sampler == "ddpm", .steps = settings.steps, .eta = settings.eta, .seed = job.seed};
   const std::int64_t group = group_size(model);
   const auto predict = [&](const Tensor& x, const Tensor& t) { return predict_in_groups(network, x, t, group); };
   const std::int64_t batch = (job.batch_size + group - 1) / group * group;  // whole groups
@@ -76,8 +78,10 @@ Tensor draw_samples(nn::Unet& network, const ModelSettings& model, const Samplin
   Tensors parts;
   for (std::int64_t first = 0; first < job.count; first += batch) {
     const std::int64_t count = std::min(batch, job.count - first);
-    const Tensor noise = job.noise.defined() ? cast(slice(job.noise, 0, first, first + count), job.dtype).eval().detach()
-                                             : nn::sampling_noise(model.sample_shape(), first, count, job.seed, model.timesteps, job.dtype);
+    const Tensor noise =
+        job.noise.defined()
+            ? cast(slice(job.noise, 0, first, first + count), job.dtype).eval().detach()
+            : nn::sampling_noise(model.sample_shape(), first, count, job.seed, model.timesteps, job.dtype);
     const auto on_step = [&](const nn::SamplingStep& step) {
       line.draw(first / batch * step.count + step.number + 1, batches * step.count);
       if (watch) watch(first, step);

@@ -43,7 +43,8 @@ struct SamplingSettings {
   double eta = 0;
 };
 /// Adds --sampler, --sampling-steps and --eta.
-void add_sampling_options(apps::OptionParser& parser, SamplingSettings& sampling, apps::OnResume on_resume = apps::OnResume::same);
+void add_sampling_options(apps::OptionParser& parser, SamplingSettings& sampling,
+                          apps::OnResume on_resume = apps::OnResume::same);
 void check_sampling(const SamplingSettings& sampling, std::int64_t timesteps);
 
 }  // namespace sg::ddim

@@ -44,9 +44,13 @@ void choose_digit_defaults(const apps::OptionParser& parser, RunSettings& settin
 
 /// Channels and size that the data have by themselves: taken over, and refused when others are given.
 void take_shape(const apps::OptionParser& parser, const Shape& shape, ModelSettings& model) {
-  if (parser.given("--channels") && model.channels != shape[0]) fail("--channels: the data have {}, not {}", shape[0], model.channels);
+  if (parser.given("--channels") && model.channels != shape[0]) {
+    fail("--channels: the data have {}, not {}", shape[0], model.channels);
+  }
   if (shape[1] != shape[2]) fail("--data: square pictures are needed, not {} x {}", shape[1], shape[2]);
-  if (parser.given("--size") && model.size != shape[1]) fail("--size: the data's pictures are {} x {}, not {}", shape[1], shape[2], model.size);
+  if (parser.given("--size") && model.size != shape[1]) {
+    fail("--size: the data's pictures are {} x {}, not {}", shape[1], shape[2], model.size);
+  }
   model.channels = shape[0];
   model.size = shape[1];
 }
@@ -55,23 +59,33 @@ class TrainCommand {
  public:
   explicit TrainCommand(const apps::Arguments& arguments) : parser_(kName, kDescription, defaults()) {
     add_model_options(parser_, settings_.model);
-    parser_.add("--loss-weight", settings_.loss_weight, "weight of a picture's loss by its time: none, snr or min-snr (at most 5)",
+    parser_.add("--loss-weight", settings_.loss_weight,
+                "weight of a picture's loss by its time: none, snr or min-snr (at most 5)",
                 apps::one_of({"none", "snr", "min-snr"}));
     parser_.add("--ema-decay", settings_.ema_decay, "decay of the average of the weights", apps::between<double>(0, 1));
     parser_.add("--ema-every", settings_.ema_every, "steps between its updates", apps::at_least<std::int64_t>(1));
-    parser_.add("--ema-after", settings_.ema_after, "up to this step the average is a copy", apps::at_least<std::int64_t>(0));
+    parser_.add("--ema-after", settings_.ema_after, "up to this step the average is a copy",
+                apps::at_least<std::int64_t>(0));
     parser_.add("--clip", settings_.clip, "largest norm of the gradient; 0: any", apps::at_least<double>(0));
-    parser_.add("--sample-every", settings_.sample_every, "a grid of samples every N steps; 0: none", apps::at_least<std::int64_t>(0), apps::OnResume::anew);
-    parser_.add("--sample-count", settings_.sample_count, "samples of such a grid, and of the one at the end", apps::between<std::int64_t>(1, 1024), apps::OnResume::anew);
+    parser_.add("--sample-every", settings_.sample_every, "a grid of samples every N steps; 0: none",
+                apps::at_least<std::int64_t>(0), apps::OnResume::anew);
+    parser_.add("--sample-count", settings_.sample_count, "samples of such a grid, and of the one at the end",
+                apps::between<std::int64_t>(1, 1024), apps::OnResume::anew);
     add_sampling_options(parser_, settings_.sampling, apps::OnResume::anew);
-    parser_.add("--crops", settings_.dataset.crops, "pieces of larger pictures: random, center or tile", apps::one_of({"random", "center", "tile"}));
-    parser_.add("--pieces", settings_.dataset.pieces, "random pieces of a larger picture in an epoch; 0: as many as fit side by side",
+    parser_.add("--crops", settings_.dataset.crops, "pieces of larger pictures: random, center or tile",
+                apps::one_of({"random", "center", "tile"}));
+    parser_.add("--pieces", settings_.dataset.pieces,
+                "random pieces of a larger picture in an epoch; 0: as many as fit side by side",
                 apps::between<std::int64_t>(0, 1 << 20));
     parser_.add("--flips", settings_.dataset.flips, "pictures of a folder turned left to right at random");
-    parser_.add("--test-fraction", settings_.dataset.test_fraction, "part of a folder's pictures kept for the test", apps::between<double>(0, 0.9));
-    parser_.add_path("--replay", settings_.replay, "trains on the batches of a safetensors file: x0, noise [S, N, C, H, W] and t [S, N]");
-    parser_.add_flag("--fid", settings_.fid, "at the end, the Frechet distance of samples and test pictures: see below", apps::OnResume::anew);
-    parser_.add("--fid-count", settings_.fid_count, "samples that it takes, and at most as many test pictures", apps::between<std::int64_t>(2, 100'000), apps::OnResume::anew);
+    parser_.add("--test-fraction", settings_.dataset.test_fraction, "part of a folder's pictures kept for the test",
+                apps::between<double>(0, 0.9));
+    parser_.add_path("--replay", settings_.replay,
+                     "trains on the batches of a safetensors file: x0, noise [S, N, C, H, W] and t [S, N]");
+    parser_.add_flag("--fid", settings_.fid, "at the end, the Frechet distance of samples and test pictures: see below",
+                     apps::OnResume::anew);
+    parser_.add("--fid-count", settings_.fid_count, "samples that it takes, and at most as many test pictures",
+                apps::between<std::int64_t>(2, 100'000), apps::OnResume::anew);
     parser_.footer(kFooter);
     parser_.parse(arguments);
     const apps::Options& options = settings_.common;
@@ -90,23 +104,31 @@ class TrainCommand {
       parameters = first.network().parameter_count();
     }
     folder.create();
-    folder.write_config(parser_.config(), {{"train_count", train_count_}, {"test_count", test_->size()},
-                                           {"sample_shape", {settings_.model.channels, settings_.model.size, settings_.model.size}},
-                                           {"parameters", parameters}});
+    folder.write_config(parser_.config(),
+                        {{"train_count", train_count_},
+                         {"test_count", test_->size()},
+                         {"sample_shape", {settings_.model.channels, settings_.model.size, settings_.model.size}},
+                         {"parameters", parameters}});
     for (const apps::Loss& loss : losses_) train_one(loss, folder);
     report(folder, parameters);
   }
 
  private:
   static constexpr const char* kDescription =
-      "Trains a diffusion model of pictures, once for each loss from the same start on the same batches, and compares the losses by the plain "
+      "Trains a diffusion model of pictures, once for each loss from the same start on the same batches, and compares "
+      "the losses by the plain "
       "squared error of the denoiser on test pictures with fixed noise and times.";
   static constexpr const char* kFooter =
-      "On the embedded digits (no --data, no --replay) these defaults differ: --dim 16 --batch-size 32 --lr 0.001 --ema-decay 0.99 --ema-every 1 "
-      "--steps 600 --eval-steps 100 --limit-test 1000 --sample-every 200 --sample-count 36; channels and size are the digits' own.\n\n"
-      "--fid compares samples with test pictures by features: where the data have labels (IDX files, the embedded digits), the 64 numbers before the last "
-      "layer of a small classifier that is trained on the training pictures, 3 epochs from a fixed seed, so that runs can be compared; elsewhere the means "
-      "over all places of the middle of the first loss's denoiser, which compares the losses of one run only. Both sets are taken for Gaussians of these "
+      "On the embedded digits (no --data, no --replay) these defaults differ: --dim 16 --batch-size 32 --lr 0.001 "
+      "--ema-decay 0.99 --ema-every 1 "
+      "--steps 600 --eval-steps 100 --limit-test 1000 --sample-every 200 --sample-count 36; channels and size are the "
+      "digits' own.\n\n"
+      "--fid compares samples with test pictures by features: where the data have labels (IDX files, the embedded "
+      "digits), the 64 numbers before the last "
+      "layer of a small classifier that is trained on the training pictures, 3 epochs from a fixed seed, so that runs "
+      "can be compared; elsewhere the means "
+      "over all places of the middle of the first loss's denoiser, which compares the losses of one run only. Both "
+      "sets are taken for Gaussians of these "
       "features; the figure is |m1 - m2|^2 + trace(C1 + C2 - 2 (C1 C2)^(1/2)).";
 
   apps::Options& defaults() {
@@ -120,7 +142,9 @@ class TrainCommand {
   /// What the options mean together, before any data are read.
   void prepare() {
     apps::Options& options = settings_.common;
-    if (options.resume.empty() && options.data.empty() && settings_.replay.empty()) choose_digit_defaults(parser_, settings_);
+    if (options.resume.empty() && options.data.empty() && settings_.replay.empty()) {
+      choose_digit_defaults(parser_, settings_);
+    }
     if (!settings_.replay.empty()) {
       apps::check_exists("--replay", settings_.replay);
       if (parser_.given("--epochs")) fail("--epochs: --replay goes through its file once; --steps may end it earlier");
@@ -135,7 +159,9 @@ class TrainCommand {
     if (!settings_.replay.empty()) {
       auto replay = std::make_unique<Replay>(settings_.replay, model.timesteps, dtype);
       take_shape(parser_, replay->sample_shape(), model);
-      if (options.steps > replay->steps_per_epoch()) fail("--steps: {} of a --replay file that holds {}", options.steps, replay->steps_per_epoch());
+      if (options.steps > replay->steps_per_epoch()) {
+        fail("--steps: {} of a --replay file that holds {}", options.steps, replay->steps_per_epoch());
+      }
       if (options.steps == 0) options.steps = replay->steps_per_epoch();
       if (parser_.given("--batch-size") && options.batch_size != replay->batch_size()) {
         fail("--batch-size: the --replay file has batches of {}, not {}", replay->batch_size(), options.batch_size);
@@ -157,17 +183,22 @@ class TrainCommand {
     test_ = std::make_unique<TestBatches>(*dataset_.test, model.timesteps, dtype);
     if (source_) return;
     train_count_ = dataset_.train->size();
-    source_ = std::make_unique<DrawnBatches>(*dataset_.train, options.batch_size, options.seed, options.shuffle, model.timesteps, dtype);
+    source_ = std::make_unique<DrawnBatches>(*dataset_.train, options.batch_size, options.seed, options.shuffle,
+                                             model.timesteps, dtype);
   }
 
   void train_one(const apps::Loss& loss, apps::RunFolder& folder) {
     const fs::path place = folder.folder_of(loss);
     Denoiser denoiser(settings_, *source_, *test_, loss, place);
     folder.keep();
-    apps::train(denoiser, {kName, loss.name, folder.path(), place, {"test_mse"}, source_->steps_per_epoch()}, settings_.common);
-    const SamplingJob job{.count = settings_.sample_count, .seed = settings_.common.seed, .dtype = settings_.common.element_type(), .quiet = settings_.common.quiet};
-    const Tensor samples =
-        denoiser.with_averages([&](nn::Unet& network) { return draw_samples(network, settings_.model, settings_.sampling, job); });
+    apps::train(denoiser, {kName, loss.name, folder.path(), place, {"test_mse"}, source_->steps_per_epoch()},
+                settings_.common);
+    const SamplingJob job{.count = settings_.sample_count,
+                          .seed = settings_.common.seed,
+                          .dtype = settings_.common.element_type(),
+                          .quiet = settings_.common.quiet};
+    const Tensor samples = denoiser.with_averages(
+        [&](nn::Unet& network) { return draw_samples(network, settings_.model, settings_.sampling, job); });
     pictures_.push_back(grid_png(samples, grid_columns(settings_.sample_count)));
     apps::write_file_atomically(place / "samples.png", pictures_.back());
     curves_.push_back({loss.name, apps::read_metrics(place / "metrics.csv")});
@@ -182,19 +213,26 @@ class TrainCommand {
     denoiser.with_averages([&](nn::Unet& network) {
       if (!features_) features_ = encoder_features(network);
       if (real_.mean.empty()) real_ = fit_gaussian((*features_)(real));
-      const SamplingJob job{.count = settings_.fid_count, .seed = settings_.common.seed + 1, .dtype = settings_.common.element_type(),
+      const SamplingJob job{.count = settings_.fid_count,
+                            .seed = settings_.common.seed + 1,
+                            .dtype = settings_.common.element_type(),
                             .quiet = settings_.common.quiet};
       const Tensor samples = draw_samples(network, settings_.model, settings_.sampling, job);
       distances_.push_back(frechet_distance(fit_gaussian((*features_)(samples)), real_));
     });
-    const nlohmann::ordered_json json{{"loss", loss.name}, {"frechet_distance", distances_.back()}, {"samples", settings_.fid_count},
-                                      {"test_pictures", real.shape(0)}, {"features", features_->description()}};
+    const nlohmann::ordered_json json{{"loss", loss.name},
+                                      {"frechet_distance", distances_.back()},
+                                      {"samples", settings_.fid_count},
+                                      {"test_pictures", real.shape(0)},
+                                      {"features", features_->description()}};
     apps::write_file_atomically(place / "fid.json", json.dump(2) + "\n");
   }
 
   apps::Table distance_table() const {
     apps::Table table{{"loss", "Frechet distance"}, {}};
-    for (std::size_t i = 0; i < distances_.size(); ++i) table.rows.push_back({losses_[i].name, apps::show_figure(distances_[i])});
+    for (std::size_t i = 0; i < distances_.size(); ++i) {
+      table.rows.push_back({losses_[i].name, apps::show_figure(distances_[i])});
+    }
     return table;
   }
 
@@ -202,14 +240,18 @@ class TrainCommand {
     const apps::Options& options = settings_.common;
     const std::int64_t steps = apps::total_steps(options, source_->steps_per_epoch());
     const apps::Table table = apps::final_table(curves_, "test_mse");
-    apps::Report page("A diffusion model of pictures",
-                      fmt::format("One U-Net ({} parameters), trained for {} steps on {} pictures of {} x {}, once for each loss from the same start on the "
-                                  "same batches. Test errors are plain mean squared errors of the denoiser on {} pictures with fixed noise and times.",
-                                  parameters, steps, train_count_, settings_.model.size, settings_.model.size, test_->size()));
+    apps::Report page(
+        "A diffusion model of pictures",
+        fmt::format("One U-Net ({} parameters), trained for {} steps on {} pictures of {} x {}, once for each loss "
+                    "from the same start on the "
+                    "same batches. Test errors are plain mean squared errors of the denoiser on {} pictures with fixed "
+                    "noise and times.",
+                    parameters, steps, train_count_, settings_.model.size, settings_.model.size, test_->size()));
     page.comparison(curves_, "test_mse", "mean squared error of the denoiser on test pictures");
     if (!distances_.empty()) {
       page.heading("Quality of samples");
-      page.table(distance_table(), fmt::format("Frechet distance of {} samples from test pictures; features: {}.", settings_.fid_count, features_->description()));
+      page.table(distance_table(), fmt::format("Frechet distance of {} samples from test pictures; features: {}.",
+                                               settings_.fid_count, features_->description()));
     }
     page.heading("Samples");
     for (std::size_t i = 0; i < losses_.size(); ++i) {

@@ -7,7 +7,8 @@ namespace sg::image_autoencoder {
 
 inline constexpr const char* kName = "image_autoencoder";
 
-/// Each parses the arguments (without the program's and the command's name) and does the command's work; throws what run_app takes.
+/// Each parses the arguments (without the program's and the command's name) and does the command's work; throws what
+/// run_app takes.
 void train_all(const apps::Arguments& arguments);
 void reconstruct_pictures(const apps::Arguments& arguments);
 void encode_pictures(const apps::Arguments& arguments);

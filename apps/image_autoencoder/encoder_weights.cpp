@@ -19,8 +19,9 @@ std::vector<std::string> load_encoder(nn::ResnetEncoder& encoder, const std::fil
       state.emplace_back(name, tensor);
     }
   }
-  for (auto& [name, slot] : encoder.named_slots())
+  for (auto& [name, slot] : encoder.named_slots()) {
     if (name.ends_with("num_batches_tracked") && !names.contains(name)) state.emplace_back(name, scalar(0, i64));
+  }
   try {
     encoder.load_state(state);
   } catch (const Error& error) {

@@ -15,7 +15,8 @@ namespace {
 Tensor square_of(const std::string& name, std::int64_t side) {
   const data::Image picture = data::read_image(name, 3);
   const std::int64_t shorter = std::min(picture.width, picture.height);
-  const data::Image middle = data::crop(picture, (picture.height - shorter) / 2, (picture.width - shorter) / 2, shorter, shorter);
+  const data::Image middle =
+      data::crop(picture, (picture.height - shorter) / 2, (picture.width - shorter) / 2, shorter, shorter);
   return data::image_to_tensor(shorter == side ? middle : data::resize(middle, side, side));
 }
 
@@ -25,9 +26,11 @@ void interpolate_latents(const apps::Arguments& arguments) {
   ModelOptions options;
   std::vector<std::string> images;
   std::int64_t count = 7, side = 0;
-  apps::OptionParser parser(std::string(kName) + " latent",
-                            "Draws the pictures between two: above, those that the decoder makes of latents on the line between theirs; below, "
-                            "the same shares of the two pictures themselves. The largest square in the middle of each picture is taken.");
+  apps::OptionParser parser(
+      std::string(kName) + " latent",
+      "Draws the pictures between two: above, those that the decoder makes of latents on the line between theirs; "
+      "below, "
+      "the same shares of the two pictures themselves. The largest square in the middle of each picture is taken.");
   add_model_options(parser, options, "PNG file for the strip", false);
   parser.add("--count", count, "pictures in the strip, both ends among them", apps::between<std::int64_t>(2, 64));
   parser.add("--side", side, "side to which the squares are resized; 0: 128", apps::between<std::int64_t>(0, 1024));
@@ -53,8 +56,8 @@ void interpolate_latents(const apps::Arguments& arguments) {
   Tensors all = decoded;
   all.insert(all.end(), mixed.begin(), mixed.end());
   apps::write_file_atomically(options.out, data::encode_png(data::picture_grid(concat(all, 0), count, 2)));
-  fmt::print("{} pictures between {} and {} by {}: {}\n", count, printable(images[0]), printable(images[1]), printable(model.file.string()),
-             printable(options.out));
+  fmt::print("{} pictures between {} and {} by {}: {}\n", count, printable(images[0]), printable(images[1]),
+             printable(model.file.string()), printable(options.out));
 }
 
 }  // namespace sg::image_autoencoder

@@ -19,7 +19,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string plural(std::int64_t count, const std::string& word) { return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s"); }
+std::string plural(std::int64_t count, const std::string& word) {
+  return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
+}
 
 }  // namespace
 
@@ -29,7 +31,9 @@ Latents encode_picture(const Model& model, const data::Image& picture) {
   Tensors parts;
   for (std::int64_t first = 0; first < grid.count(); first += tiles_at_once(grid.tile)) {
     if (apps::interrupted()) apps::stop_interrupted(kName, "");
-    parts.push_back(model.network->encode(cut_tiles(picture, grid, first, std::min(tiles_at_once(grid.tile), grid.count() - first))).eval());
+    parts.push_back(
+        model.network->encode(cut_tiles(picture, grid, first, std::min(tiles_at_once(grid.tile), grid.count() - first)))
+            .eval());
   }
   return {parts.size() == 1 ? parts[0] : concat(parts, 0), grid};
 }
@@ -40,7 +44,8 @@ data::Image decode_picture(const Model& model, const Latents& latents) {
   const std::int64_t at_once = tiles_at_once(latents.grid.tile);
   for (std::int64_t first = 0; first < latents.grid.count(); first += at_once) {
     if (apps::interrupted()) apps::stop_interrupted(kName, "");
-    blender.add(model.network->decode(slice(latents.latents, 0, first, std::min(first + at_once, latents.grid.count()))));
+    blender.add(
+        model.network->decode(slice(latents.latents, 0, first, std::min(first + at_once, latents.grid.count()))));
   }
   return blender.finish();
 }
@@ -57,33 +62,48 @@ void save_latents(const fs::path& path, const Latents& latents, const std::strin
 
 Latents load_latents(const fs::path& path, const Model& model) {
   const nn::SafetensorsFile file = nn::load_safetensors(path);
-  const auto found = std::find_if(file.tensors.begin(), file.tensors.end(), [](const auto& entry) { return entry.first == "latents"; });
+  const auto found = std::find_if(file.tensors.begin(), file.tensors.end(),
+                                  [](const auto& entry) { return entry.first == "latents"; });
   if (found == file.tensors.end()) fail("{}: holds no tensor named latents", path.string());
   const Tensor latents = cast(found->second, f32);
   const std::int64_t channels = model.network->latent_channels(), multiple = model.network->side_multiple();
-  if (latents.rank() != 4 || latents.size() == 0 || latents.shape(1) != channels || latents.shape(2) != latents.shape(3))
+  if (latents.rank() != 4 || latents.size() == 0 || latents.shape(1) != channels ||
+      latents.shape(2) != latents.shape(3)) {
     fail("{}: latents are {}, {} needs [tiles, {}, side, side]", path.string(), latents.shape(), model.net, channels);
+  }
   const std::int64_t tile = latents.shape(2) * multiple;
-  if (tile > kLargestTile) fail("{}: latents are {}: tiles of {}, at most {} can be", path.string(), latents.shape(), tile, kLargestTile);
+  if (tile > kLargestTile) {
+    fail("{}: latents are {}: tiles of {}, at most {} can be", path.string(), latents.shape(), tile, kLargestTile);
+  }
   if (!file.metadata.contains("height")) {
     const std::int64_t height = latents.shape(0) * tile;
-    if (height * tile > data::image_pixel_limit) fail("{}: latents are {}: more than {} pixels", path.string(), latents.shape(), data::image_pixel_limit);
+    if (height * tile > data::image_pixel_limit) {
+      fail("{}: latents are {}: more than {} pixels", path.string(), latents.shape(), data::image_pixel_limit);
+    }
     return {latents, TileGrid(height, tile, tile, 0)};
   }
   const auto number = [&](const std::string& key, std::int64_t low, std::int64_t high) {
     const auto entry = file.metadata.find(key);
     if (entry == file.metadata.end()) fail("{}: its metadata lack {}", path.string(), key);
     const auto value = apps::parse_value<std::int64_t>(path.string() + ": metadata: " + key, entry->second);
-    if (value < low || value > high) fail("{}: metadata: {} is {}, not within {} and {}", path.string(), key, value, low, high);
+    if (value < low || value > high) {
+      fail("{}: metadata: {} is {}, not within {} and {}", path.string(), key, value, low, high);
+    }
     return value;
   };
-  if (const auto net = file.metadata.find("net"); net != file.metadata.end() && net->second != model.net)
+  if (const auto net = file.metadata.find("net"); net != file.metadata.end() && net->second != model.net) {
     fail("{}: the latents are those of {}, the model is a {}", path.string(), net->second, model.net);
-  const std::int64_t height = number("height", 1, data::image_side_limit), width = number("width", 1, data::image_side_limit);
+  }
+  const std::int64_t height = number("height", 1, data::image_side_limit),
+                     width = number("width", 1, data::image_side_limit);
   number("tile", tile, tile);
-  if (height * width > data::image_pixel_limit) fail("{}: metadata: {} x {} pixels, at most {} can be", path.string(), width, height, data::image_pixel_limit);
+  if (height * width > data::image_pixel_limit) {
+    fail("{}: metadata: {} x {} pixels, at most {} can be", path.string(), width, height, data::image_pixel_limit);
+  }
   TileGrid grid(height, width, tile, number("overlap", 0, tile - 1));
-  if (grid.count() != latents.shape(0)) fail("{}: {} tiles, a picture of {} x {} has {}", path.string(), latents.shape(0), width, height, grid.count());
+  if (grid.count() != latents.shape(0)) {
+    fail("{}: {} tiles, a picture of {} x {} has {}", path.string(), latents.shape(0), width, height, grid.count());
+  }
   return {latents, grid};
 }
 
@@ -91,35 +111,41 @@ void encode_pictures(const apps::Arguments& arguments) {
   ModelOptions options;
   std::vector<std::string> images;
   apps::OptionParser parser(std::string(kName) + " encode",
-                            "Writes the latents of pictures of any size: a safetensors file each, with the tensor latents [tiles, C, h, w] and, as "
+                            "Writes the latents of pictures of any size: a safetensors file each, with the tensor "
+                            "latents [tiles, C, h, w] and, as "
                             "metadata, what decode needs to put the tiles together.");
   add_model_options(parser, options, "folder for the results");
   parser.add_positional("IMAGE", images, "pictures, or folders of pictures", true);
   parser.parse(arguments);
   const auto paths = list_images(images);
   const Model model = load_model(options);
-  const std::int64_t done = for_each_image(paths, [&](std::int64_t number, const fs::path& path, const data::Image& picture) {
-    const Latents latents = encode_picture(model, picture);
-    make_out_folder(options.out);
-    const fs::path target = fs::path(options.out) / numbered_name(number, path, ".safetensors");
-    save_latents(target, latents, model.net);
-    if (!options.quiet)
-      fmt::print("{}\n", printable(fmt::format("{}: {} x {} as latents {}", target.string(), picture.width, picture.height, latents.latents.shape())));
-  });
+  const std::int64_t done =
+      for_each_image(paths, [&](std::int64_t number, const fs::path& path, const data::Image& picture) {
+        const Latents latents = encode_picture(model, picture);
+        make_out_folder(options.out);
+        const fs::path target = fs::path(options.out) / numbered_name(number, path, ".safetensors");
+        save_latents(target, latents, model.net);
+        if (!options.quiet) {
+          fmt::print("{}\n", printable(fmt::format("{}: {} x {} as latents {}", target.string(), picture.width,
+                                                   picture.height, latents.latents.shape())));
+        }
+      });
   fmt::print("{} encoded by {}: {}\n", plural(done, "picture"), printable(model.file.string()), printable(options.out));
 }
 
 void decode_latents(const apps::Arguments& arguments) {
   ModelOptions options;
   std::vector<std::string> files;
-  apps::OptionParser parser(std::string(kName) + " decode",
-                            "Turns latents back into pictures. A file without encode's metadata gives its rows below each other.");
+  apps::OptionParser parser(
+      std::string(kName) + " decode",
+      "Turns latents back into pictures. A file without encode's metadata gives its rows below each other.");
   add_model_options(parser, options, "folder for the results", false);
   parser.add_positional("FILE", files, "safetensors files as encode writes them", true);
   parser.parse(arguments);
   const Model model = load_model(options);
-  for (const std::string& name : files)
+  for (const std::string& name : files) {
     if (!fs::is_regular_file(name)) fail("{}: no such file", name);
+  }
   std::int64_t number = 0;
   for (const std::string& name : files) {
     const Latents latents = load_latents(name, model);
@@ -127,9 +153,12 @@ void decode_latents(const apps::Arguments& arguments) {
     make_out_folder(options.out);
     const fs::path target = fs::path(options.out) / numbered_name(++number, name, ".png");
     apps::write_file_atomically(target, data::encode_png(picture));
-    if (!options.quiet) fmt::print("{}\n", printable(fmt::format("{}: {} x {}", target.string(), picture.width, picture.height)));
+    if (!options.quiet) {
+      fmt::print("{}\n", printable(fmt::format("{}: {} x {}", target.string(), picture.width, picture.height)));
+    }
   }
-  fmt::print("{} decoded by {}: {}\n", plural(number, "picture"), printable(model.file.string()), printable(options.out));
+  fmt::print("{} decoded by {}: {}\n", plural(number, "picture"), printable(model.file.string()),
+             printable(options.out));
 }
 
 }  // namespace sg::image_autoencoder

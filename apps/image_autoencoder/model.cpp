@@ -30,15 +30,19 @@ fs::path weights_of(const ModelOptions& options) {
   }
   std::vector<std::string> candidates{"", "h1", "h2", "l2"};
   if (!options.loss.empty()) candidates = {options.loss};
-  for (const std::string& loss : candidates)
+  for (const std::string& loss : candidates) {
     if (const fs::path file = model / loss / "model.safetensors"; fs::is_regular_file(file)) return file;
+  }
   std::vector<fs::path> others;
-  if (options.loss.empty())
-    for (const auto& entry : fs::directory_iterator(model))
+  if (options.loss.empty()) {
+    for (const auto& entry : fs::directory_iterator(model)) {
       if (fs::is_regular_file(entry.path() / "model.safetensors")) others.push_back(entry.path() / "model.safetensors");
+    }
+  }
   if (!others.empty()) return *std::min_element(others.begin(), others.end());
   fail("--model: {}: holds no {}model.safetensors{}", model.string(), options.loss.empty() ? "" : options.loss + "/",
-       fs::exists(model / "checkpoint.safetensors") ? "; the run has not come to its end, --resume goes on with it" : "");
+       fs::exists(model / "checkpoint.safetensors") ? "; the run has not come to its end, --resume goes on with it"
+                                                    : "");
 }
 
 /// The side of the run's pieces; 64 for a bare file.
@@ -49,17 +53,24 @@ std::int64_t side_of(const fs::path& weights) {
     const auto config = nlohmann::json::parse(apps::read_file(file, 16 << 20), nullptr, false);
     if (!config.is_object() || config.value("app", nlohmann::json()) != kName) continue;
     const auto size = config.value("size", nlohmann::json());
-    if (!size.is_number_integer() || size < 4 || size > kLargestTile) fail("--model: {}: size is {}", file.string(), size.dump());
+    if (!size.is_number_integer() || size < 4 || size > kLargestTile) {
+      fail("--model: {}: size is {}", file.string(), size.dump());
+    }
     return size.get<std::int64_t>();
   }
   return 64;
 }
 
 std::string net_of(const nn::NamedTensors& state, const fs::path& file, const std::string& wanted) {
-  const auto first = std::find_if(state.begin(), state.end(), [](const auto& entry) { return entry.first == "encoder.conv1.weight"; });
-  if (first == state.end()) fail("--model: {}: no weights of an image autoencoder: encoder.conv1.weight is missing", file.string());
+  const auto first =
+      std::find_if(state.begin(), state.end(), [](const auto& entry) { return entry.first == "encoder.conv1.weight"; });
+  if (first == state.end()) {
+    fail("--model: {}: no weights of an image autoencoder: encoder.conv1.weight is missing", file.string());
+  }
   const std::string net = first->second.rank() == 4 && first->second.shape(2) == 3 ? "resnet18-light" : "resnet18";
-  if (!wanted.empty() && wanted != net) fail("--net: {} holds the weights of {}, not of {}", file.string(), net, wanted);
+  if (!wanted.empty() && wanted != net) {
+    fail("--net: {} holds the weights of {}, not of {}", file.string(), net, wanted);
+  }
   return net;
 }
 
@@ -68,11 +79,13 @@ std::string net_of(const nn::NamedTensors& state, const fs::path& file, const st
 void add_model_options(apps::OptionParser& parser, ModelOptions& options, const std::string& out_help, bool tiled) {
   parser.add("--model", options.model, "run folder, or a bare safetensors file");
   parser.add("--loss", options.loss, "which network of a run folder with several; empty: h1 where there is one");
-  parser.add("--net", options.net, "resnet18-light or resnet18; empty: told by the weights", apps::one_of({"", "resnet18-light", "resnet18"}));
+  parser.add("--net", options.net, "resnet18-light or resnet18; empty: told by the weights",
+             apps::one_of({"", "resnet18-light", "resnet18"}));
   if (tiled) {
     parser.add("--tile", options.tile, "side of the tiles; 0: that of the run's pieces, 64 for a bare file",
                apps::between<std::int64_t>(0, kLargestTile));
-    parser.add("--overlap", options.overlap, "pixels over which neighbouring tiles are blended; -1: a quarter of a tile",
+    parser.add("--overlap", options.overlap,
+               "pixels over which neighbouring tiles are blended; -1: a quarter of a tile",
                apps::between<std::int64_t>(-1, kLargestTile));
   }
   parser.add("--out", options.out, out_help);
@@ -133,7 +146,9 @@ std::int64_t for_each_image(const std::vector<fs::path>& paths,
     }
     work(++number, path, picture);
   }
-  if (number == 0) fail("none of the {} pictures can be read; the first: {}: {}", paths.size(), skipped[0].name, skipped[0].reason);
+  if (number == 0) {
+    fail("none of the {} pictures can be read; the first: {}: {}", paths.size(), skipped[0].name, skipped[0].reason);
+  }
   if (!skipped.empty()) fmt::print(stderr, "{}\n", describe_skipped(skipped, paths.size()));
   return number;
 }

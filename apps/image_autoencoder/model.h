@@ -26,7 +26,8 @@ struct ModelOptions {
   bool quiet = false;
 };
 /// Declares them, but for those of tiles when `tiled` is false.
-void add_model_options(apps::OptionParser& parser, ModelOptions& options, const std::string& out_help, bool tiled = true);
+void add_model_options(apps::OptionParser& parser, ModelOptions& options, const std::string& out_help,
+                       bool tiled = true);
 
 struct Model {
   std::unique_ptr<nn::ResnetAutoencoder> network;  // f32, in evaluation
@@ -35,17 +36,18 @@ struct Model {
   std::int64_t overlap;
   std::filesystem::path file;
 };
-/// Reads the weights: those of a run folder, whose config.json tells the side of its pieces, or a bare file, whose net is told by its shapes.
-/// Throws in the option's name.
+/// Reads the weights: those of a run folder, whose config.json tells the side of its pieces, or a bare file, whose net
+/// is told by its shapes. Throws in the option's name.
 Model load_model(const ModelOptions& options);
 
 /// The pictures that the arguments name: files as they are, folders searched. Throws when there are none.
 std::vector<std::filesystem::path> list_images(const std::vector<std::string>& arguments);
 
-/// Calls `work(number from 1, path, picture)` with each picture that can be read, and `skip` lines on standard error tell of the others.
-/// Throws when none can be read; gives how many were.
-std::int64_t for_each_image(const std::vector<std::filesystem::path>& paths,
-                            const std::function<void(std::int64_t, const std::filesystem::path&, const data::Image&)>& work);
+/// Calls `work(number from 1, path, picture)` with each picture that can be read, and `skip` lines on standard error
+/// tell of the others. Throws when none can be read; gives how many were.
+std::int64_t for_each_image(
+    const std::vector<std::filesystem::path>& paths,
+    const std::function<void(std::int64_t, const std::filesystem::path&, const data::Image&)>& work);
 
 /// `003-name.png` for the third file, name without its ending and not too long for a file name.
 std::string numbered_name(std::int64_t number, const std::filesystem::path& path, const std::string& ending);

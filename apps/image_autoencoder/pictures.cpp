@@ -71,24 +71,28 @@ std::vector<data::SkippedPicture> add_damaged(Pictures& pictures) {
   std::vector<data::SkippedPicture> found;
   for (const auto* folder : {pictures.train.get(), pictures.test.get()}) {
     if (!folder) continue;
-    for (const data::SkippedPicture& picture : folder->skipped())
+    for (const data::SkippedPicture& picture : folder->skipped()) {
       if (known.insert(picture.name).second) found.push_back(picture);
+    }
   }
   pictures.skipped.insert(pictures.skipped.end(), found.begin(), found.end());
   return found;
 }
 
 std::string printable(std::string text) {
-  for (char& c : text)
+  for (char& c : text) {
     if (static_cast<unsigned char>(c) < 32 || c == 127) c = ' ';
+  }
   return text;
 }
 
 std::string describe_skipped(const std::vector<data::SkippedPicture>& skipped, std::size_t of) {
   constexpr std::size_t most = 20;
-  std::string text = fmt::format("{} of {} pictures cannot be read and {} left out: ", skipped.size(), of, skipped.size() == 1 ? "is" : "are");
-  for (std::size_t i = 0; i < std::min(most, skipped.size()); ++i)
+  std::string text = fmt::format("{} of {} pictures cannot be read and {} left out: ", skipped.size(), of,
+                                 skipped.size() == 1 ? "is" : "are");
+  for (std::size_t i = 0; i < std::min(most, skipped.size()); ++i) {
     text += fmt::format("{}{} ({})", i ? ", " : "", skipped[i].name, skipped[i].reason);
+  }
   if (skipped.size() > most) text += fmt::format(", and {} more", skipped.size() - most);
   return printable(text);
 }

@@ -18,8 +18,8 @@ struct Pictures {
   std::vector<data::SkippedPicture> skipped;
 };
 
-/// Finds and splits the pictures. Test pieces are all tiles of the test pictures, or one from the middle of each when there would be more than
-/// 2,000 or --crops says center. Unreadable pictures are left out; throws when none is left.
+/// Finds and splits the pictures. Test pieces are all tiles of the test pictures, or one from the middle of each when
+/// there would be more than 2,000 or --crops says center. Unreadable pictures are left out; throws when none is left.
 Pictures find_pictures(const Settings& settings);
 
 /// Adds the pictures whose damage showed only when they were read; gives those that are new.

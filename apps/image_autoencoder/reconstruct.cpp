@@ -27,24 +27,30 @@ std::string show_psnr(const data::Image& a, const data::Image& b) {
 void reconstruct_pictures(const apps::Arguments& arguments) {
   ModelOptions options;
   std::vector<std::string> images;
-  apps::OptionParser parser(std::string(kName) + " reconstruct",
-                            "Applies a trained autoencoder to pictures of any size: in overlapping tiles, whose seams are blended.");
+  apps::OptionParser parser(
+      std::string(kName) + " reconstruct",
+      "Applies a trained autoencoder to pictures of any size: in overlapping tiles, whose seams are blended.");
   add_model_options(parser, options, "folder for the results");
   parser.add_positional("IMAGE", images, "pictures, or folders of pictures", true);
   parser.parse(arguments);
   const auto paths = list_images(images);
   const Model model = load_model(options);
-  const std::int64_t done = for_each_image(paths, [&](std::int64_t number, const std::filesystem::path& path, const data::Image& picture) {
-    const TileGrid grid(picture.height, picture.width, model.tile, model.overlap);
-    const data::Image result = map_tiles(picture, grid, [&](const Tensor& tiles) { return (*model.network)(tiles); });
-    make_out_folder(options.out);
-    const std::filesystem::path target = std::filesystem::path(options.out) / numbered_name(number, path, ".png");
-    apps::write_file_atomically(target, data::encode_png(result));
-    if (!options.quiet)
-      fmt::print("{}\n", printable(fmt::format("{}: {} x {}, {} tile{}, {}", target.string(), picture.width, picture.height, grid.count(),
-                                               grid.count() == 1 ? "" : "s", show_psnr(picture, result))));
-  });
-  fmt::print("{} picture{} reconstructed by {}: {}\n", done, done == 1 ? "" : "s", printable(model.file.string()), printable(options.out));
+  const std::int64_t done =
+      for_each_image(paths, [&](std::int64_t number, const std::filesystem::path& path, const data::Image& picture) {
+        const TileGrid grid(picture.height, picture.width, model.tile, model.overlap);
+        const data::Image result =
+            map_tiles(picture, grid, [&](const Tensor& tiles) { return (*model.network)(tiles); });
+        make_out_folder(options.out);
+        const std::filesystem::path target = std::filesystem::path(options.out) / numbered_name(number, path, ".png");
+        apps::write_file_atomically(target, data::encode_png(result));
+        if (!options.quiet) {
+          fmt::print("{}\n",
+                     printable(fmt::format("{}: {} x {}, {} tile{}, {}", target.string(), picture.width, picture.height,
+                                           grid.count(), grid.count() == 1 ? "" : "s", show_psnr(picture, result))));
+        }
+      });
+  fmt::print("{} picture{} reconstructed by {}: {}\n", done, done == 1 ? "" : "s", printable(model.file.string()),
+             printable(options.out));
 }
 
 }  // namespace sg::image_autoencoder

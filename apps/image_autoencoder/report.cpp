@@ -49,7 +49,8 @@ Shown shown_inputs(const Settings& settings, const Pictures& pictures, const Aut
       const data::Image picture = data::read_listed(list, name, 3);
       const std::int64_t height = std::min(picture.height, std::max(kPartHeight, settings.size));
       const std::int64_t width = std::min(picture.width, std::max(kPartWidth, settings.size));
-      shown.parts.push_back(data::crop(picture, (picture.height - height) / 2, (picture.width - width) / 2, height, width));
+      shown.parts.push_back(
+          data::crop(picture, (picture.height - height) / 2, (picture.width - width) / 2, height, width));
     } catch (const Error&) {
       continue;  // damaged behind its header: the next one will do
     }
@@ -65,7 +66,8 @@ Outcome outcome_of(Autoencoder& autoencoder, const std::string& loss, const Sett
   outcome.examples = cast(network(shown.examples), f32).eval();
   for (const data::Image& part : shown.parts) {
     const TileGrid grid(part.height, part.width, settings.size, settings.size / 4);
-    outcome.parts.push_back(map_tiles(part, grid, [&](const Tensor& tiles) { return network(cast(tiles, settings.common.element_type())); }));
+    outcome.parts.push_back(map_tiles(
+        part, grid, [&](const Tensor& tiles) { return network(cast(tiles, settings.common.element_type())); }));
   }
   return outcome;
 }
@@ -74,7 +76,8 @@ std::string examples_picture(const Shown& shown, const std::vector<Outcome>& out
   Tensors rows{cast(shown.examples, f32)};
   for (const Outcome& outcome : outcomes) rows.push_back(outcome.examples);
   const std::int64_t side = shown.examples.shape(3);
-  return data::encode_png(data::picture_grid(concat(rows, 0), shown.examples.shape(0), 2, std::max<std::int64_t>(1, 80 / side)));
+  return data::encode_png(
+      data::picture_grid(concat(rows, 0), shown.examples.shape(0), 2, std::max<std::int64_t>(1, 80 / side)));
 }
 
 std::string parts_picture(const Shown& shown, std::size_t part, const std::vector<Outcome>& outcomes) {
@@ -99,18 +102,23 @@ void write_report(const Pictures& pictures, const std::filesystem::path& folder,
   const std::string examples = examples_picture(shown, outcomes);
   apps::write_file_atomically(folder / "comparison.png", examples);
   report.heading("Reconstructions");
-  report.picture(examples, fmt::format("{} pieces, from top to bottom: {}", pictures.test ? "Test" : "Training", names_of(outcomes)));
+  report.picture(examples, fmt::format("{} pieces, from top to bottom: {}", pictures.test ? "Test" : "Training",
+                                       names_of(outcomes)));
   for (std::size_t i = 0; i < shown.parts.size(); ++i) {
     const std::string part = parts_picture(shown, i, outcomes);
     apps::write_file_atomically(folder / fmt::format("picture_{}.png", i + 1), part);
-    report.picture(part, fmt::format("A larger part in overlapping tiles, their seams blended; from left to right: {}", names_of(outcomes)));
+    report.picture(part, fmt::format("A larger part in overlapping tiles, their seams blended; from left to right: {}",
+                                     names_of(outcomes)));
   }
   report.heading("How the output moves with the input");
   report.paragraph(
-      "The derivative of a perfect autoencoder along a direction v of its input is v. J v is the network's exact derivative along v; the directions are "
+      "The derivative of a perfect autoencoder along a direction v of its input is v. J v is the network's exact "
+      "derivative along v; the directions are "
       "random smooth ones, the same for every network, at the same pieces, with the running statistics.");
   apps::Table table{{"loss", "|J v - v| / |v|"}, {}};
-  for (const Outcome& outcome : outcomes) table.rows.push_back({outcome.loss, apps::show_figure(outcome.derivative_error)});
+  for (const Outcome& outcome : outcomes) {
+    table.rows.push_back({outcome.loss, apps::show_figure(outcome.derivative_error)});
+  }
   report.table(table);
   if (!pictures.skipped.empty()) {
     report.heading("Left out");

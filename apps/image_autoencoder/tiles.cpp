@@ -19,10 +19,14 @@ std::int64_t mirrored(std::int64_t i, std::int64_t n) {
 
 }  // namespace
 
-std::int64_t tiles_at_once(std::int64_t tile) { return std::clamp<std::int64_t>(16 * 128 * 128 / (tile * tile), 1, 16); }
+std::int64_t tiles_at_once(std::int64_t tile) {
+  return std::clamp<std::int64_t>(16 * 128 * 128 / (tile * tile), 1, 16);
+}
 
 std::vector<std::int64_t> tile_places(std::int64_t extent, std::int64_t tile, std::int64_t overlap) {
-  if (extent < 1 || tile < 1 || overlap < 0 || overlap >= tile) fail("tiles: extent {}, tile {}, overlap {}", extent, tile, overlap);
+  if (extent < 1 || tile < 1 || overlap < 0 || overlap >= tile) {
+    fail("tiles: extent {}, tile {}, overlap {}", extent, tile, overlap);
+  }
   const std::int64_t room = std::max<std::int64_t>(0, extent - tile), step = tile - overlap;
   const std::int64_t gaps = (room + step - 1) / step;
   std::vector<std::int64_t> places{0};
@@ -30,9 +34,11 @@ std::vector<std::int64_t> tile_places(std::int64_t extent, std::int64_t tile, st
   return places;
 }
 
-std::vector<std::vector<double>> tile_weights(const std::vector<std::int64_t>& places, std::int64_t tile, std::int64_t overlap) {
+std::vector<std::vector<double>> tile_weights(const std::vector<std::int64_t>& places, std::int64_t tile,
+                                              std::int64_t overlap) {
   const auto slope = [&](std::int64_t at) {
-    return at < 0 || at >= tile ? 0.0 : static_cast<double>(std::min({2 * at + 1, 2 * (tile - at) - 1, 2 * overlap + 1}));
+    return at < 0 || at >= tile ? 0.0
+                                : static_cast<double>(std::min({2 * at + 1, 2 * (tile - at) - 1, 2 * overlap + 1}));
   };
   std::vector<std::vector<double>> weights(places.size(), std::vector<double>(static_cast<std::size_t>(tile)));
   std::size_t first = 0;
@@ -40,7 +46,9 @@ std::vector<std::vector<double>> tile_weights(const std::vector<std::int64_t>& p
     while (places[first] + tile <= places[i]) ++first;
     for (std::int64_t at = 0; at < tile; ++at) {
       double all = 0;
-      for (std::size_t j = first; j < places.size() && places[j] <= places[i] + at; ++j) all += slope(places[i] + at - places[j]);
+      for (std::size_t j = first; j < places.size() && places[j] <= places[i] + at; ++j) {
+        all += slope(places[i] + at - places[j]);
+      }
       weights[i][at] = slope(at) / all;
     }
   }
@@ -48,20 +56,30 @@ std::vector<std::vector<double>> tile_weights(const std::vector<std::int64_t>& p
 }
 
 TileGrid::TileGrid(std::int64_t height, std::int64_t width, std::int64_t tile, std::int64_t overlap)
-    : height(height), width(width), tile(tile), overlap(overlap), rows(tile_places(height, tile, overlap)), columns(tile_places(width, tile, overlap)) {}
+    : height(height),
+      width(width),
+      tile(tile),
+      overlap(overlap),
+      rows(tile_places(height, tile, overlap)),
+      columns(tile_places(width, tile, overlap)) {}
 
 Tensor cut_tiles(const data::Image& picture, const TileGrid& grid, std::int64_t first, std::int64_t count) {
-  if (picture.height != grid.height || picture.width != grid.width || picture.channels != 3)
-    fail("cut_tiles: a picture of {} x {} x {}, a grid of {} x {} x 3", picture.height, picture.width, picture.channels, grid.height, grid.width);
+  if (picture.height != grid.height || picture.width != grid.width || picture.channels != 3) {
+    fail("cut_tiles: a picture of {} x {} x {}, a grid of {} x {} x 3", picture.height, picture.width, picture.channels,
+         grid.height, grid.width);
+  }
   const std::int64_t tile = grid.tile, across = static_cast<std::int64_t>(grid.columns.size());
   std::vector<float> values(static_cast<std::size_t>(count * 3 * tile * tile));
   for (std::int64_t n = 0; n < count; ++n) {
     const std::int64_t top = grid.rows[(first + n) / across], left = grid.columns[(first + n) % across];
-    for (std::int64_t i = 0; i < tile; ++i)
+    for (std::int64_t i = 0; i < tile; ++i) {
       for (std::int64_t j = 0; j < tile; ++j) {
         const std::uint8_t* pixel = picture.at(mirrored(top + i, grid.height), mirrored(left + j, grid.width));
-        for (std::int64_t c = 0; c < 3; ++c) values[((n * 3 + c) * tile + i) * tile + j] = static_cast<float>(pixel[c]) / 255;
+        for (std::int64_t c = 0; c < 3; ++c) {
+          values[((n * 3 + c) * tile + i) * tile + j] = static_cast<float>(pixel[c]) / 255;
+        }
       }
+    }
   }
   return tensor(std::span<const float>(values), {count, 3, tile, tile});
 }
@@ -77,19 +95,22 @@ TileBlender::TileBlender(const TileGrid& grid)
 
 void TileBlender::add(const Tensor& tiles) {
   const std::int64_t tile = grid_.tile, across = static_cast<std::int64_t>(grid_.columns.size());
-  if (tiles.rank() != 4 || tiles.shape() != Shape{tiles.shape(0), 3, tile, tile} || added_ + tiles.shape(0) > grid_.count())
+  if (tiles.rank() != 4 || tiles.shape() != Shape{tiles.shape(0), 3, tile, tile} ||
+      added_ + tiles.shape(0) > grid_.count()) {
     fail("tiles: {} of shape {}, needs {} of [3, {}, {}]", added_, tiles.shape(), grid_.count(), tile, tile);
+  }
   const std::vector<float> values = tiles.to_vector<float>();
   for (std::int64_t n = 0; n < tiles.shape(0); ++n, ++added_) {
     const std::int64_t row = added_ / across, column = added_ % across, left = grid_.columns[column];
     if (grid_.rows[row] > top_) flush(grid_.rows[row] - top_);
     const std::int64_t height = std::min(tile, grid_.height), width = std::min(tile, grid_.width);
-    for (std::int64_t i = 0; i < height; ++i)
+    for (std::int64_t i = 0; i < height; ++i) {
       for (std::int64_t j = 0; j < width; ++j) {
         const auto weight = static_cast<float>(row_weights_[row][i] * column_weights_[column][j]);
         float* pixel = band_.data() + (i * grid_.width + left + j) * 3;
         for (std::int64_t c = 0; c < 3; ++c) pixel[c] += weight * values[((n * 3 + c) * tile + i) * tile + j];
       }
+    }
   }
 }
 
@@ -111,7 +132,8 @@ data::Image TileBlender::finish() {
   return std::move(picture_);
 }
 
-data::Image map_tiles(const data::Image& picture, const TileGrid& grid, const std::function<Tensor(const Tensor&)>& function) {
+data::Image map_tiles(const data::Image& picture, const TileGrid& grid,
+                      const std::function<Tensor(const Tensor&)>& function) {
   const NoGrad no_grad;
   TileBlender blender(grid);
   for (std::int64_t first = 0; first < grid.count(); first += tiles_at_once(grid.tile)) {

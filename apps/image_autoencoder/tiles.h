@@ -10,13 +10,14 @@
 
 namespace sg::image_autoencoder {
 
-/// Where tiles begin along an extent (a shorter one counts as one tile): spread evenly from 0 to extent - tile, so that neighbours share at
-/// least `overlap` pixels. Throws unless 0 <= overlap < tile.
+/// Where tiles begin along an extent (a shorter one counts as one tile): spread evenly from 0 to extent - tile, so that
+/// neighbours share at least `overlap` pixels. Throws unless 0 <= overlap < tile.
 std::vector<std::int64_t> tile_places(std::int64_t extent, std::int64_t tile, std::int64_t overlap);
 
-/// The weight [i][x - places[i]] of each tile's pixels: highest in the middle of a tile, sloping down over the `overlap` pixels next to its
-/// edges; those of all tiles over a pixel sum to 1.
-std::vector<std::vector<double>> tile_weights(const std::vector<std::int64_t>& places, std::int64_t tile, std::int64_t overlap);
+/// The weight [i][x - places[i]] of each tile's pixels: highest in the middle of a tile, sloping down over the
+/// `overlap` pixels next to its edges; those of all tiles over a pixel sum to 1.
+std::vector<std::vector<double>> tile_weights(const std::vector<std::int64_t>& places, std::int64_t tile,
+                                              std::int64_t overlap);
 
 /// The tiles of a picture, in rows.
 struct TileGrid {
@@ -27,8 +28,8 @@ struct TileGrid {
   std::vector<std::int64_t> rows, columns;  // where they begin
 };
 
-/// Tiles first .. first + count - 1 of an RGB picture as [count, 3, tile, tile], values in [0, 1]. Beyond the edges of a picture smaller than
-/// a tile stands its mirror image.
+/// Tiles first .. first + count - 1 of an RGB picture as [count, 3, tile, tile], values in [0, 1]. Beyond the edges of
+/// a picture smaller than a tile stands its mirror image.
 Tensor cut_tiles(const data::Image& picture, const TileGrid& grid, std::int64_t first, std::int64_t count);
 
 /// Puts tiles together to an RGB picture; holds one row of tiles besides the picture.
@@ -51,12 +52,15 @@ class TileBlender {
   data::Image picture_;
 };
 
-/// Applies a function of tiles [N, 3, tile, tile] -> the same to a picture, a few tiles at a time. Throws apps::Interrupted after Ctrl-C.
-data::Image map_tiles(const data::Image& picture, const TileGrid& grid, const std::function<Tensor(const Tensor&)>& function);
+/// Applies a function of tiles [N, 3, tile, tile] -> the same to a picture, a few tiles at a time. Throws
+/// apps::Interrupted after Ctrl-C.
+data::Image map_tiles(const data::Image& picture, const TileGrid& grid,
+                      const std::function<Tensor(const Tensor&)>& function);
 
 /// The largest side of a tile.
 inline constexpr std::int64_t kLargestTile = 2048;
-/// How many tiles the network is given at once: 16 small ones, fewer of those above 128 x 128, so that memory stays bounded.
+/// How many tiles the network is given at once: 16 small ones, fewer of those above 128 x 128, so that memory stays
+/// bounded.
 std::int64_t tiles_at_once(std::int64_t tile);
 
 }  // namespace sg::image_autoencoder

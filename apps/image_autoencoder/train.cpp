@@ -18,32 +18,43 @@ namespace fs = std::filesystem;
 /// Batch norm needs two values a channel, also in an epoch's last batch.
 void check_batches(const Settings& settings, std::int64_t pieces) {
   const bool one_pixel = settings.size == (kind_of(settings.net) == nn::ResnetKind::light ? 4 : 32);
-  const std::int64_t batch = std::min(settings.common.batch_size, pieces), last = pieces % batch == 0 ? batch : pieces % batch;
-  if (one_pixel && last == 1)
-    fail("--batch-size: {} of {} pieces leave a batch of one, whose latent of one pixel has no variance for batch norm; another --batch-size, or a "
-         "larger --size",
-         batch, pieces);
+  const std::int64_t batch = std::min(settings.common.batch_size, pieces),
+                     last = pieces % batch == 0 ? batch : pieces % batch;
+  if (one_pixel && last == 1) {
+    fail(
+        "--batch-size: {} of {} pieces leave a batch of one, whose latent of one pixel has no variance for batch norm; "
+        "another --batch-size, or a "
+        "larger --size",
+        batch, pieces);
+  }
 }
 
 const char* plural(std::int64_t count) { return count == 1 ? "" : "s"; }
 
-std::string summary_of(const Settings& settings, const Pictures& pictures, std::int64_t parameters, std::int64_t steps) {
-  std::string text = fmt::format("One autoencoder ({}, {} parameters), trained for {} steps of {} pieces of {} x {} pixels out of {} picture{}, once for each "
-                                 "loss from the same start on the same batches.",
-                                 settings.net, parameters, steps, std::min(settings.common.batch_size, pictures.train->size()), settings.size,
-                                 settings.size, pictures.train->picture_count(), plural(pictures.train->picture_count()));
-  if (pictures.test)
-    text += fmt::format(" Test errors are plain mean squared errors on {} pieces of {} other picture{}.", pictures.test->size(), pictures.test->picture_count(),
-                        plural(pictures.test->picture_count()));
-  if (settings.exact_directions > 0)
-    text += fmt::format(" The loss h1 has the exact derivatives along {} random direction{} besides, with weight {}.", settings.exact_directions,
-                        plural(settings.exact_directions), settings.exact_weight);
+std::string summary_of(const Settings& settings, const Pictures& pictures, std::int64_t parameters,
+                       std::int64_t steps) {
+  std::string text = fmt::format(
+      "One autoencoder ({}, {} parameters), trained for {} steps of {} pieces of {} x {} pixels out of {} picture{}, "
+      "once for each "
+      "loss from the same start on the same batches.",
+      settings.net, parameters, steps, std::min(settings.common.batch_size, pictures.train->size()), settings.size,
+      settings.size, pictures.train->picture_count(), plural(pictures.train->picture_count()));
+  if (pictures.test) {
+    text += fmt::format(" Test errors are plain mean squared errors on {} pieces of {} other picture{}.",
+                        pictures.test->size(), pictures.test->picture_count(), plural(pictures.test->picture_count()));
+  }
+  if (settings.exact_directions > 0) {
+    text += fmt::format(" The loss h1 has the exact derivatives along {} random direction{} besides, with weight {}.",
+                        settings.exact_directions, plural(settings.exact_directions), settings.exact_weight);
+  }
   return text;
 }
 
 nlohmann::json describe(const Pictures& pictures, const Settings& settings, std::int64_t parameters) {
   nlohmann::json skipped = nlohmann::json::array();
-  for (const data::SkippedPicture& picture : pictures.skipped) skipped.push_back({{"name", picture.name}, {"reason", picture.reason}});
+  for (const data::SkippedPicture& picture : pictures.skipped) {
+    skipped.push_back({{"name", picture.name}, {"reason", picture.reason}});
+  }
   return {{"train_count", pictures.train->size()},
           {"test_count", pictures.test ? pictures.test->size() : 0},
           {"train_pictures", pictures.train->picture_count()},
@@ -60,10 +71,12 @@ void train_all(const apps::Arguments& arguments) {
   settings.common.losses = {"l2", "h1"};
   settings.common.epochs = 8;
   settings.common.batch_size = 32;
-  apps::OptionParser parser(kName,
-                            "Trains a residual autoencoder on photographs, once for each loss from the same start on the same batches, and compares the "
-                            "losses by the plain squared error on test pictures (test_mse; test_psnr is 10 log10(1 / test_mse)).",
-                            settings.common);
+  apps::OptionParser parser(
+      kName,
+      "Trains a residual autoencoder on photographs, once for each loss from the same start on the same batches, and "
+      "compares the "
+      "losses by the plain squared error on test pictures (test_mse; test_psnr is 10 log10(1 / test_mse)).",
+      settings.common);
   add_options(parser, settings);
   parser.footer(
       "With a trained network (--help after each tells more):\n"
@@ -80,15 +93,20 @@ void train_all(const apps::Arguments& arguments) {
   apps::RunFolder folder(kName, options, losses);
   Pictures pictures = find_pictures(settings);
   check_batches(settings, pictures.train->size());
-  if (!pictures.skipped.empty() && !options.quiet) fmt::print(stderr, "{}\n", describe_skipped(pictures.skipped, pictures.found));
+  if (!pictures.skipped.empty() && !options.quiet) {
+    fmt::print(stderr, "{}\n", describe_skipped(pictures.skipped, pictures.found));
+  }
   if (options.profile) profile::enable(true);
 
-  const auto fresh = [&](const apps::Loss& loss) { return options.resume.empty() || !fs::exists(folder.folder_of(loss) / "checkpoint.safetensors"); };
+  const auto fresh = [&](const apps::Loss& loss) {
+    return options.resume.empty() || !fs::exists(folder.folder_of(loss) / "checkpoint.safetensors");
+  };
   std::int64_t parameters = 0, per_epoch = 0;
   Shown shown;
   {
     std::string notice;
-    Autoencoder first(settings, pictures, losses[0], fresh(losses[0]), &notice);  // finds wrong weights before anything is written
+    Autoencoder first(settings, pictures, losses[0], fresh(losses[0]),
+                      &notice);  // finds wrong weights before anything is written
     if (!notice.empty() && !options.quiet) fmt::print(stderr, "{}\n", notice);
     parameters = first.network().parameter_count();
     per_epoch = first.steps_per_epoch();
@@ -119,7 +137,9 @@ void train_all(const apps::Arguments& arguments) {
   write_report(pictures, folder.path(), summary_of(settings, pictures, parameters, steps), curves, shown, outcomes);
   if (options.profile) fmt::print("{}", profile::table());
   if (!options.quiet) fmt::print("{}", apps::final_table(curves, "test_mse").to_text());
-  const std::string left_out = options.quiet && !pictures.skipped.empty() ? fmt::format(" ({} unreadable pictures left out)", pictures.skipped.size()) : "";
+  const std::string left_out = options.quiet && !pictures.skipped.empty()
+                                   ? fmt::format(" ({} unreadable pictures left out)", pictures.skipped.size())
+                                   : "";
   fmt::print("report: {}{}\n", (folder.path() / "report.html").string(), left_out);
 }
 

@@ -21,13 +21,16 @@ constexpr std::int64_t kTestBatch = 32;
 
 }  // namespace
 
-Tensor reconstruction_loss(const apps::Loss& loss, const Tensor& output, const Tensor& input, const std::string& frequencies) {
+Tensor reconstruction_loss(const apps::Loss& loss, const Tensor& output, const Tensor& input,
+                           const std::string& frequencies) {
   if (loss.kind == "l2") return losses::mse(output, input);
-  return losses::spectral_2d(output - input, loss.s,
-                             frequencies == "symmetric" ? losses::Frequencies::symmetric : losses::Frequencies::one_sided);
+  return losses::spectral_2d(
+      output - input, loss.s,
+      frequencies == "symmetric" ? losses::Frequencies::symmetric : losses::Frequencies::one_sided);
 }
 
-Autoencoder::Autoencoder(const Settings& settings, const Pictures& pictures, apps::Loss loss, bool fresh, std::string* notice)
+Autoencoder::Autoencoder(const Settings& settings, const Pictures& pictures, apps::Loss loss, bool fresh,
+                         std::string* notice)
     : settings_(settings),
       pictures_(pictures),
       loss_(std::move(loss)),
@@ -37,10 +40,13 @@ Autoencoder::Autoencoder(const Settings& settings, const Pictures& pictures, app
   if (fresh && !settings.common.init.empty()) network_.load_state(nn::load_safetensors(settings.common.init).tensors);
   if (fresh && !settings.init_encoder.empty()) {
     const auto ignored = load_encoder(network_.encoder(), settings.init_encoder);
-    if (notice && !ignored.empty()) *notice = printable(fmt::format("--init-encoder: ignored {}", fmt::join(ignored, ", ")));
+    if (notice && !ignored.empty()) {
+      *notice = printable(fmt::format("--init-encoder: ignored {}", fmt::join(ignored, ", ")));
+    }
   }
   network_.to(settings.common.element_type());
-  adam_ = std::make_unique<nn::Adam>(network_, nn::AdamOptions{.learning_rate = settings.common.lr, .weight_decay = settings.weight_decay});
+  adam_ = std::make_unique<nn::Adam>(
+      network_, nn::AdamOptions{.learning_rate = settings.common.lr, .weight_decay = settings.weight_decay});
 }
 
 Tensor Autoencoder::pieces_of(std::int64_t step) {
@@ -61,8 +67,9 @@ Tensor Autoencoder::loss(std::int64_t step) {
   const Tensor loss = reconstruction_loss(loss_, output, input, settings_.common.hs_frequencies);
   if (settings_.exact_directions == 0 || loss_.kind != "h1") return loss;
   Tensors directions;
-  for (std::int64_t k = 0; k < settings_.exact_directions; ++k)
+  for (std::int64_t k = 0; k < settings_.exact_directions; ++k) {
     directions.push_back(smooth_directions(input.shape(), settings_.common.seed, step, k, input.dtype()));
+  }
   return loss + exact_directions_loss(output, input, directions) * settings_.exact_weight;
 }
 
@@ -81,7 +88,9 @@ std::vector<double> Autoencoder::evaluate() {
 Tensor Autoencoder::examples(std::int64_t count) const {
   const std::int64_t all = shown().size();
   std::vector<std::int64_t> samples;
-  for (std::int64_t i = 0; i < std::min(count, all); ++i) samples.push_back((2 * i + 1) * all / (2 * std::min(count, all)));
+  for (std::int64_t i = 0; i < std::min(count, all); ++i) {
+    samples.push_back((2 * i + 1) * all / (2 * std::min(count, all)));
+  }
   return data::read_pictures(shown(), samples, 0, settings_.common.element_type());
 }
 
@@ -91,7 +100,9 @@ double Autoencoder::derivative_error() {
   const Tensor input = examples(16);
   const Tensor output = network_(input);
   Tensors along;
-  for (std::int64_t k = 0; k < directions; ++k) along.push_back(smooth_directions(input.shape(), 0, -1, k, input.dtype()));
+  for (std::int64_t k = 0; k < directions; ++k) {
+    along.push_back(smooth_directions(input.shape(), 0, -1, k, input.dtype()));
+  }
   return std::sqrt(exact_directions_loss(output, input, along).item());
 }
 

@@ -15,13 +15,15 @@
 namespace sg::image_autoencoder {
 
 /// The loss of outputs [N, 3, H, W] against their inputs, without what --exact-directions adds.
-Tensor reconstruction_loss(const apps::Loss& loss, const Tensor& output, const Tensor& input, const std::string& frequencies);
+Tensor reconstruction_loss(const apps::Loss& loss, const Tensor& output, const Tensor& input,
+                           const std::string& frequencies);
 
 class Autoencoder : public apps::Trainee {
  public:
-  /// With `fresh`, takes the starting weights of --init or --init-encoder, and says in `notice` what it ignored of them; otherwise a
-  /// checkpoint is to fill it.
-  Autoencoder(const Settings& settings, const Pictures& pictures, apps::Loss loss, bool fresh = true, std::string* notice = nullptr);
+  /// With `fresh`, takes the starting weights of --init or --init-encoder, and says in `notice` what it ignored of
+  /// them; otherwise a checkpoint is to fill it.
+  Autoencoder(const Settings& settings, const Pictures& pictures, apps::Loss loss, bool fresh = true,
+              std::string* notice = nullptr);
 
   nn::ResnetAutoencoder& network() override { return network_; }
   nn::Optimizer& optimizer() override { return *adam_; }

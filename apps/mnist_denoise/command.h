@@ -18,8 +18,11 @@ void denoise_pictures(const apps::Arguments& arguments);
 
 /// Either of them, as the first argument says.
 inline void run_command(const apps::Arguments& arguments) {
-  if (!arguments.empty() && arguments[0] == "denoise") denoise_pictures({arguments.begin() + 1, arguments.end()});
-  else train_all(arguments);
+  if (!arguments.empty() && arguments[0] == "denoise") {
+    denoise_pictures({arguments.begin() + 1, arguments.end()});
+  } else {
+    train_all(arguments);
+  }
 }
 
 }  // namespace sg::mnist_denoise

@@ -33,7 +33,8 @@ void denoise_pictures(const apps::Arguments& arguments) {
   std::string model, out;
   std::vector<std::string> images;
   bool quiet = false;
-  apps::OptionParser parser(std::string(kName) + " denoise", "Applies a trained network to pictures: grey, 28 x 28 (others are resized).");
+  apps::OptionParser parser(std::string(kName) + " denoise",
+                            "Applies a trained network to pictures: grey, 28 x 28 (others are resized).");
   parser.add<std::string>("--model", model, "run folder or safetensors file");
   parser.add<std::string>("--out", out, "folder for the results");
   parser.add_flag("--quiet", quiet, "no notices");
@@ -43,7 +44,9 @@ void denoise_pictures(const apps::Arguments& arguments) {
   if (out.empty()) fail("--out: a folder for the results is needed");
   const nn::NamedTensors state = nn::load_safetensors(model_file(model)).tensors;
   const Tensor& bottleneck = nn::find(state, "encoder.7.weight", "--model");
-  if (bottleneck.rank() != 2 || bottleneck.shape(0) < 1) fail("--model: encoder.7.weight is {}, needs [z, 3136]", bottleneck.shape());
+  if (bottleneck.rank() != 2 || bottleneck.shape(0) < 1) {
+    fail("--model: encoder.7.weight is {}, needs [z, 3136]", bottleneck.shape());
+  }
   nn::DenoisingAutoencoder network(bottleneck.shape(0));
   network.initialise(0);
   network.load_state(state);
@@ -69,8 +72,9 @@ void denoise_pictures(const apps::Arguments& arguments) {
     const fs::path target = fs::path(out) / fmt::format("{:03}-{}.png", i + 1, fs::path(images[i]).stem().string());
     apps::write_file_atomically(target, data::encode_png(data::to_image(squeeze(slice(clean, 0, row, row + 1), 0))));
   }
-  apps::write_file_atomically(fs::path(out) / "side_by_side.png",
-                              data::encode_png(data::picture_grid(concat({noisy, clean}, 0), static_cast<std::int64_t>(images.size()), 2, 4)));
+  apps::write_file_atomically(
+      fs::path(out) / "side_by_side.png",
+      data::encode_png(data::picture_grid(concat({noisy, clean}, 0), static_cast<std::int64_t>(images.size()), 2, 4)));
   fmt::print("{} pictures denoised: {}\n", images.size(), (fs::path(out) / "side_by_side.png").string());
 }
 

@@ -43,8 +43,9 @@ Tensor noise_for(const Settings& settings, std::span<const std::int64_t> samples
 
 Tensor loss_of(const apps::Loss& loss, const Tensor& output, const Tensor& target, const std::string& frequencies) {
   if (loss.kind == "l2") return losses::mse(output, target);
-  return losses::spectral_2d(output - target, loss.s,
-                             frequencies == "symmetric" ? losses::Frequencies::symmetric : losses::Frequencies::one_sided);
+  return losses::spectral_2d(
+      output - target, loss.s,
+      frequencies == "symmetric" ? losses::Frequencies::symmetric : losses::Frequencies::one_sided);
 }
 
 class Denoiser : public apps::Trainee {
@@ -93,7 +94,8 @@ class Denoiser : public apps::Trainee {
     std::vector<std::int64_t> samples(std::min(kShown, digits_.test.size()));
     for (std::size_t i = 0; i < samples.size(); ++i) samples[i] = static_cast<std::int64_t>(i);
     const auto [noisy, output, clean] = denoise(samples, amplified);
-    return data::encode_png(data::picture_grid(concat({noisy, output, clean}, 0), static_cast<std::int64_t>(samples.size()), 2, 2));
+    return data::encode_png(
+        data::picture_grid(concat({noisy, output, clean}, 0), static_cast<std::int64_t>(samples.size()), 2, 2));
   }
 
  private:
@@ -115,13 +117,17 @@ class Denoiser : public apps::Trainee {
 };
 
 data::Digits read_data(const Settings& settings) {
-  data::Digits digits = settings.common.data.empty() ? data::embedded_digits() : data::read_digits(settings.common.data);
+  data::Digits digits =
+      settings.common.data.empty() ? data::embedded_digits() : data::read_digits(settings.common.data);
   if (settings.common.limit_train > 0) digits.train.limit(settings.common.limit_train);
   if (settings.common.limit_test > 0) digits.test.limit(settings.common.limit_test);
   const Shape needed{1, kSide, kSide};
-  if (digits.train.sample_shape() != needed) fail("--data: the pictures are {}, this network needs {}", digits.train.sample_shape(), needed);
+  if (digits.train.sample_shape() != needed) {
+    fail("--data: the pictures are {}, this network needs {}", digits.train.sample_shape(), needed);
+  }
   if (digits.train.size() == 0 || digits.test.size() == 0) {
-    fail("--data: {} training and {} test pictures: at least one of each is needed", digits.train.size(), digits.test.size());
+    fail("--data: {} training and {} test pictures: at least one of each is needed", digits.train.size(),
+         digits.test.size());
   }
   return digits;
 }
@@ -135,12 +141,16 @@ void train_all(const apps::Arguments& arguments) {
   settings.common.lr = 0.005;
   settings.common.seed = 1;
   apps::OptionParser parser(kName,
-                            "Trains a denoising autoencoder on handwritten digits, once for each loss from the same start on the same batches, and "
+                            "Trains a denoising autoencoder on handwritten digits, once for each loss from the same "
+                            "start on the same batches, and "
                             "compares the losses by the plain squared error on test digits.",
                             settings.common);
-  parser.add<std::string>("--noise", settings.noise, "sine or gauss: what is added to the digits", apps::one_of({"sine", "gauss"}));
-  parser.add<std::int64_t>("--z", settings.z, "numbers between encoder and decoder", apps::between<std::int64_t>(1, 1 << 16));
-  parser.footer("mnist_denoise denoise --model DIR_OR_FILE IMAGE... --out DIR applies a trained network to your own pictures.");
+  parser.add<std::string>("--noise", settings.noise, "sine or gauss: what is added to the digits",
+                          apps::one_of({"sine", "gauss"}));
+  parser.add<std::int64_t>("--z", settings.z, "numbers between encoder and decoder",
+                           apps::between<std::int64_t>(1, 1 << 16));
+  parser.footer(
+      "mnist_denoise denoise --model DIR_OR_FILE IMAGE... --out DIR applies a trained network to your own pictures.");
   parser.parse(arguments);
   const apps::Options& options = settings.common;
   if (options.threads > 0) kernels::set_threads(static_cast<int>(options.threads));
@@ -176,9 +186,11 @@ void train_all(const apps::Arguments& arguments) {
 
   const apps::Table table = apps::final_table(curves, "test_mse");
   apps::Report report("Denoising digits",
-                      fmt::format("One autoencoder ({} parameters), trained for {} steps on {} digits with {} noise, once for each loss from the same "
+                      fmt::format("One autoencoder ({} parameters), trained for {} steps on {} digits with {} noise, "
+                                  "once for each loss from the same "
                                   "start on the same batches. Test errors are plain mean squared errors on {} digits.",
-                                  parameters, apps::total_steps(options, per_epoch), digits.train.size(), settings.noise, digits.test.size()));
+                                  parameters, apps::total_steps(options, per_epoch), digits.train.size(),
+                                  settings.noise, digits.test.size()));
   report.comparison(curves, "test_mse", "mean squared error on test digits");
   report.chart(apps::curves_chart(curves, "test_mse_amplified", "test error under the noise not seen in training"));
   report.heading("Test digits: with noise, denoised, clean");

@@ -71,16 +71,19 @@ void take_task_defaults(const apps::OptionParser& parser, Settings& s) {
   // What one way of counting says gives way to the other one when that is all the command line has.
   if (parser.given("--epochs") && !parser.given("--steps")) s.common.steps = 0;
   if (parser.given("--eval-every") && !parser.given("--eval-steps")) s.common.eval_steps = 0;
-  if (s.optimizer == "lbfgs" && parser.given("--steps") && s.common.steps > 0 && !parser.given("--lbfgs-steps"))
+  if (s.optimizer == "lbfgs" && parser.given("--steps") && s.common.steps > 0 && !parser.given("--lbfgs-steps")) {
     s.lbfgs_steps = s.common.steps;
+  }
   if (!s.common.resume.empty()) return;  // the run's own options are all there
   auto unless_given = [&](const char* name, auto& value, auto own) {
     if (!parser.given(name)) value = own;
   };
-  if (s.task != "fit")
+  if (s.task != "fit") {
     unless_given("--activation", s.activations, std::vector<std::string>{s.task == "spectrum" ? "sine" : "tanh"});
-  if (s.task == "fit" && (parser.given("--target") || parser.given("--data")))
+  }
+  if (s.task == "fit" && (parser.given("--target") || parser.given("--data"))) {
     unless_given("--activation", s.activations, std::vector<std::string>{"tanh"});
+  }
   if (s.task == "distill") {
     unless_given("--lr", s.common.lr, 1e-3);
     unless_given("--loss", s.common.losses, std::vector<std::string>{"l2", "h1"});
@@ -108,15 +111,18 @@ void check(const Settings& s) {
   if (s.task != "fit" && s.task != "derivatives" && s.derivatives != "exact") fail("--derivatives: is for --task fit");
   if (s.task != "fit" && s.task != "derivatives") {
     if (!s.common.data.empty()) fail("--data: is for --task fit; {} has data of its own", s.task);
-    if (s.common.limit_train > 0 || s.common.limit_test > 0)
+    if (s.common.limit_train > 0 || s.common.limit_test > 0) {
       fail("--limit-train, --limit-test: are for --task fit; {} has --points", s.task);
+    }
     if (s.common.batch_size < s.points) fail("--batch-size: --task {} takes all points in every step", s.task);
   }
-  for (const double weight : s.weights)
+  for (const double weight : s.weights) {
     if (!(weight >= 0)) fail("--weights: {} is negative", weight);
+  }
   if (s.weights.size() > 3) fail("--weights: {} weights for the three orders 0, 1, 2", s.weights.size());
-  if (s.task == "derivatives" && s.common.losses != std::vector<std::string>{"l2", "h1", "h2"})
+  if (s.task == "derivatives" && s.common.losses != std::vector<std::string>{"l2", "h1", "h2"}) {
     fail("--loss: the task derivatives has its own runs, l2 and h1 with each estimator");
+  }
 }
 
 Task make_task(const Settings& settings, const fs::path& teacher) {
@@ -189,8 +195,9 @@ void run_command(const apps::Arguments& arguments) {
                       {"parameters", parameters}};
   folder.write_config(parser.config(), more);
   folder.keep();
-  if (!common.quiet)
+  if (!common.quiet) {
     for (const std::string& notice : task.notices) fmt::print(stderr, "{}: note: {}\n", app, notice);
+  }
 
   if (common.profile) profile::enable(true);
   std::vector<FinishedRun> finished;
@@ -199,8 +206,9 @@ void run_command(const apps::Arguments& arguments) {
     const apps::Loss place = place_of(run);
     const std::unique_ptr<Experiment> experiment = run.begin();
     Place where{app, folder.path(), folder.folder_of(place), place.name, task.figures_file, 0};
-    if (settings.task == "derivatives")
+    if (settings.task == "derivatives") {
       where.seconds_limit = 60 * settings.minutes / static_cast<double>(task.runs.size());
+    }
     const Outcome outcome = train(settings, *experiment, length, where);
     finished.push_back({run.group, run.loss, where.folder, outcome, apps::read_metrics(where.folder / "metrics.csv")});
   }

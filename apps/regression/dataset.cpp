@@ -52,8 +52,9 @@ std::vector<std::int64_t> grid_order(const Table& table, losses::Estimator estim
     for (std::int64_t row = 0; row < table.rows; ++row) all.push_back(table.points[row * d + i]);
     std::sort(all.begin(), all.end());
     const double tolerance = 1e-6 * (all.back() - all.front()) / static_cast<double>(table.rows);
-    for (const double x : all)
+    for (const double x : all) {
       if (coordinates[i].empty() || x - coordinates[i].back() > tolerance) coordinates[i].push_back(x);
+    }
     const auto n = static_cast<std::int64_t>(coordinates[i].size());
     double first = coordinates[i].front(), last = coordinates[i].back();
     if (n < 2) fail("{}: x{} has only one value; derivatives along it cannot be estimated", path, i + 1);
@@ -61,9 +62,10 @@ std::vector<std::int64_t> grid_order(const Table& table, losses::Estimator estim
     if (estimator == losses::Estimator::fourier) last += (last - first) / static_cast<double>(n - 1);
     const std::vector<double> wanted = losses::estimator_points(estimator, n, first, last);
     for (std::int64_t k = 0; k < n; ++k) {
-      if (std::abs(coordinates[i][k] - wanted[k]) > 1e-4 * (last - first) / static_cast<double>(n))
+      if (std::abs(coordinates[i][k] - wanted[k]) > 1e-4 * (last - first) / static_cast<double>(n)) {
         fail("{}: x{} is not on the grid that the estimator needs: {} stands where {} should", path, i + 1,
              coordinates[i][k], wanted[k]);
+      }
     }
     axes.push_back({n, first, last});
   }
@@ -88,8 +90,9 @@ std::vector<std::int64_t> grid_order(const Table& table, losses::Estimator estim
 
 Tensor rows_of(const std::vector<double>& values, std::int64_t components, const std::vector<std::int64_t>& rows) {
   std::vector<double> chosen;
-  for (const std::int64_t row : rows)
+  for (const std::int64_t row : rows) {
     chosen.insert(chosen.end(), values.begin() + row * components, values.begin() + (row + 1) * components);
+  }
   return tensor(chosen, {static_cast<std::int64_t>(rows.size()), components}, f64);
 }
 
@@ -107,9 +110,10 @@ void from_file(const DatasetOptions& options, Dataset& data, std::vector<losses:
     // Every row's place in a shuffled order says whether it is for testing; the others keep their order.
     const std::vector<std::int64_t> shuffled = permutation(options.seed, Stream::test_points, table.rows);
     const auto count = static_cast<std::int64_t>(std::llround(options.test_fraction * static_cast<double>(table.rows)));
-    if (count < 1 || count >= table.rows)
+    if (count < 1 || count >= table.rows) {
       fail("{}: a test fraction of {} leaves {} of {} rows for testing; needs at least 1 and fewer than all",
            options.file, options.test_fraction, count, table.rows);
+    }
     test.assign(shuffled.begin(), shuffled.begin() + count);
     std::sort(test.begin(), test.end());
   } else {
@@ -126,11 +130,14 @@ void from_file(const DatasetOptions& options, Dataset& data, std::vector<losses:
       const std::int64_t components = order == 1 ? d : d * d;
       const std::vector<double> in_grid = all[order].to_vector<double>();
       estimated[order] = table.has_any(order) ? table.derivatives[order] : std::vector<double>(table.rows * components);
-      for (std::int64_t place = 0; place < table.rows; ++place)
-        for (std::int64_t c = 0; c < components; ++c)
+      for (std::int64_t place = 0; place < table.rows; ++place) {
+        for (std::int64_t c = 0; c < components; ++c) {
           // On both sides an estimate has to stand against an estimate.
-          if (!table.present[order][c] || options.estimate_both)
+          if (!table.present[order][c] || options.estimate_both) {
             estimated[order][train[place] * components + c] = in_grid[place * components + c];
+          }
+        }
+      }
       known[order] = true;
     }
   }
@@ -138,8 +145,9 @@ void from_file(const DatasetOptions& options, Dataset& data, std::vector<losses:
     std::vector<std::int64_t> kept;
     std::vector<bool> held_out(table.rows);
     for (const std::int64_t row : test) held_out[row] = true;
-    for (std::int64_t row = 0; row < table.rows; ++row)
+    for (std::int64_t row = 0; row < table.rows; ++row) {
       if (!held_out[row]) kept.push_back(row);
+    }
     train = kept;
   }
   data.train_points = rows_of(table.points, d, train);
@@ -151,10 +159,11 @@ void from_file(const DatasetOptions& options, Dataset& data, std::vector<losses:
     const std::int64_t components = order == 1 ? d : d * d;
     const bool is_estimated = !estimated[order].empty();
     if (!known[order]) {
-      if (order <= options.order)
+      if (order <= options.order) {
         data.notices.push_back(fmt::format(
             "{} has no derivatives of order {}: the losses leave them out (estimate them with --derivatives)",
             options.file, order));
+      }
       break;
     }
     const std::vector<double>& values = is_estimated ? estimated[order] : table.derivatives[order];
@@ -192,9 +201,10 @@ Dataset make_dataset(const DatasetOptions& options) {
     from_file(options, data, axes);
   }
   if (options.estimator && options.estimate_both) {
-    if (options.limit_train > 0 && options.limit_train < data.train_points.shape(0))
+    if (options.limit_train > 0 && options.limit_train < data.train_points.shape(0)) {
       fail("--limit-train {} cuts the grid of {} points that the estimator needs", options.limit_train,
            data.train_points.shape(0));
+    }
     data.grid.emplace(*options.estimator, axes, options.dtype);
   }
   limit(data.train_points, data.train, options.limit_train);
@@ -202,8 +212,9 @@ Dataset make_dataset(const DatasetOptions& options) {
   data.train.resize(std::min<std::size_t>(data.train.size(), options.order + 1));
   // Computed here once, and not again in every step.
   for (Tensor* t : {&data.train_points, &data.test_points}) *t = cast(*t, options.dtype).detach();
-  for (Tensors* all : {&data.train, &data.test})
+  for (Tensors* all : {&data.train, &data.test}) {
     for (Tensor& t : *all) t = cast(t, options.dtype).detach();
+  }
   return data;
 }
 

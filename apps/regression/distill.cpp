@@ -54,10 +54,11 @@ class Distillation : public Experiment {
   Picture picture() override {
     const Target& target = *lesson_->target;
     const losses::Network teacher = [this](const Tensor& x) { return (*lesson_->teacher)(x); };
-    if (target.inputs == 1)
+    if (target.inputs == 1) {
       return picture_1d(
           function(), [&](const Tensor& x) { return losses::derivatives(teacher, x, 2); }, target.first, target.last,
           loss_.name, settings_.dtype());
+    }
     return picture_2d(function(), teacher, {target.first, target.first}, {target.last, target.last}, {"x", "y"},
                       loss_.name, settings_.dtype());
   }
@@ -101,18 +102,22 @@ void check_distillation(const Settings& settings) {
     const auto widest = [](const std::vector<std::int64_t>& s) {
       return s.size() > 2 ? *std::max_element(s.begin() + 1, s.end() - 1) : 1;
     };
-    if (sizes.size() >= teacher.size() && widest(sizes) >= widest(teacher))
+    if (sizes.size() >= teacher.size() && widest(sizes) >= widest(teacher)) {
       fail("--sizes: the student {} has to be smaller than the teacher {}", fmt::join(sizes, ","),
            fmt::join(teacher, ","));
+    }
   }
   for (const apps::Loss& loss : settings.losses) {
-    if (loss.kind == "hs")
+    if (loss.kind == "hs") {
       fail("--loss: {} is for --task fit and spectrum; distillation needs l2, h1 or h2", loss.name);
-    if (loss.kind == "h2" && settings.projections > 0)
+    }
+    if (loss.kind == "h2" && settings.projections > 0) {
       fail("--projections: are of the Jacobian: needs --loss l2 or h1, not h2");
-    if (!settings.weights.empty() && static_cast<int>(settings.weights.size()) <= order_of(loss))
+    }
+    if (!settings.weights.empty() && static_cast<int>(settings.weights.size()) <= order_of(loss)) {
       fail("--weights: {} weights for the loss {}, which needs {}", settings.weights.size(), loss.name,
            order_of(loss) + 1);
+    }
   }
 }
 
@@ -164,8 +169,9 @@ Task distill_task(const Settings& settings, const std::string& teacher_file) {
   for (const apps::Loss& loss : settings.losses) order = std::max(order, order_of(loss));
   lesson->values = losses::derivatives(as_function(*lesson->teacher), lesson->points, order);
   lesson->test_values = losses::derivatives(as_function(*lesson->teacher), lesson->test_points, 1);
-  for (Tensors* values : {&lesson->values, &lesson->test_values})
+  for (Tensors* values : {&lesson->values, &lesson->test_values}) {
     for (Tensor& value : *values) value = value.detach();
+  }
   task.description = fmt::format("a teacher {} of {}", teacher_file, target.name);
   task.inputs = d;
   task.train_points = lesson->points.shape(0);

@@ -88,8 +88,9 @@ Number burgers_solution(Number x, Number t, double viscosity) {
 }
 
 EquationSetting burgers(double viscosity) {
-  if (viscosity < 0.002)
+  if (viscosity < 0.002) {
     fail("pinn: burgers needs a viscosity of at least 0.002 for its reference solution: {}", viscosity);
+  }
   EquationSetting setting{losses::Equation::burgers,
                           "burgers",
                           "u_t + u u_x = nu u_xx",
@@ -125,17 +126,14 @@ EquationSetting burgers(double viscosity) {
 EquationSetting equation_setting(const std::string& name, double coefficient) {
   const losses::Equation equation = losses::equation_named(name);
   if (!std::isfinite(coefficient)) fail("pinn: the coefficient must be a finite number: {}", coefficient);
-  if (coefficient < 0 && equation != losses::Equation::advection)
+  if (coefficient < 0 && equation != losses::Equation::advection) {
     fail("pinn: {} needs a positive coefficient: {}", name, coefficient);
+  }
   switch (equation) {
-    case losses::Equation::heat:
-      return heat(coefficient == 0 ? 0.05 : coefficient);
-    case losses::Equation::burgers:
-      return burgers(coefficient == 0 ? 0.05 : coefficient);
-    case losses::Equation::advection:
-      return advection(coefficient == 0 ? 0.5 : coefficient);
-    case losses::Equation::poisson:
-      break;
+    case losses::Equation::heat: return heat(coefficient == 0 ? 0.05 : coefficient);
+    case losses::Equation::burgers: return burgers(coefficient == 0 ? 0.05 : coefficient);
+    case losses::Equation::advection: return advection(coefficient == 0 ? 0.5 : coefficient);
+    case losses::Equation::poisson: break;
   }
   return poisson();
 }

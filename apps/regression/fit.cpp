@@ -46,8 +46,9 @@ class Fit : public Experiment {
       order_epoch_ = epoch;
     }
     std::vector<std::int64_t> rows;
-    for (std::int64_t i = number * size; i < std::min(count, (number + 1) * size); ++i)
+    for (std::int64_t i = number * size; i < std::min(count, (number + 1) * size); ++i) {
       rows.push_back(order_.empty() ? i : order_[i]);
+    }
     return tensor(rows, {static_cast<std::int64_t>(rows.size())});
   }
 
@@ -89,8 +90,9 @@ DatasetOptions dataset_options(const Settings& settings) {
   options.grid = settings.grid;
   if (settings.derivatives != "exact") options.estimator = losses::estimator_named(settings.derivatives);
   options.estimate_both = settings.approximate == "both";
-  if (options.estimate_both && !options.estimator)
+  if (options.estimate_both && !options.estimator) {
     fail("--approximate both: needs an estimator: --derivatives fd2, fd4, chebyshev or fourier");
+  }
   for (const apps::Loss& loss : settings.losses) options.order = std::max(options.order, order_of(loss));
   options.limit_train = settings.common.limit_train;
   options.limit_test = settings.common.limit_test;

@@ -14,10 +14,12 @@ std::unique_ptr<nn::Module> make_network(const Settings& settings, const std::ve
                                          const std::string& activation, std::int64_t inputs, std::uint64_t seed) {
   std::unique_ptr<nn::Module> network;
   if (settings.net == "mlp") {
-    if (sizes.size() < 2 || sizes.front() != inputs || sizes.back() != 1)
+    if (sizes.size() < 2 || sizes.front() != inputs || sizes.back() != 1) {
       fail("--sizes: an mlp on this data begins with {} and ends with 1: {}", inputs, fmt::join(sizes, ","));
-    for (const std::int64_t size : sizes)
+    }
+    for (const std::int64_t size : sizes) {
       if (size < 1 || size > 65536) fail("--sizes: a width must be between 1 and 65536: {}", size);
+    }
     network = std::make_unique<nn::MLP>(sizes, activation);
   } else if (settings.net == "fourier") {
     network = std::make_unique<nn::FourierNet>(inputs);

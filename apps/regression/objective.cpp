@@ -42,8 +42,9 @@ Tensor fit_loss(const Settings& settings, const apps::Loss& loss, const Dataset&
 void check_fit_loss(const Settings& settings, const apps::Loss& loss, const Dataset& data) {
   const int order = order_of(loss);
   const bool batches = settings.batch_size(data.train_points.shape(0)) > 0;
-  if (!settings.weights.empty() && static_cast<int>(settings.weights.size()) <= order && loss.kind != "hs")
+  if (!settings.weights.empty() && static_cast<int>(settings.weights.size()) <= order && loss.kind != "hs") {
     fail("--weights: {} weights for the loss {}, which needs {}", settings.weights.size(), loss.name, order + 1);
+  }
   if (loss.kind != "hs") {
     if (data.grid && batches) fail("--batch-size: an estimator on both sides needs the whole grid in every step");
     return;
@@ -54,9 +55,10 @@ void check_fit_loss(const Settings& settings, const apps::Loss& loss, const Data
   const std::vector<double> x = data.train_points.to_vector<double>();
   for (std::size_t i = 1; i < x.size(); ++i) {
     const double expected = (x.back() - x.front()) / static_cast<double>(x.size() - 1);
-    if (std::abs(x[i] - x[i - 1] - expected) > 1e-3 * std::abs(expected))
+    if (std::abs(x[i] - x[i - 1] - expected) > 1e-3 * std::abs(expected)) {
       fail("--loss hs: needs a regular grid: points {} and {} are {} apart, not {}", i, i + 1, x[i] - x[i - 1],
            expected);
+    }
   }
 }
 

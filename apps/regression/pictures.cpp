@@ -96,8 +96,9 @@ Canvas draw_together(const std::vector<Picture>& pictures) {
   for (std::size_t k = 0; k < panels.size(); ++k) {
     for (std::size_t i = 1; i < pictures.size(); ++i) panels[k].curves.push_back(pictures[i].panels[k].curves.back());
     std::size_t color = 0;
-    for (Curve& curve : panels[k].curves)
+    for (Curve& curve : panels[k].curves) {
       if (curve.thickness < 4) curve.color = curve_color(color++);  // the target is the thick one
+    }
   }
   return draw_panels(panels, 1000, 300);
 }

@@ -89,8 +89,9 @@ Task pinn_task(const Settings& settings) {
 
   Task task;
   task.description = fmt::format("{}: {}", setting.name, setting.formula);
-  if (setting.equation != losses::Equation::poisson)
+  if (setting.equation != losses::Equation::poisson) {
     task.description += fmt::format(", coefficient {:g}", setting.coefficient);
+  }
   task.inputs = 2;
   task.train_points = settings.points;
   task.test_points = count;

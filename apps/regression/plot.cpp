@@ -39,8 +39,9 @@ Color color_at(double t, bool diverging) {
 /// What the font has letters for.
 std::string printable(std::string_view words) {
   std::string text(words.substr(0, 200));
-  for (char& c : text)
+  for (char& c : text) {
     if (c < 32 || c > 126) c = '?';
+  }
   return text;
 }
 
@@ -65,8 +66,9 @@ void Canvas::blend(int x, int y, Color color, double opacity) {
 }
 
 void Canvas::fill(int x, int y, int width, int height, Color color) {
-  for (int j = y; j < y + height; ++j)
+  for (int j = y; j < y + height; ++j) {
     for (int i = x; i < x + width; ++i) blend(i, j, color);
+  }
 }
 
 void Canvas::line(double x0, double y0, double x1, double y1, Color color, double thickness) {
@@ -143,8 +145,9 @@ Canvas draw_panels(const std::vector<Panel>& panels, int width, int panel_height
     const int plot_width = width - left - right, plot_height = panel_height - top - bottom, plot_top = y_offset + top;
     auto scaled = [&](double y) { return panel.logarithmic ? (y > 0 ? std::log10(y) : std::nan("")) : y; };
     std::vector<double> all;
-    for (const Curve& curve : panel.curves)
+    for (const Curve& curve : panel.curves) {
       for (const double y : curve.y) all.push_back(scaled(y));
+    }
     auto [low, high] = finite_range(all);
     const double margin = high > low ? 0.05 * (high - low) : std::max(1e-3, 0.1 * std::abs(high));
     low -= margin;
@@ -172,14 +175,16 @@ Canvas draw_panels(const std::vector<Panel>& panels, int width, int panel_height
       canvas.text(left - 8 - Canvas::text_width(label), y - 7, label);
     }
     canvas.set_clip(left, plot_top, plot_width, plot_height);
-    for (const double mark : panel.marks)
+    for (const double mark : panel.marks) {
       canvas.fill(static_cast<int>(std::lround(to_x(mark))), plot_top, 2, plot_height, grey);
+    }
     for (const Curve& curve : panel.curves) {
       const std::vector<double>& x = curve.x.empty() ? panel.x : curve.x;
       for (std::size_t i = 0; i + 1 < std::min(x.size(), curve.y.size()); ++i) {
         const double a = scaled(curve.y[i]), b = scaled(curve.y[i + 1]);
-        if (std::isfinite(a) && std::isfinite(b))
+        if (std::isfinite(a) && std::isfinite(b)) {
           canvas.line(to_x(x[i]), to_y(a), to_x(x[i + 1]), to_y(b), curve.color, curve.thickness);
+        }
       }
     }
     canvas.clear_clip();

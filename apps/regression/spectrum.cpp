@@ -65,8 +65,9 @@ class Spectrum : public Experiment {
     std::vector<double> errors;
     for (std::int64_t k = 1; k <= static_cast<std::int64_t>(tones_->phase.size()); ++k) {
       std::complex<double> coefficient = 0;
-      for (std::int64_t j = 0; j < n; ++j)
+      for (std::int64_t j = 0; j < n; ++j) {
         coefficient += r[j] * std::polar(1.0, -2 * pi * static_cast<double>(k * j % n) / static_cast<double>(n));
+      }
       errors.push_back(2 * std::abs(coefficient) / (static_cast<double>(n) * tones_->amplitude[k - 1]));
     }
     return errors;
@@ -84,9 +85,10 @@ class Spectrum : public Experiment {
 }  // namespace
 
 Task spectrum_task(const Settings& settings) {
-  if (2 * settings.highest_frequency >= settings.points)
+  if (2 * settings.highest_frequency >= settings.points) {
     fail("--tones: {} tones need more than {} points: there are {}", settings.highest_frequency,
          2 * settings.highest_frequency, settings.points);
+  }
   auto tones = std::make_shared<Tones>();
   Philox random(settings.common.seed, stream_of({static_cast<std::uint64_t>(Stream::phases)}));
   for (std::int64_t k = 1; k <= settings.highest_frequency; ++k) {

@@ -19,8 +19,9 @@ std::string show_factor(double factor) { return fmt::format("{:.{}f}x", factor, 
 std::string show_error(double value) { return std::isnan(value) ? "-" : apps::show_figure(value); }
 
 const FinishedRun* reference_of(const std::vector<FinishedRun>& runs, const FinishedRun& run) {
-  for (const FinishedRun& other : runs)
+  for (const FinishedRun& other : runs) {
     if (other.group == run.group && other.loss == "l2" && run.loss != "l2") return &other;
+  }
   return nullptr;
 }
 
@@ -83,8 +84,9 @@ HeatMap spectrum_map(const FinishedRun& run, const std::string& file) {
   map.title = run.loss;
   map.columns = static_cast<int>(evaluations.size());
   map.rows = evaluations.empty() ? 0 : static_cast<int>(evaluations[0].size());
-  for (int k = 0; k < map.rows; ++k)
+  for (int k = 0; k < map.rows; ++k) {
     for (const auto& row : evaluations) map.values.push_back(row.at(k));
+  }
   map.x_first = 0;
   map.x_last = last_step;
   map.y_first = 0.5;
@@ -101,8 +103,9 @@ HeatMap spectrum_map(const FinishedRun& run, const std::string& file) {
 
 Reached first_below(const apps::Metrics& metrics, double level) {
   const std::size_t column = metrics.column("test_l2");
-  for (const apps::MetricsRow& row : metrics.rows)
+  for (const apps::MetricsRow& row : metrics.rows) {
     if (row.tests[column] && *row.tests[column] <= level) return {true, row.step, row.seconds};
+  }
   return {};
 }
 
@@ -117,8 +120,8 @@ void summarise(const Settings& settings, const Task& task, const fs::path& folde
   report.table(table,
                "Relative errors on the test points: test_l2 of the values, test_h1 of the first derivatives. Seconds "
                "count training alone.");
-  if (settings.task != "derivatives")
-    for (const FinishedRun& run : runs)
+  if (settings.task != "derivatives") {
+    for (const FinishedRun& run : runs) {
       if (const FinishedRun* reference = reference_of(runs, run)) {
         const std::string who = run.group.empty() ? run.loss : run.group + ", " + run.loss;
         if (const auto gain = apps::acceleration(run.metrics, reference->metrics, "test_l2")) {
@@ -131,39 +134,47 @@ void summarise(const Settings& settings, const Task& task, const fs::path& folde
                                        show_error(reference->outcome.errors.l2)));
         }
       }
+    }
+  }
 
   std::vector<std::string> groups;
-  for (const FinishedRun& run : runs)
+  for (const FinishedRun& run : runs) {
     if (std::find(groups.begin(), groups.end(), run.group) == groups.end()) groups.push_back(run.group);
+  }
   const std::int64_t switch_step =
       settings.optimizer == "adam+lbfgs" ? length_of(settings, task.train_points).gradient_steps : 0;
   for (const std::string& group : groups) {
     report.heading(group.empty() ? "Curves" : "Curves: " + group);
     std::vector<apps::RunCurve> curves;
-    for (const FinishedRun& run : runs)
+    for (const FinishedRun& run : runs) {
       if (run.group == group) curves.push_back({run.loss, run.metrics});
+    }
     apps::Chart by_step = apps::curves_chart(curves, "test_l2", "relative L2 error");
     if (switch_step > 0) {
       // A vertical line where L-BFGS takes over.
       double low = 1, high = 1e-12;
-      for (const apps::Series& series : by_step.series)
-        for (const double y : series.y)
+      for (const apps::Series& series : by_step.series) {
+        for (const double y : series.y) {
           if (y > 0) low = std::min(low, y), high = std::max(high, y);
+        }
+      }
       const auto at = static_cast<double>(switch_step);
       by_step.series.push_back({"L-BFGS begins", {at, at}, {low, high}, true, false});
     }
     report.chart(by_step, "Relative error of the values on the test points, by step");
     std::vector<apps::Chart> more{apps::curves_chart(curves, "test_l2", "relative L2 error", true),
                                   apps::curves_chart(curves, "train_loss", "training loss")};
-    if (!std::isnan(runs.front().outcome.errors.h1))
+    if (!std::isnan(runs.front().outcome.errors.h1)) {
       more.push_back(apps::curves_chart(curves, "test_h1", "relative error of the gradient"));
+    }
     report.charts(more,
                   "The same by seconds of training; each run's own training loss, which differ in meaning; and the "
                   "first derivatives' error, "
                   "where they are known");
     std::vector<Picture> pictures;
-    for (const FinishedRun& run : runs)
+    for (const FinishedRun& run : runs) {
       if (run.group == group) pictures.push_back(run.outcome.picture);
+    }
     const std::string file = group.empty() ? "comparison.png" : group + "/comparison.png";
     write_png(folder / file, draw_together(pictures));
     report.picture(apps::read_file(folder / file, std::size_t{1} << 28), "What the runs learned, side by side");

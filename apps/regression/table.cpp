@@ -60,8 +60,9 @@ Column column_named(const std::string& path, std::string_view name, std::int64_t
     const std::int64_t i = take_input(rest);
     if (i > 0 && i <= inputs && rest.empty()) return {1, i - 1, i - 1};
     const std::int64_t j = take_input(rest);
-    if (i > 0 && i <= inputs && j > 0 && j <= inputs && rest.empty())
+    if (i > 0 && i <= inputs && j > 0 && j <= inputs && rest.empty()) {
       return {2, (i - 1) * inputs + j - 1, (j - 1) * inputs + i - 1};
+    }
   }
   fail("{}:1: column `{}` is not known: needs x1..x{}, u, u_x1.. or u_x1x1..", path, name, inputs);
 }
@@ -71,8 +72,9 @@ bool read_line(std::ifstream& file, const std::string& path, std::int64_t number
   for (int c; (c = file.get()) != std::ifstream::traits_type::eof();) {
     if (c == '\n') return true;
     line.push_back(static_cast<char>(c));
-    if (static_cast<std::int64_t>(line.size()) > longest_line)
+    if (static_cast<std::int64_t>(line.size()) > longest_line) {
       fail("{}:{}: the line is longer than {} characters", path, number, longest_line);
+    }
   }
   if (file.bad()) fail("{}: cannot be read", path);
   return !line.empty();
@@ -99,8 +101,9 @@ Table read_table(const std::string& path) {
   Table table;
   const std::string header = line;
   const std::vector<std::string_view> names = split(header);
-  for (std::string_view name : names)
+  for (std::string_view name : names) {
     if (const std::int64_t i = take_input(name); i > 0 && name.empty()) table.inputs = std::max(table.inputs, i);
+  }
   const std::int64_t d = table.inputs;
   if (d == 0) fail("{}:1: there is no column x1", path);
   std::vector<bool> coordinate(d);
@@ -113,32 +116,38 @@ Table read_table(const std::string& path) {
     seen[column.component] = seen[column.mirrored] = true;
     columns.push_back(column);
   }
-  for (std::int64_t i = 0; i < d; ++i)
+  for (std::int64_t i = 0; i < d; ++i) {
     if (!coordinate[i]) fail("{}:1: there is no column x{}", path, i + 1);
+  }
   if (!table.present[0][0]) fail("{}:1: there is no column u", path);
 
   std::int64_t stored_numbers = d;
-  for (const int order : {0, 1, 2})
+  for (const int order : {0, 1, 2}) {
     if (table.has_any(order)) stored_numbers += static_cast<std::int64_t>(table.present[order].size());
+  }
 
   for (std::int64_t number = 2; read_line(file, path, number, line); ++number) {
     if (trim(line).empty()) continue;
     const std::vector<std::string_view> cells = split(line);
-    if (cells.size() != columns.size())
+    if (cells.size() != columns.size()) {
       fail("{}:{}: {} cells for {} columns", path, number, cells.size(), columns.size());
-    if ((table.rows + 1) * stored_numbers > most_numbers)
+    }
+    if ((table.rows + 1) * stored_numbers > most_numbers) {
       fail("{}:{}: more than {} numbers", path, number, most_numbers);
+    }
     const std::int64_t row = table.rows++;
     table.points.resize((row + 1) * d);
-    for (const int order : {0, 1, 2})
+    for (const int order : {0, 1, 2}) {
       if (table.has_any(order)) table.derivatives[order].resize((row + 1) * table.present[order].size());
+    }
     for (std::size_t i = 0; i < cells.size(); ++i) {
       double value = 0;
       const char* end = cells[i].data() + cells[i].size();
       const char* begin = cells[i].starts_with('+') ? cells[i].data() + 1 : cells[i].data();
       const auto [stop, error] = std::from_chars(begin, end, value);
-      if (error != std::errc() || stop != end || !std::isfinite(value))
+      if (error != std::errc() || stop != end || !std::isfinite(value)) {
         fail("{}:{}: column `{}`: `{}` is not a finite number", path, number, names[i], cells[i]);
+      }
       const Column& column = columns[i];
       if (column.order < 0) {
         table.points[row * d + column.component] = value;

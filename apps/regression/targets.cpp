@@ -53,9 +53,10 @@ Sample ackley(const double* p) {
       double& second = sample.hessian[2 * i + j];
       second = -bumps * slope_i * c * std::sin(c * p[j]) / 2;
       if (i == j) second += bumps * c * c * std::cos(c * p[i]) / 2;
-      if (r > 0)
+      if (r > 0) {
         second +=
             b * cone * ((i == j ? 1 / (2 * r) : 0) - p[i] * p[j] / (4 * r * r * r) - b * p[i] * p[j] / (4 * r * r));
+      }
     }
   }
   return sample;
@@ -85,8 +86,9 @@ const Target& target_named(std::string_view name) {
 
 Tensors target_derivatives(const Target& target, const Tensor& points) {
   const std::int64_t d = target.inputs;
-  if (points.rank() != 2 || points.shape(1) != d)
+  if (points.rank() != 2 || points.shape(1) != d) {
     fail("target {}: points must be [N, {}]: shape {}", target.name, d, points.shape());
+  }
   const std::int64_t count = points.shape(0);
   const std::vector<double> x = points.to_vector<double>();
   std::vector<double> values, first, second;

@@ -44,8 +44,9 @@ class FiguresFile {
       std::istringstream lines(apps::read_file(path_, std::size_t{1} << 30));
       std::string line;
       std::getline(lines, line);
-      while (std::getline(lines, line))
+      while (std::getline(lines, line)) {
         if (std::strtoll(line.c_str(), nullptr, 10) <= keep_steps) kept += line + "\n";
+      }
     }
     apps::write_file_atomically(path_, kept);
   }
@@ -89,8 +90,9 @@ Length length_of(const Settings& settings, std::int64_t train_points) {
       settings.common.steps > 0 ? settings.common.steps : settings.common.epochs * length.steps_an_epoch;
   if (settings.optimizer != "lbfgs") length.gradient_steps = steps;
   if (settings.optimizer == "lbfgs" || settings.optimizer == "adam+lbfgs") length.lbfgs_steps = settings.lbfgs_steps;
-  if (length.lbfgs_steps > 0 && batch > 0)
+  if (length.lbfgs_steps > 0 && batch > 0) {
     fail("--batch-size: L-BFGS takes all points in every step: {} of {}", batch, train_points);
+  }
   return length;
 }
 
@@ -131,16 +133,18 @@ Outcome train(const Settings& settings, Experiment& experiment, const Length& le
     const std::vector<double> numbers = nn::find(state.tensors, "numbers", "checkpoint").to_vector<double>();
     outcome.seconds = numbers.at(0);
     outcome.errors = {numbers.at(1), numbers.at(2)};
-    if (outcome.step > length.total())
+    if (outcome.step > length.total()) {
       fail("--resume: {} has done {} steps, more than the {} that are asked for", place.folder.string(), outcome.step,
            length.total());
+    }
   }
   const std::int64_t first_step = outcome.step;
   apps::MetricsWriter metrics(place.folder / "metrics.csv", {"test_l2", "test_h1"}, settings.dtype(),
                               first_step > 0 ? std::optional(first_step) : std::nullopt);
   std::optional<FiguresFile> figures;
-  if (!place.figures_file.empty())
+  if (!place.figures_file.empty()) {
     figures.emplace(place.folder / place.figures_file, experiment.figure_names(), first_step);
+  }
 
   auto save = [&] {
     state.counters = {

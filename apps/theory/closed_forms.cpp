@@ -108,7 +108,9 @@ Tensor curvature_population_gradient(const Tensor& w, const Tensor& teacher) {
 double turning(double norm_ratio, double theta) { return std::sin(theta) / (2 * pi * norm_ratio); }
 
 ConditionNumbers condition_numbers(double turning) {
-  const auto ratio = [](double smallest) { return smallest > 0 ? 1 / smallest : std::numeric_limits<double>::infinity(); };
+  const auto ratio = [](double smallest) {
+    return smallest > 0 ? 1 / smallest : std::numeric_limits<double>::infinity();
+  };
   return {ratio(1 - 4 * turning), ratio(1 - 3 * turning)};
 }
 

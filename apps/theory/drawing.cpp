@@ -14,7 +14,8 @@ std::vector<double> element(const Path& path, std::int64_t index) {
   return values;
 }
 
-apps::Series line(const std::string& name, std::vector<double> x, std::vector<double> y, int colour, bool dashed, double weight) {
+apps::Series line(const std::string& name, std::vector<double> x, std::vector<double> y, int colour, bool dashed,
+                  double weight) {
   apps::Series series;
   series.name = name;
   series.x = std::move(x);
@@ -40,7 +41,8 @@ apps::Series arrow(const std::vector<double>& x, const std::vector<double>& y, i
     passed += part;
     if (passed < place * length || part == 0 || length < 2 * size) continue;
     const double ux = dx / part * size, uy = dy / part * size;
-    return line("", {x[i] - ux + 0.5 * uy, x[i], x[i] - ux - 0.5 * uy}, {y[i] - uy - 0.5 * ux, y[i], y[i] - uy + 0.5 * ux}, colour);
+    return line("", {x[i] - ux + 0.5 * uy, x[i], x[i] - ux - 0.5 * uy},
+                {y[i] - uy - 0.5 * ux, y[i], y[i] - uy + 0.5 * ux}, colour);
   }
   return line("", {}, {}, colour);
 }
@@ -66,7 +68,8 @@ double first_time_below(const std::vector<double>& times, const std::vector<doub
   return std::numeric_limits<double>::quiet_NaN();
 }
 
-double fitted_rate(const std::vector<double>& times, const std::vector<double>& values, std::size_t first, std::size_t last) {
+double fitted_rate(const std::vector<double>& times, const std::vector<double>& values, std::size_t first,
+                   std::size_t last) {
   // Least squares of log(value) over time.
   double n = 0, t = 0, y = 0, tt = 0, ty = 0;
   for (std::size_t i = first; i <= last; ++i) {

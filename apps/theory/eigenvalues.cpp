@@ -10,10 +10,11 @@
 #include "engine/ops.h"
 
 extern "C" {
-void dgeev_(const char* left, const char* right, const int* n, double* a, const int* lda, double* real, double* imaginary, double* vl,
-            const int* ldvl, double* vr, const int* ldvr, double* work, const int* lwork, int* info);
-void dsyev_(const char* vectors, const char* half, const int* n, double* a, const int* lda, double* values, double* work, const int* lwork,
+void dgeev_(const char* left, const char* right, const int* n, double* a, const int* lda, double* real,
+            double* imaginary, double* vl, const int* ldvl, double* vr, const int* ldvr, double* work, const int* lwork,
             int* info);
+void dsyev_(const char* vectors, const char* half, const int* n, double* a, const int* lda, double* values,
+            double* work, const int* lwork, int* info);
 }
 
 namespace sg::theory {
@@ -28,7 +29,8 @@ std::vector<std::complex<double>> eigenvalues_of(std::vector<double> matrix, int
   const int one = 1, work_size = 8 * n;
   double none = 0;
   int info = 0;
-  dgeev_("N", "N", &n, matrix.data(), &n, real.data(), imaginary.data(), &none, &one, &none, &one, work.data(), &work_size, &info);
+  dgeev_("N", "N", &n, matrix.data(), &n, real.data(), imaginary.data(), &none, &one, &none, &one, work.data(),
+         &work_size, &info);
   if (info != 0) fail("eigenvalues: LAPACK's dgeev ended with {} for a matrix of {} rows", info, n);
   std::vector<std::complex<double>> values;
   for (int i = 0; i < n; ++i) values.emplace_back(real[i], imaginary[i]);
@@ -41,23 +43,29 @@ std::vector<std::complex<double>> eigenvalues_of(std::vector<double> matrix, int
 }  // namespace
 
 std::vector<std::complex<double>> eigenvalues(const Tensor& matrix) {
-  if (matrix.rank() != 2 || matrix.shape(0) != matrix.shape(1)) fail("eigenvalues: needs a square matrix, got {}", to_string(matrix.shape()));
+  if (matrix.rank() != 2 || matrix.shape(0) != matrix.shape(1)) {
+    fail("eigenvalues: needs a square matrix, got {}", to_string(matrix.shape()));
+  }
   return eigenvalues_of(matrix.to_vector<double>(), static_cast<int>(matrix.shape(0)));
 }
 
 std::vector<std::vector<std::complex<double>>> batched_eigenvalues(const Tensor& matrices) {
-  if (matrices.rank() != 3 || matrices.shape(1) != matrices.shape(2))
+  if (matrices.rank() != 3 || matrices.shape(1) != matrices.shape(2)) {
     fail("eigenvalues: needs square matrices [N, n, n], got {}", to_string(matrices.shape()));
+  }
   const std::vector<double> all = matrices.to_vector<double>();
   const std::int64_t n = matrices.shape(1);
   std::vector<std::vector<std::complex<double>>> result;
-  for (std::int64_t i = 0; i < matrices.shape(0); ++i)
+  for (std::int64_t i = 0; i < matrices.shape(0); ++i) {
     result.push_back(eigenvalues_of({all.begin() + i * n * n, all.begin() + (i + 1) * n * n}, static_cast<int>(n)));
+  }
   return result;
 }
 
 SymmetricEigen symmetric_eigen(const Tensor& matrix) {
-  if (matrix.rank() != 2 || matrix.shape(0) != matrix.shape(1)) fail("eigenvalues: needs a square matrix, got {}", to_string(matrix.shape()));
+  if (matrix.rank() != 2 || matrix.shape(0) != matrix.shape(1)) {
+    fail("eigenvalues: needs a square matrix, got {}", to_string(matrix.shape()));
+  }
   kernels::prepare_blas();
   const int n = static_cast<int>(matrix.shape(0));
   std::vector<double> a = matrix.to_vector<double>(), values(n), work(static_cast<std::size_t>(8) * n + 1);
@@ -69,8 +77,11 @@ SymmetricEigen symmetric_eigen(const Tensor& matrix) {
 }
 
 double condition_number(const std::vector<std::complex<double>>& values) {
-  for (const auto& value : values)
-    if (!(value.real() > 0) || std::abs(value.imag()) > 1e-9 * std::abs(value)) return std::numeric_limits<double>::infinity();
+  for (const auto& value : values) {
+    if (!(value.real() > 0) || std::abs(value.imag()) > 1e-9 * std::abs(value)) {
+      return std::numeric_limits<double>::infinity();
+    }
+  }
   return values.back().real() / values.front().real();
 }
 

@@ -35,7 +35,9 @@ const Kind kinds[] = {
      [](const Tensor& w, const Tensor& t) { return relu_node::value_gradient(w, t) + relu_node::slope_gradient(w, t); },
      [](const Tensor& theta) { return relu_node::value_rate(theta) + relu_node::slope_rate(theta); }},
     {"h1_population", "H1, population",
-     [](const Tensor& w, const Tensor& t) { return relu_node::value_gradient(w, t) + relu_node::slope_population_gradient(w, t, smoothing); },
+     [](const Tensor& w, const Tensor& t) {
+       return relu_node::value_gradient(w, t) + relu_node::slope_population_gradient(w, t, smoothing);
+     },
      [](const Tensor& theta) { return relu_node::value_rate(theta) + relu_node::slope_rate(theta); }},
 };
 
@@ -88,18 +90,23 @@ Tensor region_points(std::int64_t count, std::uint64_t seed) {
 void check_region(Section& section, const Tensor& teacher, std::uint64_t seed) {
   const Tensor w = region_points(20000, seed);
   const Tensor scale = (dot(w, w) + dot(teacher, teacher)) / (4 * pi);
-  const Tensor slope = dot(w - teacher, relu_node::slope_gradient(w, teacher)), value = dot(w - teacher, relu_node::value_gradient(w, teacher));
+  const Tensor slope = dot(w - teacher, relu_node::slope_gradient(w, teacher)),
+               value = dot(w - teacher, relu_node::value_gradient(w, teacher));
   const Tensor population = dot(w - teacher, relu_node::slope_population_gradient(w, teacher));
   const Tensor least = relu_node::slope_rate(angle(w, teacher)) * scale;
   section.at_least("least (w - w*)·∇J over its bound, 20,000 points of the region", 1, min(slope / least).item());
   section.at_least("the same with the population gradient", 1, min(population / least).item());
-  section.at_least("least (w - w*)·∇L over Tian's bound", 1, min(value / (relu_node::value_rate(angle(w, teacher)) * scale)).item());
+  section.at_least("least (w - w*)·∇L over Tian's bound", 1,
+                   min(value / (relu_node::value_rate(angle(w, teacher)) * scale)).item());
   section.at_most("largest |∇L - the engine's derivative of L|", 1e-12,
                   max(abs(relu_node::value_gradient(w, teacher) - grad(relu_node::value_loss(w, teacher), w))).item());
-  section.at_most("largest |population ∇J - the engine's derivative of J|", 1e-12,
-                  max(abs(relu_node::slope_population_gradient(w, teacher) - grad(relu_node::slope_loss(w, teacher), w))).item());
+  section.at_most(
+      "largest |population ∇J - the engine's derivative of J|", 1e-12,
+      max(abs(relu_node::slope_population_gradient(w, teacher) - grad(relu_node::slope_loss(w, teacher), w))).item());
   const double theta = 0.5585993153;
-  const Tensor form = tensor({2 * pi - 2 * theta, -(2 * pi - theta) * std::cos(theta), -(2 * pi - theta) * std::cos(theta), 2 * pi}, {2, 2}, f64);
+  const Tensor form =
+      tensor({2 * pi - 2 * theta, -(2 * pi - theta) * std::cos(theta), -(2 * pi - theta) * std::cos(theta), 2 * pi},
+             {2, 2}, f64);
   section.equal("λ(0.5586), against the form's smallest eigenvalue", symmetric_eigen(form).values.front(),
                 relu_node::slope_rate(scalar(theta, f64)).item(), 1e-9);
 }
@@ -107,9 +114,11 @@ void check_region(Section& section, const Tensor& teacher, std::uint64_t seed) {
 }  // namespace
 
 Section run_flow(const Settings& settings) {
-  Section section("flow", "S2. One ReLU node: the gradient flow", {"gradient", "start", "t", "w1", "w2", "v", "bound", "theta"});
+  Section section("flow", "S2. One ReLU node: the gradient flow",
+                  {"gradient", "start", "t", "w1", "w2", "v", "bound", "theta"});
   section.paragraph(
-      "From anywhere in the region |w - w*| < |w*| the flow of H goes to the teacher, and V = ½|w - w*|² falls at least at the rate that λ(θ) gives, on top "
+      "From anywhere in the region |w - w*| < |w*| the flow of H goes to the teacher, and V = ½|w - w*|² falls at "
+      "least at the rate that λ(θ) gives, on top "
       "of what L's own flow does. (The print leaves out the factor 1/(4π) and takes V without the ½.)");
   section.formula(
       "L = |w|²/4 + |w*|²/4 - |w||w*|/(2π) (sin θ + (π - θ) cos θ)\n"
@@ -133,7 +142,8 @@ Section run_flow(const Settings& settings) {
     portrait.width = portrait.height = 400;
     portrait.series.push_back(circle("", 1, 0, 1, soft_colour, true));
     for (std::int64_t s = 0; s < settings.starts; ++s) {
-      const std::vector<double> x = element(path, 3 * s), y = element(path, 3 * s + 1), v = lyapunov(path, s), most = bound(path, s);
+      const std::vector<double> x = element(path, 3 * s), y = element(path, 3 * s + 1), v = lyapunov(path, s),
+                                most = bound(path, s);
       const std::vector<double> reference = lyapunov(paths[0], s);
       for (std::size_t i = 0; i < v.size(); ++i) {
         section.row(kinds[k].name, s, path.times[i], x[i], y[i], v[i], most[i], std::atan2(std::abs(y[i]), x[i]));
@@ -149,7 +159,9 @@ Section run_flow(const Settings& settings) {
       falls.series.push_back(line(once(kinds[k].title, s), path.times, v, colour, k == 0, s == 0 ? 1 : 0.45));
       if (s == settings.starts / 4) {
         bounds.series.push_back(line(kinds[k].title, path.times, v, colour, k == 0));
-        if (k < 2) bounds.series.push_back(line(k == 0 ? "bound, L2" : "bound, H1", path.times, most, colour, k == 0, 0.45));
+        if (k < 2) {
+          bounds.series.push_back(line(k == 0 ? "bound, L2" : "bound, H1", path.times, most, colour, k == 0, 0.45));
+        }
       }
     }
     portrait.series.push_back(point("", 1, 0, 6));
@@ -160,12 +172,18 @@ Section run_flow(const Settings& settings) {
   section.at_least("least (bound - V)/V(0) along all paths", 0, slack);
   section.at_least("least V under L2 over V under H1, same start and time", 1, gain);
   section.charts(portraits, "Paths to w* = (1, 0) from a fan of starting points; shaded: |w - w*| < |w*|");
-  section.charts({falls, bounds}, "V from every start; and from one of them, with the bound V(0) - ∫ λ(θ)/(4π) (|w|² + |w*|²) dt along its path (for H1, L's and J's rates together)");
+  section.charts({falls, bounds},
+                 "V from every start; and from one of them, with the bound V(0) - ∫ λ(θ)/(4π) (|w|² + |w*|²) dt along "
+                 "its path (for H1, L's and J's rates together)");
   apps::Table table{{"gradient", "median time to V = 1e-4 V(0)", "times faster than L2"}, {}};
   const double reference = median(times_to[0]);
-  for (std::size_t k = 0; k < std::size(kinds); ++k)
-    table.rows.push_back({kinds[k].title, apps::show_figure(median(times_to[k])), apps::show_figure(reference / median(times_to[k]))});
-  section.table(table, fmt::format("Over {} starts. The population gradient of J jumps across the teacher's direction; its flow reaches that line and slides along it.", settings.starts));
+  for (std::size_t k = 0; k < std::size(kinds); ++k) {
+    table.rows.push_back(
+        {kinds[k].title, apps::show_figure(median(times_to[k])), apps::show_figure(reference / median(times_to[k]))});
+  }
+  section.table(table, fmt::format("Over {} starts. The population gradient of J jumps across the teacher's direction; "
+                                   "its flow reaches that line and slides along it.",
+                                   settings.starts));
   return section;
 }
 

@@ -64,8 +64,9 @@ Descent descend(const Model& model, bool sobolev, double smallest, double larges
     w = (w - grad(loss_at(model, w, labels, sobolev), w) * (2 / (smallest + largest))).eval().detach();
   }
   const std::size_t last = descent.errors.size() - 1, half = last / 2;
-  if (last > half && descent.errors[last] > 0)
+  if (last > half && descent.errors[last] > 0) {
     descent.contraction = std::pow(descent.errors[last] / descent.errors[half], 1 / static_cast<double>(last - half));
+  }
   return descent;
 }
 
@@ -74,13 +75,16 @@ struct Errors {
   double mean = 0, standard_error = 0, predicted = 0, bias = 0;  // bias: largest component, in standard errors
 };
 
-Errors monte_carlo(const Model& model, const std::vector<double>& spectrum, double lambda, double noise, std::int64_t draws, std::uint64_t seed) {
+Errors monte_carlo(const Model& model, const std::vector<double>& spectrum, double lambda, double noise,
+                   std::int64_t draws, std::uint64_t seed) {
   const std::int64_t n = model.x.shape(0);
   const NoGrad no_grad;
-  const Tensor noisy = random_normal({draws, n}, 0, noise, seed, stream_of({1, 5}), f64) + times(model.x, model.teacher);
+  const Tensor noisy =
+      random_normal({draws, n}, 0, noise, seed, stream_of({1, 5}), f64) + times(model.x, model.teacher);
   // The minimiser: (X'X + lambda I) w = X'y + lambda w*.
   const SymmetricEigen eigen = symmetric_eigen(matmul(transpose(model.x), model.x));
-  const Tensor inverse = matmul(eigen.vectors / (tensor(eigen.values, {1, model.teacher.size()}, f64) + lambda), transpose(eigen.vectors));
+  const Tensor inverse =
+      matmul(eigen.vectors / (tensor(eigen.values, {1, model.teacher.size()}, f64) + lambda), transpose(eigen.vectors));
   const Tensor difference = (matmul(matmul(noisy, model.x) + lambda * model.teacher, inverse) - model.teacher).eval();
   const Tensor errors = sum(square(matmul(difference, transpose(model.x))), {1});
   const auto count = static_cast<double>(draws);
@@ -97,7 +101,8 @@ Errors monte_carlo(const Model& model, const std::vector<double>& spectrum, doub
 Section run_linear(const Settings& settings) {
   Section section("linear", "S1. A linear model", {"quantity", "index", "l2", "h1", "l2_predicted", "h1_predicted"});
   section.paragraph(
-      "Known derivatives add λ to every eigenvalue of the Hessian: gradient descent contracts faster, and noisy labels cost less, although the labels of "
+      "Known derivatives add λ to every eigenvalue of the Hessian: gradient descent contracts faster, and noisy labels "
+      "cost less, although the labels of "
       "the derivatives are the only thing that is added.");
   section.formula(
       "L = ½|Xw - y|²   H = L + λ/2 |w - w*|²   κ_L = s_max / s_min   κ_H = (s_max + λ)/(s_min + λ)\n"
@@ -116,12 +121,15 @@ Section run_linear(const Settings& settings) {
     const double kappa = (*high + shift) / (*low + shift);
     section.equal("κ_" + name + " of the engine's Hessian", kappa, largest / smallest, 1e-9);
     descents[sobolev] = descend(model, sobolev, smallest, largest, settings.common.seed);
-    section.equal("contraction a step, descent on " + name, (kappa - 1) / (kappa + 1), descents[sobolev].contraction, 0.01);
+    section.equal("contraction a step, descent on " + name, (kappa - 1) / (kappa + 1), descents[sobolev].contraction,
+                  0.01);
   }
   std::vector<double> sorted = settings.spectrum;
   std::sort(sorted.begin(), sorted.end());
-  for (std::size_t i = 0; i < sorted.size(); ++i)
-    section.row("spectrum", static_cast<std::int64_t>(i), spectra[0][i], spectra[1][i], sorted[i], sorted[i] + settings.lambda);
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    section.row("spectrum", static_cast<std::int64_t>(i), spectra[0][i], spectra[1][i], sorted[i],
+                sorted[i] + settings.lambda);
+  }
 
   apps::Chart descent_chart{"gradient descent", "step", "|w - w*|"};
   descent_chart.log_y = true;
@@ -129,13 +137,17 @@ Section run_linear(const Settings& settings) {
     const Descent& descent = descents[sobolev];
     const double kappa = (*high + (sobolev ? settings.lambda : 0)) / (*low + (sobolev ? settings.lambda : 0));
     std::vector<double> predicted;
-    for (const double step : descent.steps) predicted.push_back(descent.errors.front() * std::pow((kappa - 1) / (kappa + 1), step));
+    for (const double step : descent.steps) {
+      predicted.push_back(descent.errors.front() * std::pow((kappa - 1) / (kappa + 1), step));
+    }
     for (std::size_t i = 0; i < descent.steps.size(); ++i) {
       const double nothing = std::nan("");
-      section.row("contraction", static_cast<std::int64_t>(i), sobolev ? nothing : descent.errors[i], sobolev ? descent.errors[i] : nothing,
-                  sobolev ? nothing : predicted[i], sobolev ? predicted[i] : nothing);
+      section.row("contraction", static_cast<std::int64_t>(i), sobolev ? nothing : descent.errors[i],
+                  sobolev ? descent.errors[i] : nothing, sobolev ? nothing : predicted[i],
+                  sobolev ? predicted[i] : nothing);
     }
-    descent_chart.series.push_back(line(sobolev ? "H1" : "L2", descent.steps, descent.errors, sobolev ? h1_colour : l2_colour, !sobolev));
+    descent_chart.series.push_back(
+        line(sobolev ? "H1" : "L2", descent.steps, descent.errors, sobolev ? h1_colour : l2_colour, !sobolev));
     descent_chart.series.push_back(
         line(sobolev ? "slope (κ - 1)/(κ + 1)" : "", descent.steps, predicted, soft_colour, false, 0.5));
   }
@@ -144,8 +156,10 @@ Section run_linear(const Settings& settings) {
   const Errors plain = monte_carlo(model, sorted, 0, noise, settings.draws, settings.common.seed);
   const Errors sobolev = monte_carlo(model, sorted, lambda, noise, settings.draws, settings.common.seed);
   section.row("error", settings.draws, plain.mean, sobolev.mean, plain.predicted, sobolev.predicted);
-  section.equal("E|X(ŵ - w*)|², L2, within 4 standard errors", plain.predicted, plain.mean, 4 * plain.standard_error / plain.predicted);
-  section.equal("E|X(ŵ - w*)|², H1, within 4 standard errors", sobolev.predicted, sobolev.mean, 4 * sobolev.standard_error / sobolev.predicted);
+  section.equal("E|X(ŵ - w*)|², L2, within 4 standard errors", plain.predicted, plain.mean,
+                4 * plain.standard_error / plain.predicted);
+  section.equal("E|X(ŵ - w*)|², H1, within 4 standard errors", sobolev.predicted, sobolev.mean,
+                4 * sobolev.standard_error / sobolev.predicted);
   section.at_most("bias of both minimisers, in standard errors", 4.5, std::max(plain.bias, sobolev.bias));
 
   apps::Chart error_chart{"error from noisy labels", "λ", "E|X(ŵ - w*)|²"};
@@ -159,14 +173,18 @@ Section run_linear(const Settings& settings) {
     flat.push_back(plain.predicted);
     if (i % 10 == 0) {
       points.push_back(grid.back());
-      measured.push_back(monte_carlo(model, sorted, grid.back(), noise, std::min<std::int64_t>(settings.draws, 4000), settings.common.seed + 1).mean);
+      measured.push_back(monte_carlo(model, sorted, grid.back(), noise, std::min<std::int64_t>(settings.draws, 4000),
+                                     settings.common.seed + 1)
+                             .mean);
     }
   }
-  error_chart.series = {line("L2: σ²d", grid, flat, l2_colour, true), line("H1: predicted", grid, curve, h1_colour), line("H1: measured", points, measured, h1_colour)};
+  error_chart.series = {line("L2: σ²d", grid, flat, l2_colour, true), line("H1: predicted", grid, curve, h1_colour),
+                        line("H1: measured", points, measured, h1_colour)};
   error_chart.series.back().points = true;
   error_chart.series.back().weight = 1.8;
   section.charts({descent_chart, error_chart},
-                 "Left: the distance to the teacher while gradient descent runs with its best step 2/(s_min + s_max). Right: what noise in the labels costs, over λ");
+                 "Left: the distance to the teacher while gradient descent runs with its best step 2/(s_min + s_max). "
+                 "Right: what noise in the labels costs, over λ");
   return section;
 }
 

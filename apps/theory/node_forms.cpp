@@ -39,8 +39,8 @@ Tensor symmetric_flow(Loss loss, const Tensor& xy, std::int64_t nodes) {
   const auto k = static_cast<double>(nodes);
   const Tensor x = slice(xy, -1, 0, 1), y = slice(xy, -1, 1, 2);
   const Tensor length = sqrt(square(x) + (k - 1) * square(y));
-  // Angles of w_l with w_j, with w*_l and with w*_j, each from half of its tangent. The lengths keep the sign of y >= 0, so that at y = 0 the
-  // derivative is that from above.
+  // Angles of w_l with w_j, with w*_l and with w*_j, each from half of its tangent. The lengths keep the sign of y >=
+  // 0, so that at y = 0 the derivative is that from above.
   const Tensor across = 2 * atan(sqrt(square(x - y) + 1e-60) / sqrt(square(x + y) + 2 * (k - 2) * square(y)));
   const Tensor size_of_y = where(greater_equal(y, zeros_like(y)), y, -y);
   const Tensor own = 2 * atan(std::sqrt(k - 1) * size_of_y / (length + x));
@@ -81,23 +81,25 @@ double saddle_rate(Loss loss, std::int64_t nodes) {
 Tensor toeplitz(const Tensor& row) {
   const std::int64_t k = row.shape(-1);
   std::vector<std::int64_t> distance;
-  for (std::int64_t i = 0; i < k; ++i)
+  for (std::int64_t i = 0; i < k; ++i) {
     for (std::int64_t j = 0; j < k; ++j) distance.push_back(std::abs(i - j));
+  }
   Shape shape = row.shape();
   shape.push_back(k);
   return reshape(take(row, tensor(distance, {k * k}), -1), shape);
 }
 
 Tensor toeplitz_linear(Loss loss, std::int64_t nodes) {
-  // The sample-wise part, pi t_c + (pi / 2) (sum over the other rows' component c) + t_c (c > 1), is in both losses; L adds K - 1 to the corner
-  // through the lengths of the nodes.
+  // The sample-wise part, pi t_c + (pi / 2) (sum over the other rows' component c) + t_c (c > 1), is in both losses; L
+  // adds K - 1 to the corner through the lengths of the nodes.
   std::vector<double> shared(static_cast<std::size_t>(nodes * nodes), 0.0);
   for (std::int64_t c = 0; c < nodes; ++c) {
     for (std::int64_t j = 0; j < nodes; ++j) shared[c * nodes + std::abs(j - c)] += j == 0 ? pi : pi / 2;
     if (c > 0) shared[c * nodes + c] += 1;
   }
-  if (loss == Loss::h1)
+  if (loss == Loss::h1) {
     for (double& entry : shared) entry *= 2;
+  }
   shared[0] += static_cast<double>(nodes - 1);
   return tensor(shared, {nodes, nodes}, f64) / (2 * pi);
 }

@@ -44,7 +44,8 @@ std::vector<double> portrait_starts(double top) {
 double simulated_rate(Loss loss, std::int64_t nodes, double slowest) {
   const auto k = static_cast<double>(nodes);
   const double size = 1e-4 / k;
-  const Path path = integrate(flow_of(loss, nodes), tensor({1 - (k - 1) * size, size}, {2}, f64), even_times(6 / slowest, 61), 1e-13);
+  const Path path =
+      integrate(flow_of(loss, nodes), tensor({1 - (k - 1) * size, size}, {2}, f64), even_times(6 / slowest, 61), 1e-13);
   const std::vector<double> x = element(path, 0), y = element(path, 1);
   std::vector<double> distance;
   for (std::size_t i = 0; i < x.size(); ++i) distance.push_back(std::hypot(x[i] - 1, y[i]));
@@ -55,16 +56,19 @@ void saddles(Section& section, std::int64_t nodes, apps::Table& table, double to
   for (const Loss loss : losses) {
     const auto k = static_cast<double>(nodes);
     const double at = saddle(loss, nodes), rate = saddle_rate(loss, nodes);
-    const Path path = integrate(diagonal_flow(loss, nodes), tensor({0.9}, {1}, f64), even_times(20 / k, 41), std::min(tolerance, 1e-11));
+    const Path path = integrate(diagonal_flow(loss, nodes), tensor({0.9}, {1}, f64), even_times(20 / k, 41),
+                                std::min(tolerance, 1e-11));
     const std::vector<double> x = element(path, 0);
     std::vector<double> distance;
     for (const double value : x) distance.push_back(std::abs(value - at));
     const std::string name = fmt::format("K = {}, {}", nodes, title_of(loss));
     const double fitted = fitted_rate(path.times, distance, 0, 20);
-    const Path end = integrate(diagonal_flow(loss, nodes), tensor({0.9}, {1}, f64), {60 / k}, std::min(tolerance, 1e-11));
+    const Path end =
+        integrate(diagonal_flow(loss, nodes), tensor({0.9}, {1}, f64), {60 / k}, std::min(tolerance, 1e-11));
     section.equal(name + ": saddle from x = y", at, element(end, 0)[0], 1e-9);
     section.equal(name + ": rate towards the saddle", rate, fitted, 1e-3);
-    table.rows.push_back({name, fmt::format("{:.10f}", at), fmt::format("{:.10f}", element(end, 0)[0]), apps::show_figure(rate), apps::show_figure(fitted)});
+    table.rows.push_back({name, fmt::format("{:.10f}", at), fmt::format("{:.10f}", element(end, 0)[0]),
+                          apps::show_figure(rate), apps::show_figure(fitted)});
   }
 }
 
@@ -75,13 +79,14 @@ void linearised(Section& section, std::int64_t nodes, apps::Table& table) {
     const Tensor xy = tensor({1, 0}, {2}, f64), matrix = symmetric_linear(loss, nodes);
     const Tensor by_engine = -jacobian(symmetric_flow(loss, xy, nodes), xy);
     const std::string name = fmt::format("K = {}, {}", nodes, title_of(loss));
-    section.at_most(name + ": largest |M - the engine's Jacobian at (1, 0)|", 1e-12 * k, max(abs(matrix - by_engine)).item());
+    section.at_most(name + ": largest |M - the engine's Jacobian at (1, 0)|", 1e-12 * k,
+                    max(abs(matrix - by_engine)).item());
     const auto exact = eigenvalues(matrix);
     slowest[static_cast<int>(loss)] = exact[0].real();
     const double factor = loss == Loss::l2 ? 1 : 2, measured = simulated_rate(loss, nodes, exact[0].real());
     section.equal(name + ": slowest rate towards (1, 0)", exact[0].real(), measured, 0.01);
-    table.rows.push_back({name, fmt::format("{:.6f}, {:.6f}", exact[0].real(), exact[1].real()), apps::show_figure(measured),
-                          fmt::format("{:.6f}, {:.6f}", factor / 4, factor * (k + 1) / 4),
+    table.rows.push_back({name, fmt::format("{:.6f}, {:.6f}", exact[0].real(), exact[1].real()),
+                          apps::show_figure(measured), fmt::format("{:.6f}, {:.6f}", factor / 4, factor * (k + 1) / 4),
                           fmt::format("{:.4f}, {:.4f}", factor * pi / 2, factor * (k + 1) * pi / 2)});
   }
   section.at_least(fmt::format("K = {}: slowest rate, H1 over L2", nodes), 1, slowest[1] / slowest[0]);
@@ -93,10 +98,14 @@ void full_flow(Section& section, std::int64_t nodes, double tolerance) {
   for (const Loss loss : losses) {
     const std::vector<double> times{0.5, 2, 8};
     const Path few = integrate(flow_of(loss, nodes), start, times, tolerance);
-    const Path all = integrate([&](const Tensor& w) { return -nodes_gradient(loss, w, teacher); }, symmetric_weights(start, nodes), times, tolerance);
+    const Path all = integrate([&](const Tensor& w) { return -nodes_gradient(loss, w, teacher); },
+                               symmetric_weights(start, nodes), times, tolerance);
     double worst = 0;
-    for (std::size_t i = 0; i < times.size(); ++i) worst = std::max(worst, max(abs(all.states[i] - symmetric_weights(few.states[i], nodes))).item());
-    section.at_most(fmt::format("K = {}, {}: largest departure of the K × K flow from x, y", nodes, title_of(loss)), std::max(1e-10, 1e3 * tolerance), worst);
+    for (std::size_t i = 0; i < times.size(); ++i) {
+      worst = std::max(worst, max(abs(all.states[i] - symmetric_weights(few.states[i], nodes))).item());
+    }
+    section.at_most(fmt::format("K = {}, {}: largest departure of the K × K flow from x, y", nodes, title_of(loss)),
+                    std::max(1e-10, 1e3 * tolerance), worst);
   }
 }
 
@@ -125,13 +134,17 @@ apps::Chart portrait(Section& section, Loss loss, std::int64_t nodes, double tol
 Section run_nodes(const Settings& settings) {
   Section section("nodes", "S5. K nodes: saddle and teacher", {"k", "loss", "start", "t", "x", "y"});
   section.paragraph(
-      "With an orthonormal teacher and the start w_l = x w*_l + y Σ_{j≠l} w*_j the K × K weights stay of this form, so the flow is one of (x, y). From x > y it "
-      "goes to the teacher (1, 0); from x = y it goes to a saddle where all nodes are the same. H1 is faster on both ways. (The print gives the linearised "
+      "With an orthonormal teacher and the start w_l = x w*_l + y Σ_{j≠l} w*_j the K × K weights stay of this form, so "
+      "the flow is one of (x, y). From x > y it "
+      "goes to the teacher (1, 0); from x = y it goes to a saddle where all nodes are the same. H1 is faster on both "
+      "ways. (The print gives the linearised "
       "matrices as -M₃ and -2M₃: their leading terms, without the factor 1/(2π).)");
   section.formula(
-      "near (1, 0), from y ≥ 0: flow = -M (x - 1, y),   M₃ = [[π, (K - 1)π/2], [π/2, Kπ/2]], eigenvalues π/2 and (K + 1)π/2\n"
+      "near (1, 0), from y ≥ 0: flow = -M (x - 1, y),   M₃ = [[π, (K - 1)π/2], [π/2, Kπ/2]], eigenvalues π/2 and (K + "
+      "1)π/2\n"
       "2π M_L2 = M₃ + diag(K - 1, 1)      2π M_H1 = 2M₃ + [[K - 1, √(K - 1)], [0, 2]]\n"
-      "from x = y:  x* = (√(K-1) - arccos(1/√K) + π)/(πK) at the rate K/2 (L2),   (√(K-1) + 2π - 2 arccos(1/√K))/(2πK) at the rate K (H1)");
+      "from x = y:  x* = (√(K-1) - arccos(1/√K) + π)/(πK) at the rate K/2 (L2),   (√(K-1) + 2π - 2 arccos(1/√K))/(2πK) "
+      "at the rate K (H1)");
   apps::Table saddle_table{{"", "saddle", "simulated", "rate", "fitted"}, {}};
   apps::Table rates{{"", "eigenvalues of M", "slowest, simulated", "as printed, over 2π", "as printed"}, {}};
   std::vector<apps::Chart> portraits;
@@ -141,7 +154,9 @@ Section run_nodes(const Settings& settings) {
     if (nodes <= 10) full_flow(section, nodes, settings.tolerance);
     for (const Loss loss : losses) portraits.push_back(portrait(section, loss, nodes, settings.tolerance));
   }
-  section.charts(portraits, "Paths of (x, y). The saddle attracts along x = y alone; every path below the line goes on to the teacher");
+  section.charts(
+      portraits,
+      "Paths of (x, y). The saddle attracts along x = y alone; every path below the line goes on to the teacher");
   section.table(rates, "Near the teacher");
   section.table(saddle_table, "Along x = y");
   return section;

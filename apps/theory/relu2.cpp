@@ -25,9 +25,12 @@ Tensor gradient(int order, const Tensor& w, const Tensor& teacher) {
 /// Cell centres of the square around the region, [n * n, 2].
 Tensor square_points(std::int64_t n) {
   std::vector<double> points;
-  for (std::int64_t i = 0; i < n; ++i)
-    for (std::int64_t j = 0; j < n; ++j)
-      points.insert(points.end(), {(2 * static_cast<double>(j) + 1) / static_cast<double>(n), -1 + (2 * static_cast<double>(i) + 1) / static_cast<double>(n)});
+  for (std::int64_t i = 0; i < n; ++i) {
+    for (std::int64_t j = 0; j < n; ++j) {
+      points.insert(points.end(), {(2 * static_cast<double>(j) + 1) / static_cast<double>(n),
+                                   -1 + (2 * static_cast<double>(i) + 1) / static_cast<double>(n)});
+    }
+  }
   return tensor(points, {n * n, 2}, f64);
 }
 
@@ -36,7 +39,8 @@ Tensor square_points(std::int64_t n) {
 Section run_relu2(const Settings& settings) {
   Section section("relu2", "S4. One squared ReLU node: the H2 loss", {"loss", "start", "t", "w1", "w2", "v"});
   section.paragraph(
-      "For g = relu(w·x)² second derivatives exist, and I₃ = ½E|D²g - D²g*|² can join the loss. All three gradients point away from the teacher in the whole "
+      "For g = relu(w·x)² second derivatives exist, and I₃ = ½E|D²g - D²g*|² can join the loss. All three gradients "
+      "point away from the teacher in the whole "
       "region |w - w*| < |w*|, so each that is added makes V fall faster.");
   section.formula(
       "I₁ = L = ½ (3/2 |w|⁴ + 3/2 |w*|⁴ - |w|²|w*|²/π (3 sin θ cos θ + (π - θ)(1 + 2 cos² θ)))\n"
@@ -60,8 +64,11 @@ Section run_relu2(const Settings& settings) {
     std::vector<double> values = (dot(away, product.gradient) / distance).to_vector<double>();
     double least = std::numeric_limits<double>::infinity();
     for (std::size_t i = 0; i < values.size(); ++i) {
-      if (places[i] >= 1 || places[i] == 0) values[i] = std::nan("");
-      else least = std::min(least, values[i]);
+      if (places[i] >= 1 || places[i] == 0) {
+        values[i] = std::nan("");
+      } else {
+        least = std::min(least, values[i]);
+      }
     }
     section.at_least(fmt::format("least (w - w*)·∇{}/|w - w*|² over the region", product.title), 0, least);
     apps::HeatMap map;
@@ -92,7 +99,8 @@ Section run_relu2(const Settings& settings) {
   double rise = -std::numeric_limits<double>::infinity();
   const double last = settings.time / 5;
   for (int order = 0; order < 3; ++order) {
-    const Path path = integrate([&](const Tensor& state) { return -gradient(order, state, teacher); }, starts, even_times(last, 241), settings.tolerance);
+    const Path path = integrate([&](const Tensor& state) { return -gradient(order, state, teacher); }, starts,
+                                even_times(last, 241), settings.tolerance);
     const int colour = order == 0 ? l2_colour : order == 1 ? h1_colour : h2_colour;
     for (std::int64_t s = 0; s < settings.starts; ++s) {
       const std::vector<double> x = element(path, 2 * s), y = element(path, 2 * s + 1);
@@ -103,8 +111,9 @@ Section run_relu2(const Settings& settings) {
         if (i > 0) rise = std::max(rise, (v[i] - v[i - 1]) / v[0] - 10 * settings.tolerance);
       }
       reached[order].push_back(first_time_below(path.times, v, 1e-4 * v[0]));
-      for (double& value : v)
+      for (double& value : v) {
         if (value < 1e-15) value = std::nan("");  // below what the integrator resolves
+      }
       falls.series.push_back(line(once(titles[order], s), path.times, v, colour, order == 0, s == 0 ? 1 : 0.45));
       portrait.series.push_back(line(once(titles[order], s), x, y, colour, order == 0, 0.8));
     }
@@ -114,10 +123,13 @@ Section run_relu2(const Settings& settings) {
   const double times[] = {median(reached[0]), median(reached[1]), median(reached[2])};
   section.at_least("times sooner at V = 1e-4 V(0), H1 over L2", 1, times[0] / times[1]);
   section.at_least("times sooner at V = 1e-4 V(0), H2 over H1", 1, times[1] / times[2]);
-  section.heat_maps(maps, "The inner products over the region, divided by |w - w*|²: positive everywhere (logarithmic colours)");
+  section.heat_maps(
+      maps, "The inner products over the region, divided by |w - w*|²: positive everywhere (logarithmic colours)");
   section.charts({falls, portrait}, "V from every start of the fan, and the paths");
   apps::Table table{{"loss", "median time to V = 1e-4 V(0)", "times faster than L2"}, {}};
-  for (int order = 0; order < 3; ++order) table.rows.push_back({titles[order], apps::show_figure(times[order]), apps::show_figure(times[0] / times[order])});
+  for (int order = 0; order < 3; ++order) {
+    table.rows.push_back({titles[order], apps::show_figure(times[order]), apps::show_figure(times[0] / times[order])});
+  }
   section.table(table, fmt::format("Over {} starts", settings.starts));
   return section;
 }

@@ -24,7 +24,7 @@ constexpr double coefficients[stages][stages - 1] = {
     {35.0 / 384, 0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84},
 };
 /// Order 5 minus order 4.
-constexpr double error_coefficients[stages] = {71.0 / 57600,      0,           -71.0 / 16695, 71.0 / 1920,
+constexpr double error_coefficients[stages] = {71.0 / 57600,      0,          -71.0 / 16695, 71.0 / 1920,
                                                -17253.0 / 339200, 22.0 / 525, -1.0 / 40};
 
 std::vector<double> velocity_at(const Flow& flow, const Shape& shape, const std::vector<double>& state) {
@@ -33,20 +33,25 @@ std::vector<double> velocity_at(const Flow& flow, const Shape& shape, const std:
 
 }  // namespace
 
-Step dormand_prince_step(const Flow& flow, const Shape& shape, const std::vector<double>& state, const std::vector<double>& velocity, double h) {
+Step dormand_prince_step(const Flow& flow, const Shape& shape, const std::vector<double>& state,
+                         const std::vector<double>& velocity, double h) {
   std::vector<double> slopes[stages];
   slopes[0] = velocity;
   Step step;
   for (int stage = 1; stage < stages; ++stage) {
     step.state = state;
-    for (int before = 0; before < stage; ++before)
-      for (std::size_t i = 0; i < state.size(); ++i) step.state[i] += h * coefficients[stage][before] * slopes[before][i];
+    for (int before = 0; before < stage; ++before) {
+      for (std::size_t i = 0; i < state.size(); ++i) {
+        step.state[i] += h * coefficients[stage][before] * slopes[before][i];
+      }
+    }
     slopes[stage] = velocity_at(flow, shape, step.state);
   }
   step.velocity = slopes[stages - 1];
   step.error.assign(state.size(), 0.0);
-  for (int stage = 0; stage < stages; ++stage)
+  for (int stage = 0; stage < stages; ++stage) {
     for (std::size_t i = 0; i < state.size(); ++i) step.error[i] += h * error_coefficients[stage] * slopes[stage][i];
+  }
   return step;
 }
 
@@ -68,7 +73,8 @@ Path integrate(const Flow& flow, const Tensor& start, const std::vector<double>&
         const double part = std::abs(step.error[i]) / scale;
         error = part <= error ? error : part;  // a NaN is kept
       }
-      const double factor = std::isfinite(error) ? std::clamp(0.9 * std::pow(std::max(error, 1e-10), -0.2), 0.2, 5.0) : 0.2;
+      const double factor =
+          std::isfinite(error) ? std::clamp(0.9 * std::pow(std::max(error, 1e-10), -0.2), 0.2, 5.0) : 0.2;
       if (error <= 1) {
         state = std::move(step.state);
         velocity = std::move(step.velocity);
@@ -79,7 +85,10 @@ Path integrate(const Flow& flow, const Tensor& start, const std::vector<double>&
       } else {
         ++path.rejected;
         h = length * std::min(factor, 0.9);
-        if (h < 1e-12 * std::max(1.0, now)) fail("--tolerance: the flow cannot be followed to {:g} beyond time {:g}; a larger one is needed", tolerance, now);
+        if (h < 1e-12 * std::max(1.0, now)) {
+          fail("--tolerance: the flow cannot be followed to {:g} beyond time {:g}; a larger one is needed", tolerance,
+               now);
+        }
       }
     }
     path.times.push_back(time);
@@ -90,7 +99,9 @@ Path integrate(const Flow& flow, const Tensor& start, const std::vector<double>&
 
 std::vector<double> even_times(double last, std::int64_t count) {
   std::vector<double> times;
-  for (std::int64_t i = 0; i < count; ++i) times.push_back(last * static_cast<double>(i) / static_cast<double>(count - 1));
+  for (std::int64_t i = 0; i < count; ++i) {
+    times.push_back(last * static_cast<double>(i) / static_cast<double>(count - 1));
+  }
   return times;
 }
 

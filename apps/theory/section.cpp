@@ -30,11 +30,13 @@ bool Claim::holds() const {
 apps::Table claims_table(const std::vector<Claim>& claims, bool name_experiments) {
   apps::Table table{{"statement", "predicted", "measured", "relative difference", "holds"}, {}};
   for (const Claim& claim : claims) {
-    const char* sign = claim.kind == Claim::Kind::at_least ? "≥\u00a0" : claim.kind == Claim::Kind::at_most ? "≤\u00a0" : "";
+    const char* sign = claim.kind == Claim::Kind::at_least  ? "≥\u00a0"
+                       : claim.kind == Claim::Kind::at_most ? "≤\u00a0"
+                                                            : "";
     const bool equal = claim.kind == Claim::Kind::equal;
-    table.rows.push_back({(name_experiments ? claim.experiment + ": " : "") + claim.statement, sign + show(claim.predicted), show(claim.measured),
-                          equal ? fmt::format("{:.1e}", claim.difference()) : "",
-                          claim.holds() ? "yes" : "NO"});
+    table.rows.push_back({(name_experiments ? claim.experiment + ": " : "") + claim.statement,
+                          sign + show(claim.predicted), show(claim.measured),
+                          equal ? fmt::format("{:.1e}", claim.difference()) : "", claim.holds() ? "yes" : "NO"});
   }
   return table;
 }
@@ -42,11 +44,14 @@ apps::Table claims_table(const std::vector<Claim>& claims, bool name_experiments
 std::string claims_csv(const std::vector<Claim>& claims) {
   std::string text = "experiment,statement,kind,predicted,measured,relative_difference,tolerance,holds\n";
   for (const Claim& claim : claims) {
-    const char* kind = claim.kind == Claim::Kind::at_least ? "at_least" : claim.kind == Claim::Kind::at_most ? "at_most" : "equal";
+    const char* kind = claim.kind == Claim::Kind::at_least  ? "at_least"
+                       : claim.kind == Claim::Kind::at_most ? "at_most"
+                                                            : "equal";
     std::string quoted;
     for (const char c : claim.statement) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-    text += fmt::format("{},\"{}\",{},{},{},{},{},{}\n", claim.experiment, quoted, kind, Section::cell(claim.predicted), Section::cell(claim.measured),
-                        Section::cell(claim.difference()), claim.kind == Claim::Kind::equal ? Section::cell(claim.tolerance) : "",
+    text += fmt::format("{},\"{}\",{},{},{},{},{},{}\n", claim.experiment, quoted, kind, Section::cell(claim.predicted),
+                        Section::cell(claim.measured), Section::cell(claim.difference()),
+                        claim.kind == Claim::Kind::equal ? Section::cell(claim.tolerance) : "",
                         claim.holds() ? "yes" : "no");
   }
   return text;
@@ -62,7 +67,9 @@ void Section::at_most(const std::string& statement, double bound, double measure
   claims_.push_back({name_, statement, bound, measured, Claim::Kind::at_most, 0});
 }
 
-std::string Section::cell(double value) { return std::isfinite(value) ? fmt::format("{:.17g}", value) : std::isnan(value) ? "" : fmt::format("{}", value); }
+std::string Section::cell(double value) {
+  return std::isfinite(value) ? fmt::format("{:.17g}", value) : std::isnan(value) ? "" : fmt::format("{}", value);
+}
 
 void Section::row(const std::vector<std::string>& cells) {
   for (std::size_t i = 0; i < cells.size(); ++i) rows_ += (i ? "," : "") + cells[i];

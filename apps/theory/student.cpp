@@ -19,11 +19,15 @@ Tensor sampled_loss(Loss loss, const Tensor& w, const Tensor& teacher, const Ten
   return total * (0.5 / samples);
 }
 
-Agreement gradient_agreement(Loss loss, const Tensor& w, const Tensor& teacher, std::int64_t batches, std::int64_t batch_size, std::uint64_t seed) {
+Agreement gradient_agreement(Loss loss, const Tensor& w, const Tensor& teacher, std::int64_t batches,
+                             std::int64_t batch_size, std::uint64_t seed) {
   const std::int64_t d = w.shape(1);
-  const auto repeated = [&](const Tensor& rows) { return broadcast_to(unsqueeze(rows, 0), {batches, rows.shape(0), d}).eval().detach(); };
+  const auto repeated = [&](const Tensor& rows) {
+    return broadcast_to(unsqueeze(rows, 0), {batches, rows.shape(0), d}).eval().detach();
+  };
   const Tensor students = repeated(w), x = random_normal({batches, batch_size, d}, 0, 1, seed, stream_of({7, 9}), f64);
-  const Tensor gradients = grad(sampled_loss(loss, students, repeated(teacher), x), students).eval().detach();  // [batches, K, d]
+  const Tensor gradients =
+      grad(sampled_loss(loss, students, repeated(teacher), x), students).eval().detach();  // [batches, K, d]
   const Tensor error = sqrt(variance(gradients, {0}) / static_cast<double>(batches - 1));
   const Tensor score = abs(mean(gradients, {0}) - nodes_gradient(loss, w, teacher)) / error;
   return {max(score).item(), max(error).item()};

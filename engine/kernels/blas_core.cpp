@@ -1,9 +1,10 @@
 // Which of OpenBLAS's kernel sets runs.
 //
-// The library reads OPENBLAS_CORETYPE once, in a constructor of its own, before any constructor of the program. Only the entries of
-// .preinit_array run earlier, and those come too early for setenv: the C library takes its environment over afterwards. So one slot of the
-// environment that the kernel handed over is lent to our variable, and given back by a constructor of the program, which runs
-// after the library's. Nothing of it is left for child processes to inherit.
+// The library reads OPENBLAS_CORETYPE once, in a constructor of its own, before any constructor of the program. Only
+// the entries of .preinit_array run earlier, and those come too early for setenv: the C library takes its environment
+// over afterwards. So one slot of the environment that the kernel handed over is lent to our variable, and given back
+// by a constructor of the program, which runs after the library's. Nothing of it is left for child processes to
+// inherit.
 #include "engine/kernels/blas_core.h"
 
 #include <cblas.h>

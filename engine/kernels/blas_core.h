@@ -1,4 +1,5 @@
-// Which of OpenBLAS's kernel sets runs: the library picks AVX2 kernels on processors that it does not know, AVX-512 or not.
+// Which of OpenBLAS's kernel sets runs: the library picks AVX2 kernels on processors that it does not know, AVX-512 or
+// not.
 #pragma once
 
 #include <string_view>
@@ -12,11 +13,12 @@ struct BlasProcessor {
   bool avx512_bf16 = false;
 };
 
-/// The name for OPENBLAS_CORETYPE; empty to leave the choice to the library, as it is without AVX-512 and where the user has made it.
+/// The name for OPENBLAS_CORETYPE; empty to leave the choice to the library, as it is without AVX-512 and where the
+/// user has made it.
 std::string_view blas_core_for(const BlasProcessor& processor, bool chosen_by_user);
 
-/// Makes OpenBLAS single-threaded: its products are called tile by tile from our own pool. The first call also says that the choice
-/// above is linked in.
+/// Makes OpenBLAS single-threaded: its products are called tile by tile from our own pool. The first call also says
+/// that the choice above is linked in.
 void prepare_blas();
 
 /// The kernel set in use, by OpenBLAS's name.

@@ -13,12 +13,14 @@ namespace sg::kernels {
 
 namespace {
 
-constexpr std::int64_t kTile = 16;  // rows and channels of a tile whose cache lines are read and written while they are near
+constexpr std::int64_t kTile =
+    16;  // rows and channels of a tile whose cache lines are read and written while they are near
 
-/// The chosen taps of one tile. `Count` is their number if it is known to be that, which saves the inner loop; 0 otherwise.
+/// The chosen taps of one tile. `Count` is their number if it is known to be that, which saves the inner loop; 0
+/// otherwise.
 template <int Count, class T>
-void transpose_tile(const T* from, std::int64_t from_channel, std::int64_t from_row, T* to, std::int64_t to_row, std::int64_t rows,
-                    std::int64_t channels, const std::vector<std::int64_t>& chosen) {
+void transpose_tile(const T* from, std::int64_t from_channel, std::int64_t from_row, T* to, std::int64_t to_row,
+                    std::int64_t rows, std::int64_t channels, const std::vector<std::int64_t>& chosen) {
   const std::int64_t count = Count > 0 ? Count : static_cast<std::int64_t>(chosen.size());
   for (std::int64_t row = 0; row < rows; ++row) {
     const T* from_taps = from + row * from_row;
@@ -34,7 +36,8 @@ void transpose_tile(const T* from, std::int64_t from_channel, std::int64_t from_
   }
 }
 
-/// From [out_channels, in_channels / groups, taps] to the order of run_gather: phase by phase, a row for each input channel.
+/// From [out_channels, in_channels / groups, taps] to the order of run_gather: phase by phase, a row for each input
+/// channel.
 template <class T>
 void transpose_weight(const Gather& g, const T* weight, T* transposed) {
   const GatherAxis &rows = g.axis[0], &columns = g.axis[1];
@@ -44,12 +47,16 @@ void transpose_weight(const Gather& g, const T* weight, T* transposed) {
       std::vector<std::int64_t> chosen;
       for (std::size_t y = 0; y < rows.tap.size(); ++y) {
         for (std::size_t x = 0; x < columns.tap.size(); ++x) {
-          if (rows.phase[y] == py && columns.phase[x] == px) chosen.push_back(static_cast<std::int64_t>(y * columns.tap.size() + x));
+          if (rows.phase[y] == py && columns.phase[x] == px) {
+            chosen.push_back(static_cast<std::int64_t>(y * columns.tap.size() + x));
+          }
         }
       }
       const std::int64_t count = static_cast<std::int64_t>(chosen.size());
       const bool neighbours = count > 0 && chosen.back() - chosen.front() == count - 1;
-      const auto tile = neighbours && count == 1 ? transpose_tile<1, T> : neighbours && count == 9 ? transpose_tile<9, T> : transpose_tile<0, T>;
+      const auto tile = neighbours && count == 1   ? transpose_tile<1, T>
+                        : neighbours && count == 9 ? transpose_tile<9, T>
+                                                   : transpose_tile<0, T>;
       const std::int64_t blocks = (g.rows + kTile - 1) / kTile, all = g.groups * blocks;
       const std::int64_t chunk = 1 + 8192 / (1 + kTile * g.channels * count);
       parallel_for((all + chunk - 1) / chunk, [&](std::int64_t piece) {
@@ -57,8 +64,8 @@ void transpose_weight(const Gather& g, const T* weight, T* transposed) {
           const std::int64_t group = i / blocks, row = i % blocks * kTile;
           for (std::int64_t c = 0; c < g.channels; c += kTile) {
             tile(weight + ((group * g.channels + c) * g.rows + row) * taps, g.rows * taps, taps,
-                 transposed + ((group * g.rows + row) * g.channels + c) * count, g.channels * count, std::min(kTile, g.rows - row),
-                 std::min(kTile, g.channels - c), chosen);
+                 transposed + ((group * g.rows + row) * g.channels + c) * count, g.channels * count,
+                 std::min(kTile, g.rows - row), std::min(kTile, g.channels - c), chosen);
           }
         }
       });

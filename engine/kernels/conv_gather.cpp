@@ -55,7 +55,9 @@ struct Run {
   bool direct;  // vectors are stored where they belong; otherwise the unit is laid out in scratch first
 
   std::int64_t plane() const { return g.axis[0].results * g.axis[1].results; }
-  std::int64_t slots_per_unit() const { return plan.slots(plan.images, plan.strip, g.axis[1].positions, kernels.lanes); }
+  std::int64_t slots_per_unit() const {
+    return plan.slots(plan.images, plan.strip, g.axis[1].positions, kernels.lanes);
+  }
 
   T* result_plane(const GatherUnit& unit, std::int64_t image, std::int64_t row) const {
     return result + (((unit.image + image) * g.groups + unit.group) * g.rows + row) * plane();
@@ -68,7 +70,8 @@ struct Run {
 
 /// Where each slot goes, relative to the result plane of the unit's first image or within the laid out rows.
 template <class T>
-void Run<T>::list_targets(const GatherUnit& unit, std::int64_t count, std::int64_t* targets, std::int32_t* counts) const {
+void Run<T>::list_targets(const GatherUnit& unit, std::int64_t count, std::int64_t* targets,
+                          std::int32_t* counts) const {
   const std::int64_t lanes = kernels.lanes, width = g.axis[1].positions;
   if (!direct) {
     for (std::int64_t s = 0; s < count; ++s) {
@@ -77,7 +80,9 @@ void Run<T>::list_targets(const GatherUnit& unit, std::int64_t count, std::int64
     }
     return;
   }
-  const std::int64_t run = plan.flat_images && unit.images > 1 ? unit.images * unit.rows * width : plan.flat_rows ? unit.rows * width : width;
+  const std::int64_t run = plan.flat_images && unit.images > 1 ? unit.images * unit.rows * width
+                           : plan.flat_rows                    ? unit.rows * width
+                                                               : width;
   const std::int64_t runs_per_image = plan.flat_rows ? 1 : unit.rows;
   std::int64_t s = 0;
   for (std::int64_t image = 0; s < count; ++image) {
@@ -98,7 +103,8 @@ void Run<T>::write_rows(const GatherUnit& unit, std::int64_t first_row, std::int
   const std::int64_t width = g.axis[1].positions, lanes = kernels.lanes;
   const std::int64_t length = plan.slots(unit.images, unit.rows, width, kernels.lanes) * lanes;
   const std::int64_t row_length = plan.flat_rows ? width : plan.row_vectors * lanes;
-  const std::int64_t image_length = plan.flat_rows && !plan.flat_images ? ceil_div(unit.rows * width, lanes) * lanes : unit.rows * row_length;
+  const std::int64_t image_length =
+      plan.flat_rows && !plan.flat_images ? ceil_div(unit.rows * width, lanes) * lanes : unit.rows * row_length;
   const std::int64_t row_phases = g.axis[0].phases, column_phases = g.axis[1].phases, results = g.axis[1].results;
   for (std::int64_t m = 0; m < rows; ++m) {
     for (std::int64_t image = 0; image < unit.images; ++image) {
@@ -108,12 +114,16 @@ void Run<T>::write_rows(const GatherUnit& unit, std::int64_t first_row, std::int
           const std::int64_t to_row = (unit.row + y) * row_phases + py;
           if (to_row >= g.axis[0].results) continue;
           T* const to = to_plane + to_row * results;
-          const T* const from = laid_out + (py * column_phases * rows + m) * length + image * image_length + y * row_length;
-          if (column_phases == 1) kernels.pack_row(to, results, from, 0, 1, results);
-          else if (column_phases == 2) kernels.interleave_row(to, from, from + rows * length, results);
-          else {
+          const T* const from =
+              laid_out + (py * column_phases * rows + m) * length + image * image_length + y * row_length;
+          if (column_phases == 1) {
+            kernels.pack_row(to, results, from, 0, 1, results);
+          } else if (column_phases == 2) {
+            kernels.interleave_row(to, from, from + rows * length, results);
+          } else {
             for (std::int64_t px = 0; px < column_phases; ++px) {
-              kernels.scatter_row(to + px, column_phases, from + px * rows * length, ceil_div(results - px, column_phases));
+              kernels.scatter_row(to + px, column_phases, from + px * rows * length,
+                                  ceil_div(results - px, column_phases));
             }
           }
         }
@@ -123,7 +133,8 @@ void Run<T>::write_rows(const GatherUnit& unit, std::int64_t first_row, std::int
 }
 
 template <class T>
-void Run<T>::run_rows(const GatherUnit& unit, std::int64_t first_row, std::int64_t rows, T* packed, bool is_packed) const {
+void Run<T>::run_rows(const GatherUnit& unit, std::int64_t first_row, std::int64_t rows, T* packed,
+                      bool is_packed) const {
   const std::int64_t most = slots_per_unit(), lanes = kernels.lanes;
   const Scratch lists(static_cast<std::size_t>(most) * 16);
   std::int64_t* const targets = lists.as<std::int64_t>();
@@ -150,7 +161,8 @@ void Run<T>::run_rows(const GatherUnit& unit, std::int64_t first_row, std::int64
       product.b = from;
       product.slots = slots;
       product.slot_count = count;
-      product.c = direct ? result_plane(unit, 0, first_row) : laid_out.as<T>() + static_cast<std::int64_t>(p) * rows * length;
+      product.c =
+          direct ? result_plane(unit, 0, first_row) : laid_out.as<T>() + static_cast<std::int64_t>(p) * rows * length;
       product.c_offsets = targets;
       product.counts = counts;
       product.c_row = direct ? plane() : length;
@@ -178,14 +190,18 @@ std::int32_t tap_offset(const GatherPlan& plan, std::int64_t channel, std::int64
   const std::int64_t row_copies = static_cast<std::int64_t>(plan.packed[0].begin.size());
   const std::int64_t column_copies = static_cast<std::int64_t>(plan.packed[1].begin.size());
   const std::int64_t copy = (channel * row_copies + plan.packed[0].copy[y]) * column_copies + plan.packed[1].copy[x];
-  return static_cast<std::int32_t>(copy * plan.copy_pitch + plan.packed[0].shift[y] * plan.row_pitch + plan.packed[1].shift[x]);
+  return static_cast<std::int32_t>(copy * plan.copy_pitch + plan.packed[0].shift[y] * plan.row_pitch +
+                                   plan.packed[1].shift[x]);
 }
 
-std::int64_t list_slots(const Gather& g, const GatherPlan& plan, const GatherUnit& unit, int lanes, std::int32_t* slots) {
+std::int64_t list_slots(const Gather& g, const GatherPlan& plan, const GatherUnit& unit, int lanes,
+                        std::int32_t* slots) {
   const std::int64_t width = g.axis[1].positions, image_pitch = plan.image_pitch(unit.rows);
   std::int64_t count = 0;
   if (plan.flat_images) {
-    for (std::int64_t q = 0; q < unit.images * unit.rows * width; q += lanes) slots[count++] = static_cast<std::int32_t>(q);
+    for (std::int64_t q = 0; q < unit.images * unit.rows * width; q += lanes) {
+      slots[count++] = static_cast<std::int32_t>(q);
+    }
     return count;
   }
   for (std::int64_t image = 0; image < unit.images; ++image) {
@@ -201,8 +217,8 @@ std::int64_t list_slots(const Gather& g, const GatherPlan& plan, const GatherUni
 
 namespace {
 
-/// Where a plane of the source is laid out before its copies are made: the rows that a unit reads, each phase of their columns by itself,
-/// with zeros around.
+/// Where a plane of the source is laid out before its copies are made: the rows that a unit reads, each phase of their
+/// columns by itself, with zeros around.
 struct Staging {
   std::int64_t first_row, rows;  // of the source; may begin before it and end behind it
   std::int64_t left;             // zeros before the first column
@@ -217,7 +233,8 @@ Staging make_staging(const Gather& g, const GatherPlan& plan, const GatherUnit& 
   staging.first_row = unit.row * g.axis[0].stride + *row_low;
   staging.rows = (unit.rows + plan.packed[0].extra - 1) * g.axis[0].stride + *row_high - *row_low + 1;
   staging.left = std::max<std::int64_t>(0, -floor_div(*column_low, columns.stride));
-  const std::int64_t right = std::max(ceil_div(columns.size, columns.stride), floor_div(*column_high, columns.stride) + plan.row_pitch);
+  const std::int64_t right =
+      std::max(ceil_div(columns.size, columns.stride), floor_div(*column_high, columns.stride) + plan.row_pitch);
   staging.row_pitch = staging.left + right;
   staging.phase_pitch = staging.rows * staging.row_pitch;
   staging.size = columns.stride * staging.phase_pitch + lanes;  // the last vector reads on
@@ -227,20 +244,24 @@ Staging make_staging(const Gather& g, const GatherPlan& plan, const GatherUnit& 
 }  // namespace
 
 template <class T>
-void pack_block(const ConvKernels<T>& kernels, const Gather& g, const GatherPlan& plan, const GatherUnit& unit, std::int64_t block,
-                const T* source, T* packed) {
+void pack_block(const ConvKernels<T>& kernels, const Gather& g, const GatherPlan& plan, const GatherUnit& unit,
+                std::int64_t block, const T* source, T* packed) {
   const GatherAxis &rows = g.axis[0], &columns = g.axis[1];
   const std::int64_t first = block * plan.channel_block, channels = std::min(plan.channel_block, g.channels - first);
   const std::int64_t packed_rows = unit.rows + plan.packed[0].extra, packed_size = packed_rows * plan.row_pitch;
   const std::int64_t copies = static_cast<std::int64_t>(plan.packed[0].begin.size() * plan.packed[1].begin.size());
   const auto plane = [&](std::int64_t image, std::int64_t channel) {
-    return source + (((unit.image + image) * g.groups + unit.group) * g.channels + first + channel) * rows.size * columns.size;
+    return source +
+           (((unit.image + image) * g.groups + unit.group) * g.channels + first + channel) * rows.size * columns.size;
   };
   if (copies == 1) {
-    const ConvPackedRows shape{packed_rows, plan.row_pitch, unit.row * rows.stride + plan.packed[0].begin[0], rows.stride, rows.size,
-                               plan.packed[1].begin[0], columns.stride, columns.size};
+    const ConvPackedRows shape{packed_rows,    plan.row_pitch, unit.row * rows.stride + plan.packed[0].begin[0],
+                               rows.stride,    rows.size,      plan.packed[1].begin[0],
+                               columns.stride, columns.size};
     for (std::int64_t c = 0; c < channels; ++c, packed += plan.copy_pitch) {
-      for (std::int64_t image = 0; image < unit.images; ++image) kernels.pack_rows(packed + image * packed_size, shape, plane(image, c));
+      for (std::int64_t image = 0; image < unit.images; ++image) {
+        kernels.pack_rows(packed + image * packed_size, shape, plane(image, c));
+      }
       // The last vectors read on into this.
       std::fill_n(packed + unit.images * packed_size, kernels.lanes, T(0));
     }
@@ -255,19 +276,24 @@ void pack_block(const ConvKernels<T>& kernels, const Gather& g, const GatherPlan
   T* const inside = staged + (from_row - staging.first_row) * staging.row_pitch + staging.left;
   for (std::int64_t c = 0; c < channels; ++c, packed += copies * plan.copy_pitch) {
     for (std::int64_t image = 0; image < unit.images; ++image) {
-      kernels.split_rows(inside, staging.phase_pitch, staging.row_pitch, plane(image, c) + from_row * columns.size, to_row - from_row, columns.size,
-                         columns.stride);
+      kernels.split_rows(inside, staging.phase_pitch, staging.row_pitch, plane(image, c) + from_row * columns.size,
+                         to_row - from_row, columns.size, columns.stride);
       T* to = packed + image * packed_size;
       for (const std::int64_t row_begin : plan.packed[0].begin) {
-        const T* const first_row = staged + (unit.row * rows.stride + row_begin - staging.first_row) * staging.row_pitch + staging.left;
+        const T* const first_row =
+            staged + (unit.row * rows.stride + row_begin - staging.first_row) * staging.row_pitch + staging.left;
         for (const std::int64_t column_begin : plan.packed[1].begin) {
-          const std::int64_t shift = floor_div(column_begin, columns.stride), phase = column_begin - shift * columns.stride;
-          kernels.join_rows(to, first_row + phase * staging.phase_pitch + shift, rows.stride * staging.row_pitch, packed_rows, plan.row_pitch);
+          const std::int64_t shift = floor_div(column_begin, columns.stride),
+                             phase = column_begin - shift * columns.stride;
+          kernels.join_rows(to, first_row + phase * staging.phase_pitch + shift, rows.stride * staging.row_pitch,
+                            packed_rows, plan.row_pitch);
           to += plan.copy_pitch;
         }
       }
     }
-    for (std::int64_t copy = 0; copy < copies; ++copy) std::fill_n(packed + copy * plan.copy_pitch + unit.images * packed_size, kernels.lanes, T(0));
+    for (std::int64_t copy = 0; copy < copies; ++copy) {
+      std::fill_n(packed + copy * plan.copy_pitch + unit.images * packed_size, kernels.lanes, T(0));
+    }
   }
 }
 
@@ -281,10 +307,12 @@ void run_gather(const ConvKernels<T>& kernels, const Gather& g, const T* source,
   }
   const GatherPlan plan = plan_gather(g, kernels.lanes, sizeof(T), false);
   const std::vector<Phase<T>> phases = make_phases(g, plan, weights);
-  const bool straddles = plan.flat_images && plan.images > 1 && g.axis[0].positions * g.axis[1].positions % kernels.lanes != 0;
+  const bool straddles =
+      plan.flat_images && plan.images > 1 && g.axis[0].positions * g.axis[1].positions % kernels.lanes != 0;
   const Run<T> run{kernels, g, plan, phases, source, result, phases.size() == 1 && !straddles};
   const std::int64_t units = g.groups * plan.image_blocks * plan.strips;
-  const double unit_work = static_cast<double>(plan.images * plan.strip * g.axis[1].positions) * static_cast<double>(g.rows * g.channels) *
+  const double unit_work = static_cast<double>(plan.images * plan.strip * g.axis[1].positions) *
+                           static_cast<double>(g.rows * g.channels) *
                            static_cast<double>(g.axis[0].tap.size() * g.axis[1].tap.size());
   // With few units the packed source is shared by tasks that have some rows each.
   std::int64_t row_blocks = std::min({ceil_div(kTasks, units), ceil_div(g.rows, 2 * kernels.rows),
@@ -293,7 +321,9 @@ void run_gather(const ConvKernels<T>& kernels, const Gather& g, const T* source,
   if (shared_size * static_cast<std::int64_t>(sizeof(T)) > kSharedBytes) row_blocks = 1;
   if (row_blocks > 1) {
     const Scratch shared(static_cast<std::size_t>(shared_size) * sizeof(T));
-    const auto packed = [&](std::int64_t unit) { return shared.as<T>() + unit * plan.channel_blocks * plan.block_size; };
+    const auto packed = [&](std::int64_t unit) {
+      return shared.as<T>() + unit * plan.channel_blocks * plan.block_size;
+    };
     parallel_for(units * plan.channel_blocks, [&](std::int64_t i) {
       const std::int64_t unit = i / plan.channel_blocks, block = i % plan.channel_blocks;
       pack_block(kernels, g, plan, gather_unit(g, plan, unit), block, source, packed(unit) + block * plan.block_size);
@@ -315,8 +345,10 @@ void run_gather(const ConvKernels<T>& kernels, const Gather& g, const T* source,
   });
 }
 
-template void pack_block(const ConvKernels<float>&, const Gather&, const GatherPlan&, const GatherUnit&, std::int64_t, const float*, float*);
-template void pack_block(const ConvKernels<double>&, const Gather&, const GatherPlan&, const GatherUnit&, std::int64_t, const double*, double*);
+template void pack_block(const ConvKernels<float>&, const Gather&, const GatherPlan&, const GatherUnit&, std::int64_t,
+                         const float*, float*);
+template void pack_block(const ConvKernels<double>&, const Gather&, const GatherPlan&, const GatherUnit&, std::int64_t,
+                         const double*, double*);
 template void run_gather(const ConvKernels<float>&, const Gather&, const float*, const float*, float*);
 template void run_gather(const ConvKernels<double>&, const Gather&, const double*, const double*, double*);
 

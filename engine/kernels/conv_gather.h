@@ -1,4 +1,5 @@
-// Runs a convolution, or its gradient by the input, as a sum that gathers; and the gradient by the weight as sums over pixels.
+// Runs a convolution, or its gradient by the input, as a sum that gathers; and the gradient by the weight as sums over
+// pixels.
 #pragma once
 
 #include "engine/kernels/conv_plan.h"
@@ -22,7 +23,8 @@ void pack_block(const ConvKernels<T>& kernels, const Gather& gather, const Gathe
                 std::int64_t block, const T* source, T* packed);
 
 /// Where the vectors of a unit's pixels begin in a packed copy; returns how many there are.
-std::int64_t list_slots(const Gather& gather, const GatherPlan& plan, const GatherUnit& unit, int lanes, std::int32_t* slots);
+std::int64_t list_slots(const Gather& gather, const GatherPlan& plan, const GatherUnit& unit, int lanes,
+                        std::int32_t* slots);
 
 /// Where tap (y, x) of a block's channel reads in the packed block, relative to a slot.
 std::int32_t tap_offset(const GatherPlan& plan, std::int64_t channel, std::int64_t y, std::int64_t x);
@@ -32,8 +34,10 @@ std::int32_t tap_offset(const GatherPlan& plan, std::int64_t channel, std::int64
 template <class T>
 void run_gather(const ConvKernels<T>& kernels, const Gather& gather, const T* source, const T* weights, T* result);
 
-/// The gradient by the weight of the convolution that `gather` is: result [groups * rows, channels, taps by y, taps by x].
+/// The gradient by the weight of the convolution that `gather` is: result [groups * rows, channels, taps by y, taps by
+/// x].
 template <class T>
-void run_weight_gradient(const ConvKernels<T>& kernels, const Gather& gather, const T* source, const T* cotangent, T* result);
+void run_weight_gradient(const ConvKernels<T>& kernels, const Gather& gather, const T* source, const T* cotangent,
+                         T* result);
 
 }  // namespace sg::kernels

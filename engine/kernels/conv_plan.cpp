@@ -6,18 +6,23 @@
 namespace sg::kernels {
 namespace {
 
-constexpr std::int64_t kBlockBytes = 224 * 1024;  // of packed source: with the weights, well inside a second-level cache
-constexpr std::int64_t kDepth = 576;              // channels times taps in one block: the neighbouring vectors they read stay in the first level
-constexpr std::int64_t kReductionDepth = 288;     // the same for the gradient by the weight
+constexpr std::int64_t kBlockBytes =
+    224 * 1024;  // of packed source: with the weights, well inside a second-level cache
+constexpr std::int64_t kDepth =
+    576;  // channels times taps in one block: the neighbouring vectors they read stay in the first level
+constexpr std::int64_t kReductionDepth = 288;  // the same for the gradient by the weight
 constexpr std::int64_t kLeastDepth = 72;
-constexpr std::int64_t kSlots = 12;               // of a unit: a vector that is filled in part, or a tile with fewer of them, costs little then
-constexpr std::int64_t kReductionSlots = 40;      // the same where each unit's sums over lanes have to pay
-constexpr std::int64_t kUnits = 24;               // enough for every thread to have its share
-constexpr double kWaste = 1.1;                    // the most that smaller units may have more vectors
-constexpr double kUnitWork = 3e5;                 // multiply-adds that are worth a task
+constexpr std::int64_t kSlots =
+    12;  // of a unit: a vector that is filled in part, or a tile with fewer of them, costs little then
+constexpr std::int64_t kReductionSlots = 40;  // the same where each unit's sums over lanes have to pay
+constexpr std::int64_t kUnits = 24;           // enough for every thread to have its share
+constexpr double kWaste = 1.1;                // the most that smaller units may have more vectors
+constexpr double kUnitWork = 3e5;             // multiply-adds that are worth a task
 
 /// The largest even share that is at most `most`.
-std::int64_t even_share(std::int64_t total, std::int64_t most) { return ceil_div(total, ceil_div(total, std::max<std::int64_t>(most, 1))); }
+std::int64_t even_share(std::int64_t total, std::int64_t most) {
+  return ceil_div(total, ceil_div(total, std::max<std::int64_t>(most, 1)));
+}
 
 PackedAxis pack_axis(const GatherAxis& axis, bool copy_per_tap) {
   PackedAxis packed;
@@ -33,7 +38,8 @@ PackedAxis pack_axis(const GatherAxis& axis, bool copy_per_tap) {
   return packed;
 }
 
-GatherPlan plan_layout(const Gather& g, int lanes, int element_size, bool reduction, bool copy_per_row_tap, bool copy_per_column_tap) {
+GatherPlan plan_layout(const Gather& g, int lanes, int element_size, bool reduction, bool copy_per_row_tap,
+                       bool copy_per_column_tap) {
   GatherPlan plan;
   plan.packed[0] = pack_axis(g.axis[0], copy_per_row_tap);
   plan.packed[1] = pack_axis(g.axis[1], copy_per_column_tap);
@@ -47,20 +53,23 @@ GatherPlan plan_layout(const Gather& g, int lanes, int element_size, bool reduct
   plan.flat_images = plan.flat_rows && extra == 0;
   plan.row_vectors = ceil_div(width, lanes);
 
-  plan.channel_block = even_share(g.channels, std::max<std::int64_t>(1, (reduction ? kReductionDepth : kDepth) * phases / taps));
+  plan.channel_block =
+      even_share(g.channels, std::max<std::int64_t>(1, (reduction ? kReductionDepth : kDepth) * phases / taps));
   const std::int64_t channel_bytes = copies * plan.row_pitch * element_size;  // of one row of one channel
   // Small images: fewer channels at once, so that a unit has enough of them.
-  const std::int64_t images_wanted =
-      std::max<std::int64_t>(1, std::min(g.batch, (reduction ? kReductionSlots : kSlots) * lanes / std::max<std::int64_t>(1, height * width)));
+  const std::int64_t images_wanted = std::max<std::int64_t>(
+      1, std::min(g.batch, (reduction ? kReductionSlots : kSlots) * lanes / std::max<std::int64_t>(1, height * width)));
   while (plan.channel_block * taps >= 2 * kLeastDepth * phases &&
          plan.channel_block * channel_bytes * (height + extra) * images_wanted > kBlockBytes) {
     plan.channel_block = even_share(g.channels, plan.channel_block / 2);
   }
   // A strip should be taller than what it shares with its neighbours.
-  while (plan.channel_block > 1 && plan.channel_block * channel_bytes * (std::min(height, 3 * extra + 1) + extra) > kBlockBytes) {
+  while (plan.channel_block > 1 &&
+         plan.channel_block * channel_bytes * (std::min(height, 3 * extra + 1) + extra) > kBlockBytes) {
     plan.channel_block = even_share(g.channels, plan.channel_block - 1);
   }
-  const std::int64_t result_bytes = phases > 1 ? g.rows * phases * width * element_size : 0;  // of one row, held between phases
+  const std::int64_t result_bytes =
+      phases > 1 ? g.rows * phases * width * element_size : 0;  // of one row, held between phases
   const std::int64_t row_bytes = plan.channel_block * channel_bytes + result_bytes;
   const double row_work = static_cast<double>(g.channels * taps * g.rows * width);
   plan.images = 1;
@@ -73,8 +82,11 @@ GatherPlan plan_layout(const Gather& g, int lanes, int element_size, bool reduct
   plan.images = even_share(g.batch, plan.images);
   if (!reduction) {
     const auto units = [&] { return g.groups * ceil_div(g.batch, plan.images) * ceil_div(height, plan.strip); };
-    const auto slots_of = [&](std::int64_t images) { return plan.slots(images, height, width, lanes) * ceil_div(g.batch, images); };
-    while (plan.images > 1 && units() < kUnits && row_work * static_cast<double>(height * plan.images) > 2 * kUnitWork &&
+    const auto slots_of = [&](std::int64_t images) {
+      return plan.slots(images, height, width, lanes) * ceil_div(g.batch, images);
+    };
+    while (plan.images > 1 && units() < kUnits &&
+           row_work * static_cast<double>(height * plan.images) > 2 * kUnitWork &&
            plan.images * height * width > 6 * lanes) {
       const std::int64_t half = even_share(g.batch, ceil_div(plan.images, 2));
       if (static_cast<double>(slots_of(half)) > kWaste * static_cast<double>(slots_of(plan.images))) break;
@@ -93,14 +105,20 @@ GatherPlan plan_layout(const Gather& g, int lanes, int element_size, bool reduct
   plan.copy_pitch = (ceil_div(plan.images * plan.image_pitch(plan.strip) + lanes, line) | 1) * line;
   plan.block_size = plan.channel_block * copies * plan.copy_pitch;
 
-  const double slots = static_cast<double>(plan.slots(plan.images, plan.strip, width, lanes) * plan.image_blocks * plan.strips);
+  const double slots =
+      static_cast<double>(plan.slots(plan.images, plan.strip, width, lanes) * plan.image_blocks * plan.strips);
   // A single copy is made from the source; several are, from a staging area that splits and pads its rows.
   const double rows = static_cast<double>(plan.strips * (plan.strip + extra) * g.batch * g.channels);
   const double vectors = static_cast<double>(ceil_div(plan.row_pitch, lanes));
-  const double staging = static_cast<double>(g.axis[0].stride) * (8 + 2 * static_cast<double>(g.axis[1].stride) * vectors);
-  const double packing = rows * (copies == 1 ? 8 + 2 * vectors : staging + static_cast<double>(copies) * (1 + 2 * vectors));
-  const double arithmetic = slots * static_cast<double>(g.channels * taps) * static_cast<double>(ceil_div(g.rows, 4) * 4) / 2;
-  plan.cost = static_cast<double>(g.groups) * (packing + arithmetic + (plan.flat_images && plan.images > 1 ? slots * static_cast<double>(g.rows) * 4 : 0));
+  const double staging =
+      static_cast<double>(g.axis[0].stride) * (8 + 2 * static_cast<double>(g.axis[1].stride) * vectors);
+  const double packing =
+      rows * (copies == 1 ? 8 + 2 * vectors : staging + static_cast<double>(copies) * (1 + 2 * vectors));
+  const double arithmetic =
+      slots * static_cast<double>(g.channels * taps) * static_cast<double>(ceil_div(g.rows, 4) * 4) / 2;
+  plan.cost =
+      static_cast<double>(g.groups) *
+      (packing + arithmetic + (plan.flat_images && plan.images > 1 ? slots * static_cast<double>(g.rows) * 4 : 0));
   return plan;
 }
 

@@ -12,19 +12,20 @@ inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1
 inline std::int64_t floor_mod(std::int64_t a, std::int64_t b) { return ((a % b) + b) % b; }
 inline std::int64_t floor_div(std::int64_t a, std::int64_t b) { return (a - floor_mod(a, b)) / b; }
 
-/// One axis of a gather: result position j (of phase p) sums over that phase's taps k the source at j * stride + tap[k].
+/// One axis of a gather: result position j (of phase p) sums over that phase's taps k the source at j * stride +
+/// tap[k].
 struct GatherAxis {
   std::int64_t size;       // of the source
   std::int64_t positions;  // of the largest phase
   std::int64_t stride;
-  int phases;                          // interleaved results: position j of phase p is result j * phases + p
-  std::int64_t results;                // of all phases together
-  std::vector<std::int64_t> tap;       // by kernel index
-  std::vector<int> phase;              // by kernel index
+  int phases;                     // interleaved results: position j of phase p is result j * phases + p
+  std::int64_t results;           // of all phases together
+  std::vector<std::int64_t> tap;  // by kernel index
+  std::vector<int> phase;         // by kernel index
 };
 
-/// A convolution and its gradient by the input, both as sums that gather: the gradient reads with stride 1 and has as many
-/// phases as the convolution has strides, each with a part of the kernel.
+/// A convolution and its gradient by the input, both as sums that gather: the gradient reads with stride 1 and has as
+/// many phases as the convolution has strides, each with a part of the kernel.
 struct Gather {
   std::int64_t batch, groups;
   std::int64_t channels, rows;  // of one group: channels are summed over, rows are the results
@@ -42,11 +43,11 @@ struct PackedAxis {
   int extra = 0;                    // the largest shift
 };
 
-/// A unit of work is some whole images, or a strip of one image's rows; its source is packed one block of channels after
-/// another. Within a block: channel, copy along y, copy along x, image, row, column.
+/// A unit of work is some whole images, or a strip of one image's rows; its source is packed one block of channels
+/// after another. Within a block: channel, copy along y, copy along x, image, row, column.
 struct GatherPlan {
   PackedAxis packed[2];
-  std::int64_t channel_block, images, strip;     // the largest of each
+  std::int64_t channel_block, images, strip;  // the largest of each
   std::int64_t channel_blocks, image_blocks, strips;
   std::int64_t row_pitch, copy_pitch, block_size;  // in elements
   bool flat_rows, flat_images;                     // vectors of pixels run on across rows, across images

@@ -1,4 +1,5 @@
-// Runs the gradient of a convolution by its weight: sums over pixels, cut into fixed pieces that are added in their order.
+// Runs the gradient of a convolution by its weight: sums over pixels, cut into fixed pieces that are added in their
+// order.
 #include <algorithm>
 
 #include "engine/kernels/conv_gather.h"
@@ -12,15 +13,17 @@ constexpr std::int64_t kTasks = 24;               // enough for every thread to 
 constexpr std::int64_t kPartialBytes = 32 << 20;  // the most that partial sums may take
 constexpr double kTaskWork = 3e5;                 // multiply-adds that are worth a task
 
-/// Lays out the cotangent's pixels of a unit in the order of its slots, a row for each output channel; what is left of a vector is 0.
+/// Lays out the cotangent's pixels of a unit in the order of its slots, a row for each output channel; what is left of
+/// a vector is 0.
 template <class T>
-void lay_out_cotangent(const ConvKernels<T>& kernels, const Gather& g, const GatherPlan& plan, const GatherUnit& unit, const T* cotangent,
-                       std::int64_t row_length, T* laid_out) {
+void lay_out_cotangent(const ConvKernels<T>& kernels, const Gather& g, const GatherPlan& plan, const GatherUnit& unit,
+                       const T* cotangent, std::int64_t row_length, T* laid_out) {
   const std::int64_t width = g.axis[1].positions, plane = g.axis[0].positions * width, lanes = kernels.lanes;
   for (std::int64_t m = 0; m < g.rows; ++m) {
     T* to = laid_out + m * row_length;
     for (std::int64_t image = 0; image < unit.images; ++image) {
-      const T* const from = cotangent + (((unit.image + image) * g.groups + unit.group) * g.rows + m) * plane + unit.row * width;
+      const T* const from =
+          cotangent + (((unit.image + image) * g.groups + unit.group) * g.rows + m) * plane + unit.row * width;
       const std::int64_t runs = plan.flat_rows ? 1 : unit.rows, run = plan.flat_rows ? unit.rows * width : width;
       for (std::int64_t y = 0; y < runs; ++y) {
         const std::int64_t padded = plan.flat_images ? run : ceil_div(run, lanes) * lanes;
@@ -35,20 +38,23 @@ void lay_out_cotangent(const ConvKernels<T>& kernels, const Gather& g, const Gat
 }  // namespace
 
 template <class T>
-void run_weight_gradient(const ConvKernels<T>& kernels, const Gather& g, const T* source, const T* cotangent, T* result) {
+void run_weight_gradient(const ConvKernels<T>& kernels, const Gather& g, const T* source, const T* cotangent,
+                         T* result) {
   const std::int64_t taps = static_cast<std::int64_t>(g.axis[0].tap.size() * g.axis[1].tap.size());
   const std::int64_t depth = g.channels * taps, size = g.groups * g.rows * depth;
   if (size == 0) return;
-  if (g.batch == 0 || g.axis[0].positions == 0 || g.axis[1].positions == 0 || g.axis[0].size == 0 || g.axis[1].size == 0) {
+  if (g.batch == 0 || g.axis[0].positions == 0 || g.axis[1].positions == 0 || g.axis[0].size == 0 ||
+      g.axis[1].size == 0) {
     std::fill_n(result, size, T(0));
     return;
   }
   const GatherPlan plan = plan_gather(g, kernels.lanes, sizeof(T), true);
   const std::int64_t units = plan.image_blocks * plan.strips;  // of one group
-  const double work = static_cast<double>(g.batch * g.axis[0].positions * g.axis[1].positions) * static_cast<double>(size);
-  const std::int64_t pieces =
-      std::max<std::int64_t>(1, std::min({units, ceil_div(kTasks, g.groups * plan.channel_blocks), static_cast<std::int64_t>(work / kTaskWork),
-                                          kPartialBytes / static_cast<std::int64_t>(size * sizeof(T))}));
+  const double work =
+      static_cast<double>(g.batch * g.axis[0].positions * g.axis[1].positions) * static_cast<double>(size);
+  const std::int64_t pieces = std::max<std::int64_t>(
+      1, std::min({units, ceil_div(kTasks, g.groups * plan.channel_blocks), static_cast<std::int64_t>(work / kTaskWork),
+                   kPartialBytes / static_cast<std::int64_t>(size * sizeof(T))}));
   const std::int64_t units_per_piece = ceil_div(units, pieces);
   const std::int64_t most_slots = plan.slots(plan.images, plan.strip, g.axis[1].positions, kernels.lanes);
 
@@ -61,18 +67,22 @@ void run_weight_gradient(const ConvKernels<T>& kernels, const Gather& g, const T
 
   const Scratch partial_sums(pieces > 1 ? static_cast<std::size_t>(pieces * size) * sizeof(T) : 0);
   parallel_for(g.groups * plan.channel_blocks * pieces, [&](std::int64_t task) {
-    const std::int64_t piece = task % pieces, block = task / pieces % plan.channel_blocks, group = task / pieces / plan.channel_blocks;
-    const std::int64_t first_channel = block * plan.channel_block, channels = std::min(plan.channel_block, g.channels - first_channel);
+    const std::int64_t piece = task % pieces, block = task / pieces % plan.channel_blocks,
+                       group = task / pieces / plan.channel_blocks;
+    const std::int64_t first_channel = block * plan.channel_block,
+                       channels = std::min(plan.channel_block, g.channels - first_channel);
     const Scratch packed(static_cast<std::size_t>(plan.block_size) * sizeof(T));
     const Scratch laid_out(static_cast<std::size_t>(g.rows * most_slots * kernels.lanes) * sizeof(T));
     const Scratch slots(static_cast<std::size_t>(most_slots) * sizeof(std::int32_t));
-    T* const sums = (pieces > 1 ? partial_sums.as<T>() + piece * size : result) + group * g.rows * depth + first_channel * taps;
+    T* const sums =
+        (pieces > 1 ? partial_sums.as<T>() + piece * size : result) + group * g.rows * depth + first_channel * taps;
     const std::int64_t first = piece * units_per_piece, last = std::min(units, first + units_per_piece);
     if (first >= last) {
       for (std::int64_t m = 0; m < g.rows; ++m) std::fill_n(sums + m * depth, channels * taps, T(0));
     }
     for (std::int64_t i = first; i < last; ++i) {
-      const GatherUnit unit = gather_unit(g, plan, (i / plan.strips * g.groups + group) * plan.strips + i % plan.strips);
+      const GatherUnit unit =
+          gather_unit(g, plan, (i / plan.strips * g.groups + group) * plan.strips + i % plan.strips);
       const std::int64_t count = list_slots(g, plan, unit, kernels.lanes, slots.as<std::int32_t>());
       pack_block(kernels, g, plan, unit, block, source, packed.as<T>());
       lay_out_cotangent(kernels, g, plan, unit, cotangent, count * kernels.lanes, laid_out.as<T>());

@@ -14,7 +14,8 @@ namespace {
 
 constexpr int kMostDims = 16;
 constexpr std::int64_t kTaskBytes = 128 * 1024;
-constexpr std::int64_t kBlock = 64;  // of a transpose, in elements of both sides: few enough pages for the address cache
+constexpr std::int64_t kBlock =
+    64;  // of a transpose, in elements of both sides: few enough pages for the address cache
 
 struct Bytes16 {
   std::uint64_t low, high;
@@ -86,14 +87,20 @@ void fill_run(T* out, T value, std::int64_t count) {
 template <class T, bool Gathers>
 void move_run(T* dense, T* strided, std::int64_t count, std::int64_t stride) {
   if (stride == 1) {
-    if (Gathers) copy_run(dense, strided, count);
-    else copy_run(strided, dense, count);
+    if (Gathers) {
+      copy_run(dense, strided, count);
+    } else {
+      copy_run(strided, dense, count);
+    }
   } else if (Gathers && stride == 0) {
     fill_run(dense, *strided, count);
   } else {
     for (std::int64_t i = 0; i < count; ++i) {
-      if (Gathers) dense[i] = strided[i * stride];
-      else strided[i * stride] = dense[i];
+      if (Gathers) {
+        dense[i] = strided[i * stride];
+      } else {
+        strided[i * stride] = dense[i];
+      }
     }
   }
 }
@@ -137,8 +144,9 @@ void store(void* to, V value) {
   std::memcpy(to, &value, sizeof(V));
 }
 
-/// out[i * out_stride + j] = in[j * in_stride + i] for a square of `kLine` elements: 64 bytes, or 128 for the widest. Every line of
-/// memory is touched once, whole: strides that are powers of two make lines share few places in the cache.
+/// out[i * out_stride + j] = in[j * in_stride + i] for a square of `kLine` elements: 64 bytes, or 128 for the widest.
+/// Every line of memory is touched once, whole: strides that are powers of two make lines share few places in the
+/// cache.
 template <class T>
 struct Square {
   static constexpr std::int64_t kLine = sizeof(T) >= 8 ? 8 : 16;
@@ -148,10 +156,12 @@ struct Square {
       for (int j = 0; j < 16; j += 4) {
         for (int i = 0; i < 16; i += 4) {
           const T* const from = in + j * in_stride + i;
-          const Lanes32 a = load<Lanes32>(from), b = load<Lanes32>(from + in_stride), c = load<Lanes32>(from + 2 * in_stride),
-                        d = load<Lanes32>(from + 3 * in_stride);
-          const Lanes32 ab_low = __builtin_shuffle(a, b, Lanes32{0, 4, 1, 5}), ab_high = __builtin_shuffle(a, b, Lanes32{2, 6, 3, 7});
-          const Lanes32 cd_low = __builtin_shuffle(c, d, Lanes32{0, 4, 1, 5}), cd_high = __builtin_shuffle(c, d, Lanes32{2, 6, 3, 7});
+          const Lanes32 a = load<Lanes32>(from), b = load<Lanes32>(from + in_stride),
+                        c = load<Lanes32>(from + 2 * in_stride), d = load<Lanes32>(from + 3 * in_stride);
+          const Lanes32 ab_low = __builtin_shuffle(a, b, Lanes32{0, 4, 1, 5}),
+                        ab_high = __builtin_shuffle(a, b, Lanes32{2, 6, 3, 7});
+          const Lanes32 cd_low = __builtin_shuffle(c, d, Lanes32{0, 4, 1, 5}),
+                        cd_high = __builtin_shuffle(c, d, Lanes32{2, 6, 3, 7});
           T* const to = turned + i * kLine + j;
           store(to, __builtin_shuffle(ab_low, cd_low, Lanes32{0, 1, 4, 5}));
           store(to + kLine, __builtin_shuffle(ab_low, cd_low, Lanes32{2, 3, 6, 7}));
@@ -179,7 +189,8 @@ struct Square {
 
 /// out[i * out_stride + j] = in[j * in_stride + i] for i in [0, rows), j in [0, columns).
 template <class T>
-void transpose_block(T* out, std::int64_t out_stride, const T* in, std::int64_t in_stride, std::int64_t rows, std::int64_t columns) {
+void transpose_block(T* out, std::int64_t out_stride, const T* in, std::int64_t in_stride, std::int64_t rows,
+                     std::int64_t columns) {
   constexpr std::int64_t line = Square<T>::kLine;
   const std::int64_t whole_rows = rows / line * line, whole_columns = columns / line * line;
   for (std::int64_t i = 0; i < whole_rows; i += line) {
@@ -188,7 +199,9 @@ void transpose_block(T* out, std::int64_t out_stride, const T* in, std::int64_t 
     }
   }
   for (std::int64_t i = 0; i < rows; ++i) {
-    for (std::int64_t j = i < whole_rows ? whole_columns : 0; j < columns; ++j) out[i * out_stride + j] = in[j * in_stride + i];
+    for (std::int64_t j = i < whole_rows ? whole_columns : 0; j < columns; ++j) {
+      out[i * out_stride + j] = in[j * in_stride + i];
+    }
   }
 }
 
@@ -212,13 +225,16 @@ void move_transposed(const View& view, T* dense, T* strided, int unit) {
         strided_offset += rest % view.extent[d] * view.stride[d];
         rest /= view.extent[d];
       }
-      const std::int64_t rows = std::min(kBlock, view.extent[row_dim] - row), columns = std::min(kBlock, view.extent[column_dim] - column);
+      const std::int64_t rows = std::min(kBlock, view.extent[row_dim] - row),
+                         columns = std::min(kBlock, view.extent[column_dim] - column);
       dense_offset += row * view.dense[row_dim] + column * view.dense[column_dim];
       strided_offset += row * view.stride[row_dim] + column * view.stride[column_dim];
       if constexpr (Gathers) {
-        transpose_block(dense + dense_offset, view.dense[unit], strided + strided_offset, view.stride[last], rows, columns);
+        transpose_block(dense + dense_offset, view.dense[unit], strided + strided_offset, view.stride[last], rows,
+                        columns);
       } else {
-        transpose_block(strided + strided_offset, view.stride[last], dense + dense_offset, view.dense[unit], rows, columns);
+        transpose_block(strided + strided_offset, view.stride[last], dense + dense_offset, view.dense[unit], rows,
+                        columns);
       }
     }
   });
@@ -235,12 +251,14 @@ void move(const View& view, void* dense_data, void* strided_data) {
       if (view.stride[d] == 1) return move_transposed<T, Gathers>(view, dense, strided, d);
     }
   }
-  for_pieces(view.total, kTaskBytes / static_cast<std::int64_t>(sizeof(T)),
-             [&](std::int64_t begin, std::int64_t end) { move_elements<T, Gathers>(view, dense, strided, begin, end); });
+  for_pieces(view.total, kTaskBytes / static_cast<std::int64_t>(sizeof(T)), [&](std::int64_t begin, std::int64_t end) {
+    move_elements<T, Gathers>(view, dense, strided, begin, end);
+  });
 }
 
 template <bool Gathers>
-void move(std::span<const std::int64_t> shape, std::span<const std::int64_t> strides, void* dense, void* strided, int element_size) {
+void move(std::span<const std::int64_t> shape, std::span<const std::int64_t> strides, void* dense, void* strided,
+          int element_size) {
   const View view(shape, strides);
   switch (element_size) {
     case 1: return move<std::uint8_t, Gathers>(view, dense, strided);
@@ -253,8 +271,8 @@ void move(std::span<const std::int64_t> shape, std::span<const std::int64_t> str
 
 }  // namespace
 
-void copy_strided(void* destination, const void* source, std::span<const std::int64_t> shape, std::span<const std::int64_t> strides,
-                  int element_size) {
+void copy_strided(void* destination, const void* source, std::span<const std::int64_t> shape,
+                  std::span<const std::int64_t> strides, int element_size) {
   move<true>(shape, strides, destination, const_cast<void*>(source), element_size);
 }
 

@@ -6,12 +6,13 @@
 
 namespace sg::kernels {
 
-/// Writes the view (`source`, `shape`, `strides`) into contiguous memory, in row-major order. Strides are in elements, may be
-/// 0 or negative; an element has 1, 2, 4, 8 or 16 bytes.
-void copy_strided(void* destination, const void* source, std::span<const std::int64_t> shape, std::span<const std::int64_t> strides,
-                  int element_size);
+/// Writes the view (`source`, `shape`, `strides`) into contiguous memory, in row-major order. Strides are in elements,
+/// may be 0 or negative; an element has 1, 2, 4, 8 or 16 bytes.
+void copy_strided(void* destination, const void* source, std::span<const std::int64_t> shape,
+                  std::span<const std::int64_t> strides, int element_size);
 
-/// The mirror: writes contiguous memory into the view (`destination`, `shape`, `strides`), whose elements must not overlap.
+/// The mirror: writes contiguous memory into the view (`destination`, `shape`, `strides`), whose elements must not
+/// overlap.
 void scatter_strided(void* destination, const void* source, std::span<const std::int64_t> shape,
                      std::span<const std::int64_t> strides, int element_size);
 

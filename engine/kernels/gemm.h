@@ -5,8 +5,9 @@
 
 namespace sg::kernels {
 
-/// C[b] = A[b] B[b] for each b of the batch: A is m x k, B is k x n, C is m x n, row-major; a transposed operand is stored column
-/// by column. `ld*` is the distance between stored rows. A batch stride of 0 uses one matrix for the whole batch.
+/// C[b] = A[b] B[b] for each b of the batch: A is m x k, B is k x n, C is m x n, row-major; a transposed operand is
+/// stored column by column. `ld*` is the distance between stored rows. A batch stride of 0 uses one matrix for the
+/// whole batch.
 struct MatmulShape {
   std::int64_t batch, m, n, k;
   bool transpose_a, transpose_b;

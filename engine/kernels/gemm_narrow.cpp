@@ -14,9 +14,9 @@ namespace {
 
 constexpr std::int64_t kMostColumns = 256;
 constexpr std::int64_t kMostDepth = 512;
-constexpr std::int64_t kMostPacked = 1 << 24;   // bytes of right sides that are packed
-constexpr std::int64_t kRowsForPacking = 128;   // that make packing worth its time
-constexpr std::int64_t kDepth = 256;            // of the inner dimension at once, so that a panel stays in the first-level cache
+constexpr std::int64_t kMostPacked = 1 << 24;  // bytes of right sides that are packed
+constexpr std::int64_t kRowsForPacking = 128;  // that make packing worth its time
+constexpr std::int64_t kDepth = 256;  // of the inner dimension at once, so that a panel stays in the first-level cache
 constexpr std::int64_t kTaskWork = 256 * 1024;  // multiply-adds that are worth a task
 constexpr std::int64_t kStoreWork = 8;          // multiply-adds in the time of storing an element
 
@@ -61,12 +61,13 @@ bool is_packed(const MatmulShape& s, std::int64_t width) { return s.transpose_b 
 
 /// Rows [row, row + rows) of one product.
 template <class T>
-void block(const MatmulShape& s, const GemmKernels<T>& kernels, bool packed, std::int64_t row, std::int64_t rows, const T* a, const T* b, T* c) {
+void block(const MatmulShape& s, const GemmKernels<T>& kernels, bool packed, std::int64_t row, std::int64_t rows,
+           const T* a, const T* b, T* c) {
   const std::int64_t a_row = s.transpose_a ? 1 : s.lda, a_step = s.transpose_a ? s.lda : 1;
   const std::int64_t b_panel = packed ? s.k * kernels.width : kernels.width, b_step = packed ? kernels.width : s.ldb;
   for (std::int64_t k = 0; k < s.k; k += kDepth) {
-    kernels.product({rows, s.n, std::min(kDepth, s.k - k), a + row * a_row + k * a_step, a_row, a_step, b + k * b_step, b_panel, b_step,
-                     c + row * s.ldc, s.ldc, k > 0});
+    kernels.product({rows, s.n, std::min(kDepth, s.k - k), a + row * a_row + k * a_step, a_row, a_step, b + k * b_step,
+                     b_panel, b_step, c + row * s.ldc, s.ldc, k > 0});
   }
 }
 
@@ -88,7 +89,8 @@ void matmul_narrow(const MatmulShape& s, const T* a, const T* b, T* c) {
   std::int64_t batch_stride_b = s.batch_stride_b;
   std::optional<Scratch> scratch;
   if (packed) {
-    const std::int64_t matrices = s.batch_stride_b == 0 ? 1 : s.batch, size = s.k * divide_up(s.n, kernels.width) * kernels.width;
+    const std::int64_t matrices = s.batch_stride_b == 0 ? 1 : s.batch,
+                       size = s.k * divide_up(s.n, kernels.width) * kernels.width;
     scratch.emplace(matrices * size * sizeof(T));
     T* const place = scratch->as<T>();
     parallel_for(matrices, [&](std::int64_t i) { pack(s, kernels.width, b + i * s.batch_stride_b, place + i * size); });
@@ -96,12 +98,14 @@ void matmul_narrow(const MatmulShape& s, const T* a, const T* b, T* c) {
     batch_stride_b = s.batch_stride_b == 0 ? 0 : size;
   }
   const std::int64_t row_work = s.n * (s.k + kStoreWork);
-  const std::int64_t rows = std::min(s.m, divide_up(divide_up(kTaskWork, row_work), 12) * 12), blocks = divide_up(s.m, rows);
+  const std::int64_t rows = std::min(s.m, divide_up(divide_up(kTaskWork, row_work), 12) * 12),
+                     blocks = divide_up(s.m, rows);
   const std::int64_t tasks = s.batch * blocks, chunk = std::max<std::int64_t>(1, kTaskWork / (rows * row_work));
   parallel_for(divide_up(tasks, chunk), [&](std::int64_t piece) {
     for (std::int64_t i = piece * chunk; i < std::min(tasks, (piece + 1) * chunk); ++i) {
       const std::int64_t batch = i / blocks, row = i % blocks * rows;
-      block(s, kernels, packed, row, std::min(rows, s.m - row), a + batch * s.batch_stride_a, b + batch * batch_stride_b, c + batch * s.batch_stride_c);
+      block(s, kernels, packed, row, std::min(rows, s.m - row), a + batch * s.batch_stride_a,
+            b + batch * batch_stride_b, c + batch * s.batch_stride_c);
     }
   });
 }

@@ -1,5 +1,5 @@
-// Products whose right side has few columns, such as those of a layer of 64 units: a library's packing of large blocks costs more than
-// it gains there.
+// Products whose right side has few columns, such as those of a layer of 64 units: a library's packing of large blocks
+// costs more than it gains there.
 #pragma once
 
 #include "engine/kernels/gemm.h"

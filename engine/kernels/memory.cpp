@@ -49,13 +49,15 @@ struct Pool {
 };
 
 Pool& pool() {
-  static Pool* instance = new Pool;  // never destroyed: tensors with static lifetime may outlive any order of destruction
+  static Pool* instance =
+      new Pool;  // never destroyed: tensors with static lifetime may outlive any order of destruction
   return *instance;
 }
 
 void* ask_system(std::size_t bytes) {
   const bool huge = bytes >= 2 * kHugePage;
-  void* memory = std::aligned_alloc(huge ? kHugePage : kAlignment, huge ? (bytes + kHugePage - 1) / kHugePage * kHugePage : bytes);
+  void* memory =
+      std::aligned_alloc(huge ? kHugePage : kAlignment, huge ? (bytes + kHugePage - 1) / kHugePage * kHugePage : bytes);
 #ifdef MADV_HUGEPAGE
   if (memory && huge) madvise(memory, bytes, MADV_HUGEPAGE);
 #endif

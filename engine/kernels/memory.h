@@ -15,8 +15,8 @@ struct MemoryStatistics {
   std::int64_t system_allocations = 0;  // how often the pool had to ask the system, since the start
   std::int64_t live_buffers = 0;        // allocated and not yet released
   std::int64_t live_bytes = 0;
-  std::int64_t peak_bytes = 0;          // the highest live_bytes since the start or the last reset_peak
-  std::int64_t pooled_bytes = 0;        // held free for reuse
+  std::int64_t peak_bytes = 0;    // the highest live_bytes since the start or the last reset_peak
+  std::int64_t pooled_bytes = 0;  // held free for reuse
 };
 MemoryStatistics memory_statistics();
 void reset_peak();
@@ -31,7 +31,9 @@ class Scratch {
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
   template <class T>
-  T* as() const { return static_cast<T*>(data_); }
+  T* as() const {
+    return static_cast<T*>(data_);
+  }
 
  private:
   void* data_;

@@ -13,7 +13,8 @@
 namespace sg::kernels {
 namespace {
 
-/// How often a waiting thread looks again before it goes to sleep: some tens of microseconds, the usual gap between kernels.
+/// How often a waiting thread looks again before it goes to sleep: some tens of microseconds, the usual gap between
+/// kernels.
 constexpr int kSpins = 4000;
 
 inline void pause() {
@@ -52,8 +53,11 @@ class Pool {
     if (sleeping_.load() > 0) wake_.notify_all();
     work();
     for (int spins = 0; busy_.load(std::memory_order_acquire) > 0; ++spins) {
-      if (spins < kSpins) pause();
-      else std::this_thread::yield();
+      if (spins < kSpins) {
+        pause();
+      } else {
+        std::this_thread::yield();
+      }
     }
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
   }

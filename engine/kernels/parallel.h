@@ -10,9 +10,10 @@ namespace sg::kernels {
 class TaskReference {
  public:
   template <class Function>
-    requires(!std::is_same_v<std::remove_cvref_t<Function>, TaskReference>)
-  TaskReference(const Function& function)  // NOLINT: implicit on purpose
-      : object_(&function), call_([](const void* object, std::int64_t task) { (*static_cast<const Function*>(object))(task); }) {}
+  requires(!std::is_same_v<std::remove_cvref_t<Function>, TaskReference>)
+      TaskReference(const Function& function)  // NOLINT: implicit on purpose
+      : object_(&function),
+        call_([](const void* object, std::int64_t task) { (*static_cast<const Function*>(object))(task); }) {}
   void operator()(std::int64_t task) const { call_(object_, task); }
 
  private:
@@ -20,9 +21,9 @@ class TaskReference {
   void (*call_)(const void*, std::int64_t);
 };
 
-/// Calls `task(i)` once for each i in [0, count), on all threads of the pool, and returns when all are done. Which thread
-/// runs which task is not fixed, so a task must write only what is its own. A nested call runs on the calling thread alone.
-/// An exception thrown by a task is thrown again here, once the others have ended.
+/// Calls `task(i)` once for each i in [0, count), on all threads of the pool, and returns when all are done. Which
+/// thread runs which task is not fixed, so a task must write only what is its own. A nested call runs on the calling
+/// thread alone. An exception thrown by a task is thrown again here, once the others have ended.
 void parallel_for(std::int64_t count, TaskReference task);
 
 /// The number of threads that `parallel_for` uses, the caller's included; by default the machine's cores.

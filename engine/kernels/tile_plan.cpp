@@ -11,7 +11,7 @@ namespace {
 
 using Plan = CompiledTile::Plan;
 
-constexpr std::int64_t kTaskCost = 32768;        // in elementwise operations on one element
+constexpr std::int64_t kTaskCost = 32768;  // in elementwise operations on one element
 constexpr std::int64_t kMostTasks = 64;
 constexpr std::int64_t kMostAccumulators = 4096;  // of one reduction in one task
 constexpr std::int64_t kTileBytes = 24 * 1024;    // of first-level cache for all that a tile touches
@@ -42,7 +42,9 @@ class Planner {
       assign_places(plan_->code[1], true);
       plan_->slots = std::max(plan_->code[0].slots, plan_->code[1].slots) + (plan_->fold_scratch ? 1 : 0);
       const auto streams = static_cast<std::int64_t>(plan_->slots + plan_->loads.size() + plan_->stores.size());
-      length = std::clamp<std::int64_t>(kTileBytes / (plan_->element_size * std::max<std::int64_t>(streams, 1)), 128, 1024) / 64 * 64;
+      length =
+          std::clamp<std::int64_t>(kTileBytes / (plan_->element_size * std::max<std::int64_t>(streams, 1)), 128, 1024) /
+          64 * 64;
     }
     lay_scratch_out();
   }
@@ -113,8 +115,8 @@ class Planner {
     dimensions_ = std::move(joined);
   }
 
-  /// Where an operand lies across the others, tiles become two-dimensional: short rows of the innermost dimension times rows
-  /// along which that operand is contiguous, so that whole cache lines of both are used.
+  /// Where an operand lies across the others, tiles become two-dimensional: short rows of the innermost dimension times
+  /// rows along which that operand is contiguous, so that whole cache lines of both are used.
   void make_room_for_transposes() {
     const int n = static_cast<int>(dimensions_.size());
     if (n < 2 || n + 1 > kMaxTileDims || !program_.reductions.empty()) return;
@@ -145,7 +147,8 @@ class Planner {
     join_dimensions();
     make_room_for_transposes();
     Plan& plan = *plan_;
-    const auto make_operands = [&](const std::vector<TileOperand>& from, std::vector<Plan::Operand>& to, std::size_t first) {
+    const auto make_operands = [&](const std::vector<TileOperand>& from, std::vector<Plan::Operand>& to,
+                                   std::size_t first) {
       to.resize(from.size());
       for (std::size_t i = 0; i < from.size(); ++i) {
         to[i].dtype = from[i].dtype;
@@ -180,7 +183,8 @@ class Planner {
     Plan& plan = *plan_;
     std::int64_t cost = static_cast<std::int64_t>(plan.loads.size() + plan.stores.size() + plan.reductions.size());
     for (const TileInstruction& instruction : program_.code) cost += cost_of(instruction.op);
-    const std::int64_t wanted = std::clamp<std::int64_t>(plan.total / kTaskCost * cost + plan.total % kTaskCost * cost / kTaskCost, 1, kMostTasks);
+    const std::int64_t wanted = std::clamp<std::int64_t>(
+        plan.total / kTaskCost * cost + plan.total % kTaskCost * cost / kTaskCost, 1, kMostTasks);
     for (int d = 0; d < plan.dims; ++d) {
       plan.box[d] = plan.extent[d];
       plan.splits[d] = 1;
@@ -403,7 +407,8 @@ class Planner {
       const int operands = arity(instruction.op);
       const TileKernels::Operation loop = plan.kernels->operations[static_cast<int>(instruction.op)];
       assert(loop != nullptr);
-      code.steps.push_back({loop, pointer(place[instruction.out]), operands > 0 ? pointer(place[instruction.a]) : std::uint16_t{0},
+      code.steps.push_back({loop, pointer(place[instruction.out]),
+                            operands > 0 ? pointer(place[instruction.a]) : std::uint16_t{0},
                             operands > 1 ? pointer(place[instruction.b]) : std::uint16_t{0},
                             operands > 2 ? pointer(place[instruction.c]) : std::uint16_t{0}, instruction.immediate});
     }
@@ -412,7 +417,9 @@ class Planner {
       if (place[value] == kStores + s) continue;
       code.late_stores.push_back({pointer(place[value]), static_cast<std::uint16_t>(s)});
     }
-    for (const TileReduction& reduction : program_.reductions) code.reduction_pointers.push_back(pointer(place[reduction.value]));
+    for (const TileReduction& reduction : program_.reductions) {
+      code.reduction_pointers.push_back(pointer(place[reduction.value]));
+    }
     code.slots = slots;
   }
 
@@ -422,8 +429,10 @@ class Planner {
     plan.slot_bytes = static_cast<std::size_t>(round_up(plan.capacity * plan.element_size, 64) + 192);
     const std::size_t pointers = plan.slots + 2 * plan.loads.size() + plan.stores.size();  // the loads' sources twice
     plan.pointers_offset = plan.slots * plan.slot_bytes;
-    plan.accumulators_offset = plan.pointers_offset + static_cast<std::size_t>(round_up(static_cast<std::int64_t>(pointers * sizeof(char*)), 64));
-    plan.scratch_bytes = plan.accumulators_offset + plan.reductions.size() * static_cast<std::size_t>(plan.kept_box) * 8;
+    plan.accumulators_offset = plan.pointers_offset + static_cast<std::size_t>(round_up(
+                                                          static_cast<std::int64_t>(pointers * sizeof(char*)), 64));
+    plan.scratch_bytes =
+        plan.accumulators_offset + plan.reductions.size() * static_cast<std::size_t>(plan.kept_box) * 8;
   }
 
   TileProgram program_;
@@ -433,7 +442,8 @@ class Planner {
 
 }  // namespace
 
-std::unique_ptr<const CompiledTile::Plan> make_tile_plan(const TileProgram& program, std::span<const std::int64_t> shape, Isa isa) {
+std::unique_ptr<const CompiledTile::Plan> make_tile_plan(const TileProgram& program,
+                                                         std::span<const std::int64_t> shape, Isa isa) {
   return Planner(program, shape, isa).take();
 }
 

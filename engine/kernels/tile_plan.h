@@ -11,8 +11,8 @@
 
 namespace sg::kernels {
 
-/// The iteration space is a box of `dims` dimensions, the last innermost. It is cut into tasks (smaller boxes), and a task into
-/// tiles: `tile_rows` indices of the dimension `tile_dim`, times everything inside it.
+/// The iteration space is a box of `dims` dimensions, the last innermost. It is cut into tasks (smaller boxes), and a
+/// task into tiles: `tile_rows` indices of the dimension `tile_dim`, times everything inside it.
 struct CompiledTile::Plan {
   using Extents = std::int64_t[kMaxTileDims];
 
@@ -35,10 +35,10 @@ struct CompiledTile::Plan {
   enum class Access : std::uint8_t { direct, splat, gather };
   struct Operand {
     Access access = Access::direct;
-    bool cached = false;       // the same elements may serve several tiles
+    bool cached = false;  // the same elements may serve several tiles
     Dtype dtype = Dtype::f32;
     std::uint16_t value = 0;
-    Extents strides{};         // in elements of the memory's dtype
+    Extents strides{};  // in elements of the memory's dtype
     // The tile as this operand sees it, dimensions joined; the first counts rows of tile_dim times nest_extent[0].
     int nest_dims = 0;
     Extents nest_extent{}, nest_stride{};
@@ -80,7 +80,7 @@ struct CompiledTile::Plan {
   std::int64_t kept_total = 1;    // elements of an output
   std::int64_t kept_box = 1;      // elements of an output that one task makes
   std::int64_t reduced_splits = 1;
-  int run_dim = -1;               // the innermost kept dimension that is split: outputs are contiguous from it inwards
+  int run_dim = -1;  // the innermost kept dimension that is split: outputs are contiguous from it inwards
   // The tile as the accumulators see it: groups of kept and reduced dimensions, joined.
   int groups = 0;
   Extents group_extent{}, group_stride{};
@@ -91,8 +91,8 @@ struct CompiledTile::Plan {
 
   struct Task;  // the state of one task while it runs
   void run(const void* const* load_data, void* const* store_data, void* const* outputs) const;
-  void run_task(std::int64_t index, const Code& code, const void* const* load_data, void* const* store_data, void* const* outputs,
-                char* partials) const;
+  void run_task(std::int64_t index, const Code& code, const void* const* load_data, void* const* store_data,
+                void* const* outputs, char* partials) const;
   void run_tile(Task& task, std::int64_t rows) const;
   void gather(const Operand& load, int dim, std::int64_t rows, const char* source, char*& values) const;
   void scatter(const Operand& store, int dim, std::int64_t rows, const char*& values, char* destination) const;
@@ -102,7 +102,8 @@ struct CompiledTile::Plan {
 };
 
 /// Works the plan out.
-std::unique_ptr<const CompiledTile::Plan> make_tile_plan(const TileProgram& program, std::span<const std::int64_t> shape, Isa isa);
+std::unique_ptr<const CompiledTile::Plan> make_tile_plan(const TileProgram& program,
+                                                         std::span<const std::int64_t> shape, Isa isa);
 /// The program without copies, dead code and foldable constants, and with products joined to sums.
 TileProgram simplify(const TileProgram& program);
 

@@ -55,11 +55,17 @@ struct Rewriter {
         instruction.immediate = immediate;
       };
       if (instruction.op == TileOp::add) {
-        if (right) become(TileOp::add_immediate, instruction.a, *right);
-        else if (left) become(TileOp::add_immediate, instruction.b, *left);
+        if (right) {
+          become(TileOp::add_immediate, instruction.a, *right);
+        } else if (left) {
+          become(TileOp::add_immediate, instruction.b, *left);
+        }
       } else if (instruction.op == TileOp::mul) {
-        if (right) become(TileOp::multiply_immediate, instruction.a, *right);
-        else if (left) become(TileOp::multiply_immediate, instruction.b, *left);
+        if (right) {
+          become(TileOp::multiply_immediate, instruction.a, *right);
+        } else if (left) {
+          become(TileOp::multiply_immediate, instruction.b, *left);
+        }
       } else if (instruction.op == TileOp::sub) {
         if (right) become(TileOp::add_immediate, instruction.a, -*right);
       } else if (instruction.op == TileOp::pow && right && *right == 2) {

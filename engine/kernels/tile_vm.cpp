@@ -22,13 +22,13 @@ class ThreadScratch {
   ThreadScratch() = default;
   ThreadScratch(const ThreadScratch&) = delete;
   ThreadScratch& operator=(const ThreadScratch&) = delete;
-  ~ThreadScratch() { ::operator delete(data_, std::align_val_t{64}); }
+  ~ThreadScratch() { ::operator delete (data_, std::align_val_t{64}); }
   char* get(std::size_t bytes) {
     if (bytes > size_) {
-      ::operator delete(data_, std::align_val_t{64});
+      ::operator delete (data_, std::align_val_t{64});
       data_ = nullptr;
       size_ = 0;
-      data_ = ::operator new(bytes, std::align_val_t{64});
+      data_ = ::operator new (bytes, std::align_val_t{64});
       size_ = bytes;
     }
     return static_cast<char*>(data_);
@@ -45,10 +45,10 @@ thread_local ThreadScratch thread_scratch;
 struct Plan::Task {
   const Code& code;
   char* scratch;
-  char** pointers;             // slots, then where the next tile lies in loads and stores
-  const char** cached;         // the source of what a load's slot holds
-  char* accumulators;          // one box after another
-  std::int64_t accumulator;    // where the next tile goes in each box
+  char** pointers;           // slots, then where the next tile lies in loads and stores
+  const char** cached;       // the source of what a load's slot holds
+  char* accumulators;        // one box after another
+  std::int64_t accumulator;  // where the next tile goes in each box
   Extents begin, end;
 };
 
@@ -65,7 +65,9 @@ void Plan::gather(const Operand& load, int dim, std::int64_t rows, const char* s
     loop(values, source, extent, load.nest_stride[dim], count, load.nest_stride[dim + 1]);
     values += extent * count * element_size;
   } else {
-    for (std::int64_t i = 0; i < extent; ++i) gather(load, dim + 1, 1, source + i * load.nest_stride[dim] * bytes, values);
+    for (std::int64_t i = 0; i < extent; ++i) {
+      gather(load, dim + 1, 1, source + i * load.nest_stride[dim] * bytes, values);
+    }
   }
 }
 
@@ -92,13 +94,19 @@ void Plan::reduce(int op, int group, std::int64_t rows, const char*& values, cha
   const std::int64_t extent = group_extent[group] * rows;
   const int left = groups - group;
   if (left == 1) {
-    if (group_reduced[group]) kernels->reduce_rows[op](accumulators, values, 1, extent);
-    else kernels->reduce_columns[op](accumulators, values, 1, extent, scratch);
+    if (group_reduced[group]) {
+      kernels->reduce_rows[op](accumulators, values, 1, extent);
+    } else {
+      kernels->reduce_columns[op](accumulators, values, 1, extent, scratch);
+    }
     values += extent * element_size;
   } else if (left == 2) {
     const std::int64_t count = group_extent[group + 1];
-    if (group_reduced[group]) kernels->reduce_columns[op](accumulators, values, extent, count, scratch);
-    else kernels->reduce_rows[op](accumulators, values, extent, count);
+    if (group_reduced[group]) {
+      kernels->reduce_columns[op](accumulators, values, extent, count, scratch);
+    } else {
+      kernels->reduce_rows[op](accumulators, values, extent, count);
+    }
     values += extent * count * element_size;
   } else {
     const std::int64_t stride = group_reduced[group] ? 0 : group_stride[group] * 8;
@@ -119,7 +127,8 @@ void Plan::run_tile(Task& task, std::int64_t rows) const {
     if (load.cached && task.cached[i] == sources[i]) continue;
     task.cached[i] = sources[i];
     if (load.access == Access::splat) {
-      kernels->gather[static_cast<int>(load.dtype)](pointers[slot], sources[i], 1, 0, load.cached ? capacity : count, 0);
+      kernels->gather[static_cast<int>(load.dtype)](pointers[slot], sources[i], 1, 0, load.cached ? capacity : count,
+                                                    0);
     } else {
       char* values = pointers[slot];
       gather(load, 0, rows, sources[i], values);
@@ -131,7 +140,8 @@ void Plan::run_tile(Task& task, std::int64_t rows) const {
   for (std::size_t i = 0; i < reductions.size(); ++i) {
     const char* values = pointers[code.reduction_pointers[i]];
     char* const accumulators = task.accumulators + (static_cast<std::int64_t>(i) * kept_box + task.accumulator) * 8;
-    reduce(reductions[i].op, 0, rows, values, accumulators, task.scratch + static_cast<std::size_t>(slots - 1) * slot_bytes);
+    reduce(reductions[i].op, 0, rows, values, accumulators,
+           task.scratch + static_cast<std::size_t>(slots - 1) * slot_bytes);
   }
   for (const LateStore& late : code.late_stores) {
     const char* values = pointers[late.pointer];
@@ -171,8 +181,8 @@ void Plan::run_task(std::int64_t index, const Code& code, const void* const* loa
   }
   std::fill_n(task.cached, loads.size(), nullptr);
   for (const Constant& constant : code.constants) {
-    kernels->operations[static_cast<int>(TileOp::constant)](task.pointers[constant.slot], nullptr, nullptr, nullptr, capacity,
-                                                            constant.value);
+    kernels->operations[static_cast<int>(TileOp::constant)](task.pointers[constant.slot], nullptr, nullptr, nullptr,
+                                                            capacity, constant.value);
   }
   for (std::size_t i = 0; i < reductions.size(); ++i) {
     kernels->reduce_begin[reductions[i].op](task.accumulators + static_cast<std::int64_t>(i) * kept_box * 8, kept_box);
@@ -181,7 +191,9 @@ void Plan::run_task(std::int64_t index, const Code& code, const void* const* loa
   const auto move = [&](int d, std::int64_t by) {
     for (std::size_t i = 0; i < loads.size(); ++i) sources[i] += by * loads[i].strides[d] * size_of(loads[i].dtype);
     char** const destinations = sources + loads.size();
-    for (std::size_t i = 0; i < stores.size(); ++i) destinations[i] += by * stores[i].strides[d] * size_of(stores[i].dtype);
+    for (std::size_t i = 0; i < stores.size(); ++i) {
+      destinations[i] += by * stores[i].strides[d] * size_of(stores[i].dtype);
+    }
     task.accumulator += by * accumulator_strides[d];
   };
   Extents at;
@@ -225,14 +237,18 @@ void Plan::write_outputs(const Task& task, void* const* outputs, char* partials)
     const Reduction& reduction = reductions[i];
     const char* const from = task.accumulators + static_cast<std::int64_t>(i) * kept_box * 8;
     const std::int64_t bytes = reduced_splits > 1 ? 8 : size_of(reduction.dtype);
-    char* const to = reduced_splits > 1 ? partials + (static_cast<std::int64_t>(i) * reduced_splits + part) * kept_total * 8
-                                        : static_cast<char*>(outputs[i]);
+    char* const to = reduced_splits > 1
+                         ? partials + (static_cast<std::int64_t>(i) * reduced_splits + part) * kept_total * 8
+                         : static_cast<char*>(outputs[i]);
     Extents at;
     std::copy_n(task.begin, dims, at);
     std::int64_t source = 0, destination = offset;
     while (true) {
-      if (reduced_splits > 1) std::memcpy(to + destination * bytes, from + source * 8, static_cast<std::size_t>(run * 8));
-      else kernels->reduce_end[static_cast<int>(reduction.dtype)](to + destination * bytes, from + source * 8, run);
+      if (reduced_splits > 1) {
+        std::memcpy(to + destination * bytes, from + source * 8, static_cast<std::size_t>(run * 8));
+      } else {
+        kernels->reduce_end[static_cast<int>(reduction.dtype)](to + destination * bytes, from + source * 8, run);
+      }
       int d = run_dim - 1;
       for (; d >= 0; --d) {
         if (reduced[d]) continue;
@@ -265,8 +281,11 @@ void Plan::combine(void* const* outputs, char* partials) const {
       kernels->reduce_end[dtype](static_cast<char*>(outputs[i]) + begin * size_of(reductions[i].dtype), first, count);
     }
   };
-  if (chunks == 1) combine_chunk(0);
-  else parallel_for(chunks, combine_chunk);
+  if (chunks == 1) {
+    combine_chunk(0);
+  } else {
+    parallel_for(chunks, combine_chunk);
+  }
 }
 
 void Plan::run(const void* const* load_data, void* const* store_data, void* const* outputs) const {
@@ -276,7 +295,8 @@ void Plan::run(const void* const* load_data, void* const* store_data, void* cons
       kernels->reduce_begin[reductions[i].op](&nothing, 1);
       const std::int64_t bytes = size_of(reductions[i].dtype);
       for (std::int64_t k = 0; k < kept_total; ++k) {
-        kernels->reduce_end[static_cast<int>(reductions[i].dtype)](static_cast<char*>(outputs[i]) + k * bytes, &nothing, 1);
+        kernels->reduce_end[static_cast<int>(reductions[i].dtype)](static_cast<char*>(outputs[i]) + k * bytes, &nothing,
+                                                                   1);
       }
     }
     return;
@@ -295,7 +315,8 @@ void Plan::run(const void* const* load_data, void* const* store_data, void* cons
     return;
   }
   const Scratch partials(reductions.size() * static_cast<std::size_t>(reduced_splits * kept_total) * 8);
-  parallel_for(tasks, [&](std::int64_t task) { run_task(task, chosen, load_data, store_data, outputs, partials.as<char>()); });
+  parallel_for(tasks,
+               [&](std::int64_t task) { run_task(task, chosen, load_data, store_data, outputs, partials.as<char>()); });
   combine(outputs, partials.as<char>());
 }
 
@@ -312,14 +333,18 @@ void CompiledTile::run(const void* const* loads, void* const* stores, void* cons
 const TileKernels& tile_kernels(Isa isa, Dtype dtype) {
 #if defined(SG_X86_ISAS)
   if (isa == Isa::avx512) {
-    return dtype == f32 ? avx512::tile_kernels_f32() : dtype == f64 ? avx512::tile_kernels_f64() : avx512::tile_kernels_i64();
+    return dtype == f32   ? avx512::tile_kernels_f32()
+           : dtype == f64 ? avx512::tile_kernels_f64()
+                          : avx512::tile_kernels_i64();
   }
   if (isa == Isa::avx2) {
     return dtype == f32 ? avx2::tile_kernels_f32() : dtype == f64 ? avx2::tile_kernels_f64() : avx2::tile_kernels_i64();
   }
 #endif
   (void)isa;
-  return dtype == f32 ? baseline::tile_kernels_f32() : dtype == f64 ? baseline::tile_kernels_f64() : baseline::tile_kernels_i64();
+  return dtype == f32   ? baseline::tile_kernels_f32()
+         : dtype == f64 ? baseline::tile_kernels_f64()
+                        : baseline::tile_kernels_i64();
 }
 
 namespace {
@@ -330,15 +355,15 @@ struct OpTraits {
   bool integer;
 };
 constexpr OpTraits kOpTraits[kTileOpCount] = {
-    {"constant", 0, true},      {"copy", 1, true},          {"neg", 1, true},        {"abs", 1, true},
-    {"sign", 1, true},          {"square", 1, true},        {"add_immediate", 1, true}, {"multiply_immediate", 1, true},
-    {"add", 2, true},           {"sub", 2, true},           {"mul", 2, true},        {"div", 2, true},
-    {"minimum", 2, true},       {"maximum", 2, true},       {"equal", 2, true},      {"not_equal", 2, true},
-    {"less", 2, true},          {"less_equal", 2, true},    {"where", 3, true},      {"multiply_add", 3, true},
-    {"floor", 1, false},        {"sqrt", 1, false},         {"rsqrt", 1, false},     {"reciprocal", 1, false},
-    {"exp", 1, false},          {"expm1", 1, false},        {"log", 1, false},       {"log1p", 1, false},
-    {"sin", 1, false},          {"cos", 1, false},          {"tan", 1, false},       {"tanh", 1, false},
-    {"sigmoid", 1, false},      {"softplus", 1, false},     {"erf", 1, false},       {"atan", 1, false},
+    {"constant", 0, true}, {"copy", 1, true},       {"neg", 1, true},           {"abs", 1, true},
+    {"sign", 1, true},     {"square", 1, true},     {"add_immediate", 1, true}, {"multiply_immediate", 1, true},
+    {"add", 2, true},      {"sub", 2, true},        {"mul", 2, true},           {"div", 2, true},
+    {"minimum", 2, true},  {"maximum", 2, true},    {"equal", 2, true},         {"not_equal", 2, true},
+    {"less", 2, true},     {"less_equal", 2, true}, {"where", 3, true},         {"multiply_add", 3, true},
+    {"floor", 1, false},   {"sqrt", 1, false},      {"rsqrt", 1, false},        {"reciprocal", 1, false},
+    {"exp", 1, false},     {"expm1", 1, false},     {"log", 1, false},          {"log1p", 1, false},
+    {"sin", 1, false},     {"cos", 1, false},       {"tan", 1, false},          {"tanh", 1, false},
+    {"sigmoid", 1, false}, {"softplus", 1, false},  {"erf", 1, false},          {"atan", 1, false},
     {"pow", 2, false},
 };
 

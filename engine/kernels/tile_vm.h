@@ -1,5 +1,5 @@
-// The tile machine: runs a fused chain of elementwise work, with broadcasts before it and reductions after it, in one pass
-// over tiles that stay in the first-level cache.
+// The tile machine: runs a fused chain of elementwise work, with broadcasts before it and reductions after it, in one
+// pass over tiles that stay in the first-level cache.
 #pragma once
 
 #include <cstdint>
@@ -73,7 +73,7 @@ struct TileInstruction {
 /// A tensor in memory that becomes a value (load) or takes one (store), over the program's whole shape.
 struct TileOperand {
   std::uint16_t value;
-  Dtype dtype;                          // in memory; converted to and from the program's (towards i64: truncated)
+  Dtype dtype;                           // in memory; converted to and from the program's (towards i64: truncated)
   std::int64_t strides[kMaxTileDims]{};  // in elements, of the program's dimensions; 0 broadcasts (loads only)
 };
 
@@ -97,8 +97,8 @@ struct TileProgram {
   std::uint32_t reduced_axes = 0;  // bit d is set where dimension d is reduced
 };
 
-/// A program made ready for one shape: dimensions joined, values assigned to places in the first-level cache, work cut into
-/// tasks by the shape alone. Immutable once made, so that any number of threads may run it.
+/// A program made ready for one shape: dimensions joined, values assigned to places in the first-level cache, work cut
+/// into tasks by the shape alone. Immutable once made, so that any number of threads may run it.
 class CompiledTile {
  public:
   /// `isa` is an argument for the tests' sake; it must not exceed what the processor has.
@@ -107,8 +107,8 @@ class CompiledTile {
   CompiledTile(CompiledTile&&) noexcept;
   CompiledTile& operator=(CompiledTile&&) noexcept;
 
-  /// Pointers in the order of the program's loads, stores and reductions. A store may be the very buffer of a load of the
-  /// same dtype and strides; any other overlap of a store with another operand is an error of the caller's.
+  /// Pointers in the order of the program's loads, stores and reductions. A store may be the very buffer of a load of
+  /// the same dtype and strides; any other overlap of a store with another operand is an error of the caller's.
   /// Reductions over nothing give 0 (sum), the lowest (max) or the highest value (min).
   void run(const void* const* loads, void* const* stores, void* const* reductions) const;
 

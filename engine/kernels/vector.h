@@ -67,8 +67,12 @@ template <class V>
 inline V load_partial(const ElementOf<V>* source, std::int64_t count) {
   using T = ElementOf<V>;
 #if defined(__AVX512F__)
-  if constexpr (sizeof(V) == 64 && sizeof(T) == 4) return (V)_mm512_maskz_loadu_epi32((__mmask16)((1u << count) - 1), source);
-  if constexpr (sizeof(V) == 64 && sizeof(T) == 8) return (V)_mm512_maskz_loadu_epi64((__mmask8)((1u << count) - 1), source);
+  if constexpr (sizeof(V) == 64 && sizeof(T) == 4) {
+    return (V)_mm512_maskz_loadu_epi32((__mmask16)((1u << count) - 1), source);
+  }
+  if constexpr (sizeof(V) == 64 && sizeof(T) == 8) {
+    return (V)_mm512_maskz_loadu_epi64((__mmask8)((1u << count) - 1), source);
+  }
 #endif
 #if defined(__AVX2__)
   if constexpr (sizeof(V) == 32 && sizeof(T) == 4) {
@@ -165,8 +169,11 @@ inline V multiply_add(V a, V b, V c) {
   if constexpr (kHasFma) {
     V result;
     for (int i = 0; i < kLanesOf<V>; ++i) {
-      if constexpr (sizeof(T) == 4) result[i] = __builtin_fmaf(a[i], b[i], c[i]);
-      else result[i] = __builtin_fma(a[i], b[i], c[i]);
+      if constexpr (sizeof(T) == 4) {
+        result[i] = __builtin_fmaf(a[i], b[i], c[i]);
+      } else {
+        result[i] = __builtin_fma(a[i], b[i], c[i]);
+      }
     }
     return result;
   }
@@ -190,8 +197,11 @@ inline V square_root(V a) {
 #endif
   V result;
   for (int i = 0; i < kLanesOf<V>; ++i) {
-    if constexpr (sizeof(T) == 4) result[i] = __builtin_sqrtf(a[i]);
-    else result[i] = __builtin_sqrt(a[i]);
+    if constexpr (sizeof(T) == 4) {
+      result[i] = __builtin_sqrtf(a[i]);
+    } else {
+      result[i] = __builtin_sqrt(a[i]);
+    }
   }
   return result;
 }
@@ -239,14 +249,20 @@ inline V floor(V a) {
 template <class V>
 inline V minimum(V a, V b) {
   const V smaller = select<V>(a < b, a, b);
-  if constexpr (ElementOf<V>(0.5) == 0) return smaller;
-  else return select<V>(a != a, a, smaller);
+  if constexpr (ElementOf<V>(0.5) == 0) {
+    return smaller;
+  } else {
+    return select<V>(a != a, a, smaller);
+  }
 }
 template <class V>
 inline V maximum(V a, V b) {
   const V larger = select<V>(a > b, a, b);
-  if constexpr (ElementOf<V>(0.5) == 0) return larger;
-  else return select<V>(a != a, a, larger);
+  if constexpr (ElementOf<V>(0.5) == 0) {
+    return larger;
+  } else {
+    return select<V>(a != a, a, larger);
+  }
 }
 
 }  // namespace sg::kernels::SG_ISA

@@ -1,5 +1,6 @@
-// Elementary functions on vectors of f32 and f64, within 2 ulp of the exact value over the whole range, with C's results for
-// zeros, infinities and NaN. What is hot has its own code here, for any number of lanes; the rest is SLEEF's.
+// Elementary functions on vectors of f32 and f64, within 2 ulp of the exact value over the whole range, with C's
+// results for zeros, infinities and NaN. What is hot has its own code here, for any number of lanes; the rest is
+// SLEEF's.
 //
 // The polynomials are minimax fits (Remez) on the reduced range, for the relative error of the function.
 #pragma once
@@ -113,7 +114,8 @@ template <class V>
 inline V exponential(V x) {
   using C = Constants<ElementOf<V>>;
   const MaskOf<V> normal = (x > splat<V>(C::kExpNormal)) & (x < splat<V>(-C::kExpNormal));
-  if (any(~normal)) [[unlikely]] return exponential_anywhere(x);
+  if (any(~normal)) [[unlikely]]
+    return exponential_anywhere(x);
   return exponential_normal(x);
 }
 
@@ -122,7 +124,8 @@ template <class V>
 inline V exponential_of_minus_magnitude(V x) {
   using C = Constants<ElementOf<V>>;
   const V negative = -absolute(x);
-  if (any(~(negative > splat<V>(C::kExpNormal)))) [[unlikely]] return exponential_anywhere(negative);
+  if (any(~(negative > splat<V>(C::kExpNormal)))) [[unlikely]]
+    return exponential_anywhere(negative);
   return exponential_normal(negative);
 }
 
@@ -193,8 +196,8 @@ inline constexpr std::uint32_t kRootHalfBits = 0x3f3504f3;
 template <class V>
 inline V logarithm_core(V k, V f) {
   using C = Constants<float>;
-  const V p = polynomial(f, {0x1.555554p-2f, -0x1.000228p-2f, 0x1.99a010p-3f, -0x1.5471f6p-3f, 0x1.22d90cp-3f, -0x1.0d8758p-3f,
-                             0x1.056486p-3f, -0x1.38c188p-4f});
+  const V p = polynomial(f, {0x1.555554p-2f, -0x1.000228p-2f, 0x1.99a010p-3f, -0x1.5471f6p-3f, 0x1.22d90cp-3f,
+                             -0x1.0d8758p-3f, 0x1.056486p-3f, -0x1.38c188p-4f});
   const V tail = multiply_add(f, p, splat<V>(-0.5f));
   const V low = multiply_add(f * f, tail, k * splat<V>(C::kLn2Low));
   return multiply_add(k, splat<V>(C::kLn2High), f + low);
@@ -234,7 +237,8 @@ inline V logarithm_1_plus_normal(V x) {
   const V one = splat<V>(1);
   const MaskOf<V> k = (MaskOf<V>)((U)(one + x) - kRootHalfBits) >> 23;
   const V scale = (V)((U)one - ((U)k << 23));
-  // (1 + x) 2^-k - 1 with one rounding: both x 2^-k and 2^-k - 1 are exact, or x is far too large for a rounding to matter.
+  // (1 + x) 2^-k - 1 with one rounding: both x 2^-k and 2^-k - 1 are exact, or x is far too large for a rounding to
+  // matter.
   return logarithm_core<V>(__builtin_convertvector(k, V), x * scale + (scale - one));
 }
 
@@ -252,7 +256,8 @@ inline V logarithm_1_plus(V x) {
   } else {
     const V result = call_lanes<V>(SG_SLEEF_F64(log1p), x);
     const MaskOf<V> large = x > splat<V>(0x1p1000);  // where SLEEF's gives infinity
-    if (any(large)) [[unlikely]] return select<V>(large, logarithm(x), result);
+    if (any(large)) [[unlikely]]
+      return select<V>(large, logarithm(x), result);
     return result;
   }
 }
@@ -262,8 +267,11 @@ template <class V>
 inline V softplus(V x) {
   const V e = exponential_of_minus_magnitude(x);
   V added;
-  if constexpr (kSingle<V>) added = logarithm_1_plus_normal(e);
-  else added = logarithm_1_plus(e);
+  if constexpr (kSingle<V>) {
+    added = logarithm_1_plus_normal(e);
+  } else {
+    added = logarithm_1_plus(e);
+  }
   return maximum(x, V{}) + added;
 }
 
@@ -276,8 +284,8 @@ inline V error_function(V x) {
                                     -0x1.a3f7p-11f, 0x1.496a3p-14f});
     const V near = multiply_add(x, p, x);
     const V t = select<V>(a > splat<V>(3.95f), splat<V>(3.95f), a);
-    const V g = polynomial(t, {0x1.0bf7b6p-13f, -0x1.2119dp+0f, -0x1.447c24p-1f, -0x1.b9c068p-4f, 0x1.973f4p-6f, -0x1.0b32f6p-8f,
-                               0x1.b49144p-12f, -0x1.4987f8p-16f});
+    const V g = polynomial(t, {0x1.0bf7b6p-13f, -0x1.2119dp+0f, -0x1.447c24p-1f, -0x1.b9c068p-4f, 0x1.973f4p-6f,
+                               -0x1.0b32f6p-8f, 0x1.b49144p-12f, -0x1.4987f8p-16f});
     const V far = copy_sign(one - exponential_normal(g), x);
     return select<V>(a < one, near, far);
   } else {
@@ -321,7 +329,8 @@ inline V sine(V x) {
     const I sign = (I)x & (I)splat<V>(-0.0f);
     const V result = (V)((I)sine_of_magnitude(x, 0) ^ sign);
     const I far = ~(absolute(x) < splat<V>(kQuarterTurnLimit));
-    if (any(far)) [[unlikely]] return replace_lanes(result, far, x, __builtin_sin);
+    if (any(far)) [[unlikely]]
+      return replace_lanes(result, far, x, __builtin_sin);
     return result;
   } else if constexpr (kSingle<V>) {
     return call_lanes<V>(SG_SLEEF_F32(sin), x);
@@ -334,7 +343,8 @@ inline V cosine(V x) {
   if constexpr (kSingle<V> && kHasFma) {
     const V result = sine_of_magnitude(x, 1);
     const MaskOf<V> far = ~(absolute(x) < splat<V>(kQuarterTurnLimit));
-    if (any(far)) [[unlikely]] return replace_lanes(result, far, x, __builtin_cos);
+    if (any(far)) [[unlikely]]
+      return replace_lanes(result, far, x, __builtin_cos);
     return result;
   } else if constexpr (kSingle<V>) {
     return call_lanes<V>(SG_SLEEF_F32(cos), x);
@@ -345,18 +355,27 @@ inline V cosine(V x) {
 
 template <class V>
 inline V tangent(V x) {
-  if constexpr (kSingle<V>) return call_lanes<V>(SG_SLEEF_F32(tan), x);
-  else return call_lanes<V>(SG_SLEEF_F64(tan), x);
+  if constexpr (kSingle<V>) {
+    return call_lanes<V>(SG_SLEEF_F32(tan), x);
+  } else {
+    return call_lanes<V>(SG_SLEEF_F64(tan), x);
+  }
 }
 template <class V>
 inline V arc_tangent(V x) {
-  if constexpr (kSingle<V>) return call_lanes<V>(SG_SLEEF_F32(atan), x);
-  else return call_lanes<V>(SG_SLEEF_F64(atan), x);
+  if constexpr (kSingle<V>) {
+    return call_lanes<V>(SG_SLEEF_F32(atan), x);
+  } else {
+    return call_lanes<V>(SG_SLEEF_F64(atan), x);
+  }
 }
 template <class V>
 inline V power(V a, V b) {
-  if constexpr (kSingle<V>) return call_lanes<V>(SG_SLEEF_F32(pow), a, b);
-  else return call_lanes<V>(SG_SLEEF_F64(pow), a, b);
+  if constexpr (kSingle<V>) {
+    return call_lanes<V>(SG_SLEEF_F32(pow), a, b);
+  } else {
+    return call_lanes<V>(SG_SLEEF_F64(pow), a, b);
+  }
 }
 
 }  // namespace sg::kernels::SG_ISA

@@ -73,7 +73,8 @@ struct Div final : Primitive {
   std::string_view name() const override { return "div"; }
   Kind kind() const override { return Kind::elementwise; }
   TileOp tile_op() const override { return TileOp::div; }
-  Tensor vjp(const Tensors& inputs, const Tensor& output, const Tensor& cotangent, std::size_t argument) const override {
+  Tensor vjp(const Tensors& inputs, const Tensor& output, const Tensor& cotangent,
+             std::size_t argument) const override {
     return argument == 0 ? cotangent / inputs[1] : -(cotangent * output / inputs[1]);
   }
   Tensor jvp(const Tensors& inputs, const Tensor& output, const Tensors& tangents) const override {
@@ -99,7 +100,8 @@ struct Pow final : Primitive {
   std::string_view name() const override { return "pow"; }
   Kind kind() const override { return Kind::elementwise; }
   TileOp tile_op() const override { return TileOp::pow; }
-  Tensor vjp(const Tensors& inputs, const Tensor& output, const Tensor& cotangent, std::size_t argument) const override {
+  Tensor vjp(const Tensors& inputs, const Tensor& output, const Tensor& cotangent,
+             std::size_t argument) const override {
     return cotangent * (argument == 0 ? by_base(inputs[0], inputs[1]) : by_exponent(inputs[0], inputs[1], output));
   }
   Tensor jvp(const Tensors& inputs, const Tensor& output, const Tensors& tangents) const override {
@@ -111,7 +113,9 @@ struct Pow final : Primitive {
   Series jet(const std::vector<Series>& inputs, const Tensor& output, int order) const override {
     const Series& base = inputs[0];
     const bool exponent_varies = [&] {
-      for (int k = 1; k <= order; ++k) if (series::at(inputs[1], k).defined()) return true;
+      for (int k = 1; k <= order; ++k) {
+        if (series::at(inputs[1], k).defined()) return true;
+      }
       return false;
     }();
     if (exponent_varies) {  // exp(exponent log(base))
@@ -132,7 +136,8 @@ struct Pow final : Primitive {
     double factorial = 1;
     for (int i = 1; i <= order; ++i) {
       factorial *= i;
-      const Tensor derivative = where(equal(factor, zeros_like(factor)), factor, factor * pow(base[0], p - i)) * (1 / factorial);
+      const Tensor derivative =
+          where(equal(factor, zeros_like(factor)), factor, factor * pow(base[0], p - i)) * (1 / factorial);
       for (int k = i; k <= order; ++k) {
         if (series::at(power, k).defined()) y[k] = series::plus(y[k], derivative * power[k]);
       }
@@ -268,8 +273,8 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   if (a.dtype() != b.dtype()) fail("where: dtypes differ: {} and {}", name_of(a.dtype()), name_of(b.dtype()));
   const Shape shape = broadcast_shapes("where", broadcast_shapes("where", a.shape(), b.shape()), condition.shape());
   return make_node(instance<Where>(),
-                   {cast(broadcast_to(condition, shape), a.dtype()), broadcast_to(a, shape), broadcast_to(b, shape)}, shape,
-                   a.dtype());
+                   {cast(broadcast_to(condition, shape), a.dtype()), broadcast_to(a, shape), broadcast_to(b, shape)},
+                   shape, a.dtype());
 }
 
 Tensor operator-(const Tensor& x) { return neg(x); }

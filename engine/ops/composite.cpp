@@ -61,7 +61,8 @@ Tensor normalise(const Tensor& x, const Axes& axes, double epsilon) {
 
 Tensor attention(const Tensor& query, const Tensor& key, const Tensor& value, std::optional<double> scale) {
   if (query.rank() < 2 || key.rank() < 2 || value.rank() < 2) {
-    fail("attention: needs [..., L, D], [..., S, D], [..., S, E], got {}, {}, {}", query.shape(), key.shape(), value.shape());
+    fail("attention: needs [..., L, D], [..., S, D], [..., S, E], got {}, {}, {}", query.shape(), key.shape(),
+         value.shape());
   }
   const double factor = scale.value_or(1 / std::sqrt(static_cast<double>(query.shape(-1))));
   return matmul(softmax(matmul(query * factor, transpose(key)), -1), value);

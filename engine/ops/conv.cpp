@@ -1,5 +1,5 @@
-// The three convolutions: the product, its gradient by the input (the transposed convolution) and its gradient by the weight.
-// Each is bilinear and each one's derivatives are the other two.
+// The three convolutions: the product, its gradient by the input (the transposed convolution) and its gradient by the
+// weight. Each is bilinear and each one's derivatives are the other two.
 #include "engine/kernels/conv.h"
 #include "engine/ops/elementwise.h"
 
@@ -37,7 +37,8 @@ double conv_flops(const ConvShapes& shapes) {
          static_cast<double>(std::max<std::int64_t>(shapes.weight[0], 1));
 }
 
-void check_images(std::string_view operation, const Tensor& x, std::string_view what, const Tensor& other, std::string_view other_what) {
+void check_images(std::string_view operation, const Tensor& x, std::string_view what, const Tensor& other,
+                  std::string_view other_what) {
   if (x.rank() != 4) fail("{}: {} must have four axes, got {}", operation, what, x.shape());
   if (other.rank() != 4) fail("{}: {} must have four axes, got {}", operation, other_what, other.shape());
   if (x.dtype() != other.dtype() || !is_floating(x.dtype())) {
@@ -76,15 +77,19 @@ class Convolution : public Primitive {
   Conv2dOptions options_;
 };
 
-static Tensor input_gradient(const Tensor& cotangent, const Tensor& weight, const Conv2dOptions& options, const Shape& image);
+static Tensor input_gradient(const Tensor& cotangent, const Tensor& weight, const Conv2dOptions& options,
+                             const Shape& image);
 
 struct Conv2d final : Convolution {
   using Convolution::Convolution;
   std::string_view name() const override { return "conv2d"; }
   void run(std::span<const Span> inputs, const Span& output) const override {
     const auto g = geometry({*inputs[0].shape, *inputs[1].shape, *output.shape}, options_);
-    if (output.dtype == f32) kernels::conv2d(g, inputs[0].as<const float>(), inputs[1].as<const float>(), output.as<float>());
-    else kernels::conv2d(g, inputs[0].as<const double>(), inputs[1].as<const double>(), output.as<double>());
+    if (output.dtype == f32) {
+      kernels::conv2d(g, inputs[0].as<const float>(), inputs[1].as<const float>(), output.as<float>());
+    } else {
+      kernels::conv2d(g, inputs[0].as<const double>(), inputs[1].as<const double>(), output.as<double>());
+    }
   }
   double flops(std::span<const Shape* const> inputs, const Shape& output) const override {
     return conv_flops({*inputs[0], *inputs[1], output});
@@ -101,8 +106,11 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Conv2dOptions& option
   if (image[1] != kernel[1] * options.groups || kernel[0] % options.groups != 0) {
     fail("conv2d: channels do not fit: input {}, weight {}, groups {}", image, kernel, options.groups);
   }
-  const Shape shape{image[0], kernel[0], conv_extent(image[2], kernel[2], options, 0), conv_extent(image[3], kernel[3], options, 1)};
-  if (shape[2] == 0 || shape[3] == 0) fail("conv2d: the kernel does not fit into the padded input: {} and {}", image, kernel);
+  const Shape shape{image[0], kernel[0], conv_extent(image[2], kernel[2], options, 0),
+                    conv_extent(image[3], kernel[3], options, 1)};
+  if (shape[2] == 0 || shape[3] == 0) {
+    fail("conv2d: the kernel does not fit into the padded input: {} and {}", image, kernel);
+  }
   return make_node(std::make_shared<const Conv2d>(options), {x, weight}, shape, x.dtype());
 }
 
@@ -114,7 +122,8 @@ struct ConvTranspose2d final : Convolution {
     if (output.dtype == f32) {
       kernels::conv2d_input_gradient(g, inputs[0].as<const float>(), inputs[1].as<const float>(), output.as<float>());
     } else {
-      kernels::conv2d_input_gradient(g, inputs[0].as<const double>(), inputs[1].as<const double>(), output.as<double>());
+      kernels::conv2d_input_gradient(g, inputs[0].as<const double>(), inputs[1].as<const double>(),
+                                     output.as<double>());
     }
   }
   double flops(std::span<const Shape* const> inputs, const Shape& output) const override {
@@ -125,10 +134,12 @@ struct ConvTranspose2d final : Convolution {
     return conv2d_weight_gradient(cotangent, inputs[0], {inputs[1].shape()[2], inputs[1].shape()[3]}, options_);
   }
 };
-static Tensor input_gradient(const Tensor& cotangent, const Tensor& weight, const Conv2dOptions& options, const Shape& image) {
+static Tensor input_gradient(const Tensor& cotangent, const Tensor& weight, const Conv2dOptions& options,
+                             const Shape& image) {
   return make_node(std::make_shared<const ConvTranspose2d>(options), {cotangent, weight}, image, cotangent.dtype());
 }
-Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Conv2dOptions& options, std::array<std::int64_t, 2> output_padding) {
+Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Conv2dOptions& options,
+                        std::array<std::int64_t, 2> output_padding) {
   check_images("conv_transpose2d", x, "the input", weight, "the weight");
   check_options("conv_transpose2d", options);
   const Shape &input = x.shape(), &kernel = weight.shape();
@@ -138,14 +149,19 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Conv2dOptio
   Shape image{input[0], kernel[1] * options.groups, 0, 0};
   for (int i = 0; i < 2; ++i) {
     if (output_padding[i] < 0 || output_padding[i] >= std::max(options.stride[i], options.dilation[i])) {
-      fail("conv_transpose2d: output padding {} must be smaller than stride {} or dilation {}", output_padding[i], options.stride[i],
-           options.dilation[i]);
+      fail("conv_transpose2d: output padding {} must be smaller than stride {} or dilation {}", output_padding[i],
+           options.stride[i], options.dilation[i]);
     }
-    image[2 + i] = (input[2 + i] - 1) * options.stride[i] - 2 * options.padding[i] + options.dilation[i] * (kernel[2 + i] - 1) + 1 + output_padding[i];
-    if (image[2 + i] < 1) fail("conv_transpose2d: the output would be empty: input {}, weight {}, padding {}", input, kernel, options.padding[i]);
+    image[2 + i] = (input[2 + i] - 1) * options.stride[i] - 2 * options.padding[i] +
+                   options.dilation[i] * (kernel[2 + i] - 1) + 1 + output_padding[i];
+    if (image[2 + i] < 1) {
+      fail("conv_transpose2d: the output would be empty: input {}, weight {}, padding {}", input, kernel,
+           options.padding[i]);
+    }
     // Reading such an image back gives more rows than there are: the output padding is larger than the stride.
     if (conv_extent(image[2 + i], kernel[2 + i], options, i) != input[2 + i]) {
-      fail("conv_transpose2d: output padding {} must be smaller than the stride {}", output_padding[i], options.stride[i]);
+      fail("conv_transpose2d: output padding {} must be smaller than the stride {}", output_padding[i],
+           options.stride[i]);
     }
   }
   return input_gradient(x, weight, options, image);
@@ -159,7 +175,8 @@ struct Conv2dWeightGradient final : Convolution {
     if (output.dtype == f32) {
       kernels::conv2d_weight_gradient(g, inputs[0].as<const float>(), inputs[1].as<const float>(), output.as<float>());
     } else {
-      kernels::conv2d_weight_gradient(g, inputs[0].as<const double>(), inputs[1].as<const double>(), output.as<double>());
+      kernels::conv2d_weight_gradient(g, inputs[0].as<const double>(), inputs[1].as<const double>(),
+                                      output.as<double>());
     }
   }
   double flops(std::span<const Shape* const> inputs, const Shape& output) const override {
@@ -171,18 +188,21 @@ struct Conv2dWeightGradient final : Convolution {
     return conv2d(inputs[0], cotangent, options_);
   }
 };
-Tensor conv2d_weight_gradient(const Tensor& x, const Tensor& cotangent, std::array<std::int64_t, 2> kernel, const Conv2dOptions& options) {
+Tensor conv2d_weight_gradient(const Tensor& x, const Tensor& cotangent, std::array<std::int64_t, 2> kernel,
+                              const Conv2dOptions& options) {
   check_images("conv2d_weight_gradient", x, "the input", cotangent, "the cotangent");
   check_options("conv2d_weight_gradient", options);
   const Shape &image = x.shape(), &output = cotangent.shape();
-  if (image[0] != output[0] || image[1] % options.groups != 0 || output[1] % options.groups != 0 || kernel[0] < 1 || kernel[1] < 1) {
-    fail("conv2d_weight_gradient: input {} and cotangent {} do not fit (kernel [{}, {}], groups {})", image, output, kernel[0], kernel[1],
-         options.groups);
+  if (image[0] != output[0] || image[1] % options.groups != 0 || output[1] % options.groups != 0 || kernel[0] < 1 ||
+      kernel[1] < 1) {
+    fail("conv2d_weight_gradient: input {} and cotangent {} do not fit (kernel [{}, {}], groups {})", image, output,
+         kernel[0], kernel[1], options.groups);
   }
   for (int i = 0; i < 2; ++i) {
     const std::int64_t expected = conv_extent(image[2 + i], kernel[i], options, i);
     if (expected != output[2 + i]) {
-      fail("conv2d_weight_gradient: input {} gives an extent of {} along axis {}, the cotangent has {}", image, expected, 2 + i, output);
+      fail("conv2d_weight_gradient: input {} gives an extent of {} along axis {}, the cotangent has {}", image,
+           expected, 2 + i, output);
     }
   }
   return make_node(std::make_shared<const Conv2dWeightGradient>(options), {x, cotangent},

@@ -12,7 +12,9 @@ void check_shape(std::string_view operation, const Shape& shape) {
   std::int64_t count = 1;
   for (std::int64_t extent : shape) {
     if (extent < 0) fail("{}: negative extent: {}", operation, shape);
-    if (__builtin_mul_overflow(count, extent, &count) || count > (std::int64_t{1} << 48)) fail("{}: too many elements: {}", operation, shape);
+    if (__builtin_mul_overflow(count, extent, &count) || count > (std::int64_t{1} << 48)) {
+      fail("{}: too many elements: {}", operation, shape);
+    }
   }
 }
 
@@ -47,8 +49,9 @@ struct Full final : Primitive {
 Tensor full(Shape shape, double value, Dtype dtype) {
   check_shape("full", shape);
   // The numbers that derivatives are made of come up all the time: one instance each will do.
-  static const auto zero = std::make_shared<const Full>(0), one = std::make_shared<const Full>(1), two = std::make_shared<const Full>(2),
-                    minus_one = std::make_shared<const Full>(-1), half = std::make_shared<const Full>(0.5);
+  static const auto zero = std::make_shared<const Full>(0), one = std::make_shared<const Full>(1),
+                    two = std::make_shared<const Full>(2), minus_one = std::make_shared<const Full>(-1),
+                    half = std::make_shared<const Full>(0.5);
   auto primitive = value == 0 && !std::signbit(value) ? zero
                    : value == 1                       ? one
                    : value == 2                       ? two
@@ -66,7 +69,9 @@ std::optional<double> constant_value(const Tensor& x) {
 
 Tensor tensor(std::span<const double> values, Shape shape, Dtype dtype) { return from_values(values, shape, dtype); }
 Tensor tensor(std::span<const float> values, Shape shape, Dtype dtype) { return from_values(values, shape, dtype); }
-Tensor tensor(std::span<const std::int64_t> values, Shape shape, Dtype dtype) { return from_values(values, shape, dtype); }
+Tensor tensor(std::span<const std::int64_t> values, Shape shape, Dtype dtype) {
+  return from_values(values, shape, dtype);
+}
 Tensor tensor(std::initializer_list<double> values, Shape shape, Dtype dtype) {
   return from_values(std::span<const double>(values.begin(), values.size()), shape, dtype);
 }
@@ -90,7 +95,8 @@ Tensor linspace(double first, double last, std::int64_t count, Dtype dtype) {
   const double step = count > 1 ? (last - first) / static_cast<double>(count - 1) : 0;
   // From both ends towards the middle, so that the last value is exact.
   for (std::int64_t i = 0; i < count; ++i) {
-    values[i] = 2 * i < count ? first + step * static_cast<double>(i) : last - step * static_cast<double>(count - 1 - i);
+    values[i] =
+        2 * i < count ? first + step * static_cast<double>(i) : last - step * static_cast<double>(count - 1 - i);
   }
   return tensor(std::span<const double>(values), {count}, dtype);
 }

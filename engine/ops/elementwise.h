@@ -8,8 +8,8 @@
 
 namespace sg {
 
-/// A function of each element; a derived class gives its name, its instruction and its derivative, and its Taylor series
-/// unless the derivative vanishes.
+/// A function of each element; a derived class gives its name, its instruction and its derivative, and its Taylor
+/// series unless the derivative vanishes.
 class Unary : public Primitive {
  public:
   Kind kind() const final { return Kind::elementwise; }
@@ -50,7 +50,9 @@ Tensor unary(const Tensor& x) {
 template <class P>
 Tensor binary(const Tensor& a, const Tensor& b) {
   const auto& primitive = instance<P>();
-  if (a.dtype() != b.dtype()) fail("{}: dtypes differ: {} and {}", primitive->name(), name_of(a.dtype()), name_of(b.dtype()));
+  if (a.dtype() != b.dtype()) {
+    fail("{}: dtypes differ: {} and {}", primitive->name(), name_of(a.dtype()), name_of(b.dtype()));
+  }
   if (a.shape() == b.shape()) return make_node(primitive, {a, b}, a.shape(), a.dtype());
   const Shape shape = broadcast_shapes(primitive->name(), a.shape(), b.shape());
   return make_node(primitive, {broadcast_to(a, shape), broadcast_to(b, shape)}, shape, a.dtype());

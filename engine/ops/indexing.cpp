@@ -23,7 +23,9 @@ std::int64_t checked_index(std::string_view operation, std::int64_t index, std::
 
 void check_index(std::string_view operation, const Tensor& x, const Tensor& index, std::int64_t axis) {
   if (index.dtype() != i64) fail("{}: the index must be i64, got {}", operation, name_of(index.dtype()));
-  if (index.rank() != x.rank()) fail("{}: index {} and tensor {} differ in their number of axes", operation, index.shape(), x.shape());
+  if (index.rank() != x.rank()) {
+    fail("{}: index {} and tensor {} differ in their number of axes", operation, index.shape(), x.shape());
+  }
   for (std::size_t i = 0; i < x.rank(); ++i) {
     if (static_cast<std::int64_t>(i) != axis && index.shape()[i] > x.shape()[i]) {
       fail("{}: index {} is larger than tensor {} along axis {}", operation, index.shape(), x.shape(), i);
@@ -57,7 +59,8 @@ struct Gather final : Primitive {
         T* target = output.as<T>() + o * to * lines.inner;
         for (std::int64_t k = 0; k < to; ++k) {
           for (std::int64_t i = 0; i < lines.inner; ++i) {
-            target[k * lines.inner + i] = source[checked_index("gather", index[k * lines.inner + i], from) * lines.inner + i];
+            target[k * lines.inner + i] =
+                source[checked_index("gather", index[k * lines.inner + i], from) * lines.inner + i];
           }
         }
       });
@@ -71,7 +74,9 @@ struct Gather final : Primitive {
   }
   Series jet(const std::vector<Series>& inputs, const Tensor& output, int order) const override {
     Series y{output};
-    for (int k = 1; k <= order; ++k) y.push_back(jvp({inputs[0][0], inputs[1][0]}, output, {series::at(inputs[0], k), {}}));
+    for (int k = 1; k <= order; ++k) {
+      y.push_back(jvp({inputs[0][0], inputs[1][0]}, output, {series::at(inputs[0], k), {}}));
+    }
     return y;
   }
 
@@ -100,7 +105,8 @@ struct ScatterAdd final : Primitive {
         const T* source = inputs[2].as<const T>() + o * from * lines.inner;
         for (std::int64_t k = 0; k < from; ++k) {
           for (std::int64_t i = 0; i < lines.inner; ++i) {
-            target[checked_index("scatter_add", index[k * lines.inner + i], to) * lines.inner + i] += source[k * lines.inner + i];
+            target[checked_index("scatter_add", index[k * lines.inner + i], to) * lines.inner + i] +=
+                source[k * lines.inner + i];
           }
         }
       });
@@ -117,7 +123,8 @@ struct ScatterAdd final : Primitive {
   Series jet(const std::vector<Series>& inputs, const Tensor& output, int order) const override {
     Series y{output};
     for (int k = 1; k <= order; ++k) {
-      y.push_back(jvp({inputs[0][0], inputs[1][0], inputs[2][0]}, output, {series::at(inputs[0], k), {}, series::at(inputs[2], k)}));
+      y.push_back(jvp({inputs[0][0], inputs[1][0], inputs[2][0]}, output,
+                      {series::at(inputs[0], k), {}, series::at(inputs[2], k)}));
     }
     return y;
   }
@@ -128,8 +135,12 @@ struct ScatterAdd final : Primitive {
 Tensor scatter_add(const Tensor& x, const Tensor& index, const Tensor& source, std::int64_t axis) {
   axis = normalise_axis("scatter_add", axis, x.rank());
   check_index("scatter_add", x, index, axis);
-  if (source.shape() != index.shape()) fail("scatter_add: source {} and index {} differ", source.shape(), index.shape());
-  if (source.dtype() != x.dtype()) fail("scatter_add: dtypes differ: {} and {}", name_of(x.dtype()), name_of(source.dtype()));
+  if (source.shape() != index.shape()) {
+    fail("scatter_add: source {} and index {} differ", source.shape(), index.shape());
+  }
+  if (source.dtype() != x.dtype()) {
+    fail("scatter_add: dtypes differ: {} and {}", name_of(x.dtype()), name_of(source.dtype()));
+  }
   Shape after(x.rank(), 0);
   for (std::size_t i = 0; i < x.rank(); ++i) {
     if (static_cast<std::int64_t>(i) != axis) after[i] = x.shape()[i] - index.shape()[i];

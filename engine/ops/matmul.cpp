@@ -28,8 +28,11 @@ std::optional<std::int64_t> batch_stride(const Shape& shape, const Shape& stride
   std::int64_t stride = 0, run = 1;
   for (std::size_t i = shape.size() - 2; i-- > 0;) {
     if (shape[i] == 1) continue;
-    if (run == 1) stride = strides[i];
-    else if (strides[i] != stride * run) return {};
+    if (run == 1) {
+      stride = strides[i];
+    } else if (strides[i] != stride * run) {
+      return {};
+    }
     run *= shape[i];
   }
   return stride < 0 ? std::nullopt : std::optional(stride);
@@ -45,7 +48,8 @@ struct Matmul final : Primitive {
   void run(std::span<const Span> inputs, const Span& output) const override {
     const Shape &a = *inputs[0].shape, &b = *inputs[1].shape;
     const std::size_t r = a.size() - 2;
-    const MatrixLayout layout_a = *matrix_layout(a, *inputs[0].strides), layout_b = *matrix_layout(b, *inputs[1].strides);
+    const MatrixLayout layout_a = *matrix_layout(a, *inputs[0].strides),
+                       layout_b = *matrix_layout(b, *inputs[1].strides);
     kernels::MatmulShape shape{};
     shape.batch = 1;
     for (std::size_t i = 0; i < r; ++i) shape.batch *= a[i];
@@ -82,14 +86,17 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   if (a.rank() == 1) return squeeze(matmul(unsqueeze(a, 0), b), b.rank() == 1 ? 0 : -2);
   if (b.rank() == 1) return squeeze(matmul(a, unsqueeze(b, 1)), -1);
   const std::int64_t inner_a = a.shape(-1), inner_b = b.shape(-2);
-  if (inner_a != inner_b) fail("matmul: inner dimensions differ: {} x {} ({} vs {})", a.shape(), b.shape(), inner_a, inner_b);
+  if (inner_a != inner_b) {
+    fail("matmul: inner dimensions differ: {} x {} ({} vs {})", a.shape(), b.shape(), inner_a, inner_b);
+  }
   if (b.rank() == 2 && a.rank() > 2) {
     // One tall product instead of many; its gradient by b needs no sum over a batch.
     Shape shape = a.shape();
     shape.back() = b.shape(1);
     return reshape(matmul(reshape(a, {-1, inner_a}), b), shape);
   }
-  const Shape batch = broadcast_shapes("matmul", Shape(a.shape().begin(), a.shape().end() - 2), Shape(b.shape().begin(), b.shape().end() - 2));
+  const Shape batch = broadcast_shapes("matmul", Shape(a.shape().begin(), a.shape().end() - 2),
+                                       Shape(b.shape().begin(), b.shape().end() - 2));
   Shape shape_a = batch, shape_b = batch, shape = batch;
   shape_a.push_back(a.shape(-2));
   shape_a.push_back(inner_a);

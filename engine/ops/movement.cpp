@@ -39,8 +39,8 @@ struct Reshape final : Movement {
   }
 
  private:
-  /// Splits and joins axes of a strided input where the strides allow: groups of axes with equal products are matched from the
-  /// front, and the axes joined within a group must follow each other in memory.
+  /// Splits and joins axes of a strided input where the strides allow: groups of axes with equal products are matched
+  /// from the front, and the axes joined within a group must follow each other in memory.
   static bool strided_view(const Shape& from, const Layout& input, const Shape& to, Layout& output) {
     if (element_count(from) == 0) return false;
     output.strides = Shape(to.size(), 0);
@@ -50,15 +50,21 @@ struct Reshape final : Movement {
       std::int64_t from_count = i < from.size() ? from[i] : 1, to_count = o < to.size() ? to[o] : 1;
       std::size_t i_end = i < from.size() ? i + 1 : i, o_end = o < to.size() ? o + 1 : o;
       while (from_count != to_count) {
-        if (from_count < to_count) from_count *= from[i_end++];
-        else to_count *= to[o_end++];
+        if (from_count < to_count) {
+          from_count *= from[i_end++];
+        } else {
+          to_count *= to[o_end++];
+        }
       }
       std::int64_t stride = 0, run = 1;  // of the innermost axis of the group, and how far it reaches
       bool first = true;
       for (std::size_t k = i_end; k-- > i;) {
         if (from[k] == 1) continue;
-        if (first) stride = input.strides[k];
-        else if (input.strides[k] != stride * run) return false;
+        if (first) {
+          stride = input.strides[k];
+        } else if (input.strides[k] != stride * run) {
+          return false;
+        }
         first = false;
         run *= from[k];
       }
@@ -113,7 +119,9 @@ struct Transpose final : Movement {
   Axes permutation_;
 };
 Tensor transpose(const Tensor& x, const Axes& permutation) {
-  if (permutation.size() != x.rank()) fail("transpose: {} axes for a tensor of shape {}", permutation.size(), x.shape());
+  if (permutation.size() != x.rank()) {
+    fail("transpose: {} axes for a tensor of shape {}", permutation.size(), x.shape());
+  }
   Axes axes;
   Shape shape;
   bool identity = true;
@@ -153,14 +161,18 @@ struct BroadcastTo final : Movement {
 };
 Tensor broadcast_to(const Tensor& x, Shape shape) {
   if (x.shape() == shape) return x;
-  if (broadcast_shapes("broadcast_to", x.shape(), shape) != shape) fail("broadcast_to: {} does not broadcast to {}", x.shape(), shape);
+  if (broadcast_shapes("broadcast_to", x.shape(), shape) != shape) {
+    fail("broadcast_to: {} does not broadcast to {}", x.shape(), shape);
+  }
   if (const auto value = constant_value(x)) return full(shape, *value, x.dtype());
   return make_node(instance<BroadcastTo>(), {x}, shape, x.dtype());
 }
 
 Tensor sum_to(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
-  if (broadcast_shapes("sum_to", shape, x.shape()) != x.shape()) fail("sum_to: {} does not broadcast to {}", shape, x.shape());
+  if (broadcast_shapes("sum_to", shape, x.shape()) != x.shape()) {
+    fail("sum_to: {} does not broadcast to {}", shape, x.shape());
+  }
   const std::size_t added = x.rank() - shape.size();
   Axes axes;
   for (std::size_t i = 0; i < x.rank(); ++i) {
@@ -221,7 +233,9 @@ struct Flip final : Movement {
     }
     return true;
   }
-  Tensor vjp(const Tensors&, const Tensor&, const Tensor& cotangent, std::size_t) const override { return flip(cotangent, axes_); }
+  Tensor vjp(const Tensors&, const Tensor&, const Tensor& cotangent, std::size_t) const override {
+    return flip(cotangent, axes_);
+  }
 
  private:
   Axes axes_;
@@ -288,7 +302,9 @@ Tensor dilate(const Tensor& x, std::int64_t axis, std::int64_t step, std::int64_
   axis = normalise_axis("dilate", axis, x.rank());
   const std::int64_t count = x.shape()[axis];
   const std::int64_t needed = count == 0 ? 0 : (count - 1) * step + 1;
-  if (step < 1 || extent < needed) fail("dilate: {} elements at a step of {} need an extent of {}, got {}", count, step, needed, extent);
+  if (step < 1 || extent < needed) {
+    fail("dilate: {} elements at a step of {} need an extent of {}, got {}", count, step, needed, extent);
+  }
   if (extent == count) return x;
   Shape shape = x.shape();
   shape[axis] = extent;
@@ -322,7 +338,9 @@ Tensor concat(const Tensors& parts, std::int64_t axis) {
   shape[axis] = 0;
   for (const Tensor& part : parts) {
     Shape expected = part.shape();
-    if (part.dtype() != parts[0].dtype()) fail("concat: dtypes differ: {} and {}", name_of(parts[0].dtype()), name_of(part.dtype()));
+    if (part.dtype() != parts[0].dtype()) {
+      fail("concat: dtypes differ: {} and {}", name_of(parts[0].dtype()), name_of(part.dtype()));
+    }
     if (part.rank() == shape.size()) expected[axis] = shape[axis];
     if (expected != shape) fail("concat: {} does not fit {} along axis {}", part.shape(), parts[0].shape(), axis);
     shape[axis] += part.shape()[axis];

@@ -13,7 +13,8 @@ void check_pool(std::string_view operation, const Tensor& x, const Pool2dOptions
   if (!is_floating(x.dtype())) fail("{}: needs f32 or f64, got {}", operation, name_of(x.dtype()));
   for (int i = 0; i < 2; ++i) {
     if (options.kernel[i] < 1 || options.stride[i] < 1 || options.padding[i] < 0) {
-      fail("{}: kernel {}, stride {} and padding {} are not a window", operation, options.kernel[i], options.stride[i], options.padding[i]);
+      fail("{}: kernel {}, stride {} and padding {} are not a window", operation, options.kernel[i], options.stride[i],
+           options.padding[i]);
     }
     if (2 * options.padding[i] > options.kernel[i]) {
       fail("{}: padding {} is more than half of the kernel {}", operation, options.padding[i], options.kernel[i]);
@@ -26,7 +27,9 @@ void check_pool(std::string_view operation, const Tensor& x, const Pool2dOptions
 
 Shape pooled_shape(const Shape& shape, const Pool2dOptions& options) {
   Shape result = shape;
-  for (int i = 0; i < 2; ++i) result[2 + i] = (shape[2 + i] + 2 * options.padding[i] - options.kernel[i]) / options.stride[i] + 1;
+  for (int i = 0; i < 2; ++i) {
+    result[2 + i] = (shape[2 + i] + 2 * options.padding[i] - options.kernel[i]) / options.stride[i] + 1;
+  }
   return result;
 }
 
@@ -37,7 +40,8 @@ struct MaxPool2dIndex final : Primitive {
   explicit MaxPool2dIndex(const Pool2dOptions& options) : options_(options) {}
   std::string_view name() const override { return "max_pool2d_index"; }
   std::vector<std::int64_t> attributes() const override {
-    return {options_.kernel[0], options_.kernel[1], options_.stride[0], options_.stride[1], options_.padding[0], options_.padding[1]};
+    return {options_.kernel[0], options_.kernel[1],  options_.stride[0],
+            options_.stride[1], options_.padding[0], options_.padding[1]};
   }
   void run(std::span<const Span> inputs, const Span& output) const override {
     const Shape &in = *inputs[0].shape, &out = *output.shape;
@@ -52,7 +56,8 @@ struct MaxPool2dIndex final : Primitive {
             const std::int64_t left = j * options_.stride[1] - options_.padding[1];
             std::int64_t best = -1;
             for (std::int64_t h = std::max<std::int64_t>(top, 0); h < std::min(top + options_.kernel[0], in[2]); ++h) {
-              for (std::int64_t w = std::max<std::int64_t>(left, 0); w < std::min(left + options_.kernel[1], in[3]); ++w) {
+              for (std::int64_t w = std::max<std::int64_t>(left, 0); w < std::min(left + options_.kernel[1], in[3]);
+                   ++w) {
                 const std::int64_t here = h * in[3] + w;
                 if (best < 0 || x[here] > x[best] || (x[here] != x[here] && x[best] == x[best])) best = here;
               }
@@ -97,7 +102,8 @@ Tensor upsample_nearest2d(const Tensor& x, std::int64_t factor) {
   if (x.rank() != 4) fail("upsample_nearest2d: the input must have four axes, got {}", x.shape());
   if (factor < 1) fail("upsample_nearest2d: the factor must be at least 1, got {}", factor);
   const Shape& s = x.shape();
-  const Tensor spread = broadcast_to(reshape(x, {s[0], s[1], s[2], 1, s[3], 1}), {s[0], s[1], s[2], factor, s[3], factor});
+  const Tensor spread =
+      broadcast_to(reshape(x, {s[0], s[1], s[2], 1, s[3], 1}), {s[0], s[1], s[2], factor, s[3], factor});
   return reshape(spread, {s[0], s[1], s[2] * factor, s[3] * factor});
 }
 

@@ -1,4 +1,5 @@
-// Series: arithmetic on truncated Taylor series, with which the jet rules are written (Griewank and Walther 2008, chapter 13).
+// Series: arithmetic on truncated Taylor series, with which the jet rules are written (Griewank and Walther 2008,
+// chapter 13).
 #pragma once
 
 #include "engine/ops.h"

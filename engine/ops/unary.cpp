@@ -226,7 +226,9 @@ Tensor softplus(const Tensor& x) { return unary<Softplus>(x); }
 struct Erf final : Unary {
   std::string_view name() const override { return "erf"; }
   TileOp tile_op() const override { return TileOp::erf; }
-  Tensor derivative(const Tensor& x, const Tensor&) const override { return exp(-square(x)) * (2 * std::numbers::inv_sqrtpi); }
+  Tensor derivative(const Tensor& x, const Tensor&) const override {
+    return exp(-square(x)) * (2 * std::numbers::inv_sqrtpi);
+  }
   Series jet(const std::vector<Series>& inputs, const Tensor& output, int order) const override {
     const Series& x = inputs[0];
     Series exponent;

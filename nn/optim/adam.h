@@ -14,8 +14,8 @@ struct AdamOptions {
   bool amsgrad = false;  // divides by the largest second moment so far (Reddi et al. 2018)
 };
 
-/// m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, p -= rate / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon):
-/// Kingma and Ba 2015 in PyTorch's arithmetic; the weight decay is added to the gradient.
+/// m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, p -= rate / (1 - beta1^t) m / (sqrt(v) / sqrt(1 -
+/// beta2^t) + epsilon): Kingma and Ba 2015 in PyTorch's arithmetic; the weight decay is added to the gradient.
 class Adam : public Optimizer {
  public:
   explicit Adam(Module& module, AdamOptions options = {}) : Adam(module, options, false) {}
@@ -32,7 +32,8 @@ class Adam : public Optimizer {
   Tensor step_size_, correction_, keep_;
 };
 
-/// Adam whose weight decay shrinks the parameters by rate * weight_decay and leaves the gradient alone (Loshchilov and Hutter 2019).
+/// Adam whose weight decay shrinks the parameters by rate * weight_decay and leaves the gradient alone (Loshchilov and
+/// Hutter 2019).
 class AdamW : public Adam {
  public:
   explicit AdamW(Module& module, AdamOptions options = {.weight_decay = 1e-2}) : Adam(module, options, true) {}

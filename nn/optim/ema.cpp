@@ -35,7 +35,8 @@ void Ema::load_state(const NamedTensors& state) {
   for (auto& [name, slot] : slots_) {
     const Tensor& tensor = find(state, name, "Ema");
     if (tensor.shape() != slot->shape() || tensor.dtype() != slot->dtype()) {
-      fail("Ema: {} is {} {}, needs {} {}", name, name_of(tensor.dtype()), tensor.shape(), name_of(slot->dtype()), slot->shape());
+      fail("Ema: {} is {} {}, needs {} {}", name, name_of(tensor.dtype()), tensor.shape(), name_of(slot->dtype()),
+           slot->shape());
     }
     averages.push_back(tensor.detach());
   }

@@ -11,8 +11,8 @@ struct EmaOptions {
   std::int64_t after = 100;  // up to this step the average is a copy, made at every step
 };
 
-/// average = decay average + (1 - decay) weight, every so many steps; buffers are copied. The average begins as the weights that the
-/// network has when the Ema is made.
+/// average = decay average + (1 - decay) weight, every so many steps; buffers are copied. The average begins as the
+/// weights that the network has when the Ema is made.
 class Ema {
  public:
   explicit Ema(Module& module, EmaOptions options = {});

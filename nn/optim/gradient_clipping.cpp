@@ -31,7 +31,8 @@ Tensor gather_parts(const char* name, const Tensors& gradients, Tensor (*reduce)
 
 Tensor global_norm(const Tensors& gradients) {
   const NoGrad no_grad;
-  return sqrt(sum(gather_parts("global_norm", gradients, [](const Tensor& gradient) { return sum(square(gradient)); })));
+  return sqrt(
+      sum(gather_parts("global_norm", gradients, [](const Tensor& gradient) { return sum(square(gradient)); })));
 }
 
 Tensors clip_by_global_norm(const Tensors& gradients, double limit) {
@@ -43,14 +44,19 @@ Tensors clip_by_global_norm(const Tensors& gradients, double limit) {
 Tensors clip_by_largest(const Tensors& gradients, double limit) {
   check_limit("clip_by_largest", limit);
   const NoGrad no_grad;
-  return scaled(gradients, max(gather_parts("clip_by_largest", gradients, [](const Tensor& gradient) { return max(abs(gradient)); })), limit);
+  return scaled(
+      gradients,
+      max(gather_parts("clip_by_largest", gradients, [](const Tensor& gradient) { return max(abs(gradient)); })),
+      limit);
 }
 
 Tensors clip_by_value(const Tensors& gradients, double limit) {
   check_limit("clip_by_value", limit);
   const NoGrad no_grad;
   Tensors result;
-  for (const Tensor& gradient : gradients) result.push_back(gradient.defined() ? clamp(gradient, -limit, limit) : gradient);
+  for (const Tensor& gradient : gradients) {
+    result.push_back(gradient.defined() ? clamp(gradient, -limit, limit) : gradient);
+  }
   return result;
 }
 

@@ -90,7 +90,9 @@ LBFGS::Trial LBFGS::line_search(const LossFunction& loss_function, const Trial& 
   Trial previous = start;
   previous.t = 0;
   Trial trial = evaluate(loss_function, t);
-  const auto too_high = [&](const Trial& at) { return at.loss > start.loss + sufficient_decrease * at.t * start.slope; };
+  const auto too_high = [&](const Trial& at) {
+    return at.loss > start.loss + sufficient_decrease * at.t * start.slope;
+  };
   const auto is_flat = [&](const Trial& at) { return std::abs(at.slope) <= -curvature * start.slope; };
 
   // Steps get longer until two of them enclose a point that satisfies the conditions, or one does.
@@ -121,7 +123,8 @@ LBFGS::Trial LBFGS::line_search(const LossFunction& loss_function, const Trial& 
   while (tries < max_line_search) {
     const double left = std::min(bracket[0].t, bracket[1].t), right = std::max(bracket[0].t, bracket[1].t);
     if ((right - left) * largest_direction_ < options_.tolerance_change) break;
-    double next = cubic_minimum(bracket[0].t, bracket[0].loss, bracket[0].slope, bracket[1].t, bracket[1].loss, bracket[1].slope, left, right);
+    double next = cubic_minimum(bracket[0].t, bracket[0].loss, bracket[0].slope, bracket[1].t, bracket[1].loss,
+                                bracket[1].slope, left, right);
     // A second trial near the same end would hardly shrink the bracket: it is moved inside by a tenth of the length.
     const double margin = 0.1 * (right - left);
     if (std::min(right - next, next - left) < margin) {
@@ -230,7 +233,9 @@ double LBFGS::step(const LossFunction& loss_function) {
 
 NamedTensors LBFGS::state() const {
   NamedTensors state;
-  state.emplace_back("counts", tensor(std::vector<std::int64_t>{iterations_, evaluations_, static_cast<std::int64_t>(history_.size())}, {3}));
+  state.emplace_back(
+      "counts",
+      tensor(std::vector<std::int64_t>{iterations_, evaluations_, static_cast<std::int64_t>(history_.size())}, {3}));
   state.emplace_back("scalars", tensor({t_, current_loss_}, {2}, f64));
   if (iterations_ == 0) return state;
   state.emplace_back("direction", direction_);
@@ -256,7 +261,8 @@ void LBFGS::load_state(const NamedTensors& state) {
   const auto counts = get("counts", {3}, i64).to_vector<std::int64_t>();
   const auto scalars = get("scalars", {2}, f64).to_vector<double>();
   if (counts[0] < 0 || counts[1] < 0 || counts[2] < 0 || counts[2] > options_.history) {
-    fail("LBFGS: counts out of range: {} iterations, {} evaluations, {} pairs of at most {}", counts[0], counts[1], counts[2], options_.history);
+    fail("LBFGS: counts out of range: {} iterations, {} evaluations, {} pairs of at most {}", counts[0], counts[1],
+         counts[2], options_.history);
   }
   Tensor direction, previous_gradient, scale;
   std::deque<Pair> history;

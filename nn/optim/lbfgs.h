@@ -9,16 +9,17 @@
 namespace sg::nn {
 
 struct LbfgsOptions {
-  double learning_rate = 1;         // the first trial step length
-  std::int64_t max_iterations = 20; // of one call of `step`
-  std::int64_t max_evaluations = 0; // of one call of `step`; 0 stands for 5/4 of the iterations
-  double tolerance_gradient = 1e-7; // on the largest entry of the gradient
-  double tolerance_change = 1e-9;   // on the largest change of a parameter, and on the change of the loss
+  double learning_rate = 1;          // the first trial step length
+  std::int64_t max_iterations = 20;  // of one call of `step`
+  std::int64_t max_evaluations = 0;  // of one call of `step`; 0 stands for 5/4 of the iterations
+  double tolerance_gradient = 1e-7;  // on the largest entry of the gradient
+  double tolerance_change = 1e-9;    // on the largest change of a parameter, and on the change of the loss
   std::int64_t history = 10;
 };
 
-/// Limited-memory BFGS (Nocedal and Wright 2006, algorithms 7.4 and 3.5 with cubic interpolation), with the arithmetic, the safeguards
-/// and the stopping rules of torch.optim.LBFGS and its `strong_wolfe`, so that runs can be compared step for step.
+/// Limited-memory BFGS (Nocedal and Wright 2006, algorithms 7.4 and 3.5 with cubic interpolation), with the arithmetic,
+/// the safeguards and the stopping rules of torch.optim.LBFGS and its `strong_wolfe`, so that runs can be compared step
+/// for step.
 class LBFGS {
  public:
   /// Builds the loss for the parameters that the network holds at the moment of the call.
@@ -43,9 +44,9 @@ class LBFGS {
   struct Trial {
     double t = 0;
     double loss = 0;
-    double slope = 0;         // the gradient times d
-    double largest = 0;       // absolute entry of the gradient
-    Tensor gradient;          // flat
+    double slope = 0;    // the gradient times d
+    double largest = 0;  // absolute entry of the gradient
+    Tensor gradient;     // flat
   };
   struct Pair {
     Tensor gradient_change, step, inverse_product;

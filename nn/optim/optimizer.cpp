@@ -6,7 +6,10 @@
 namespace sg::nn {
 
 Optimizer::Optimizer(Module& module, double learning_rate, std::vector<std::string> state_names)
-    : parameters_(module.named_parameters()), buffers_(module.buffers()), learning_rate_(learning_rate), state_names_(std::move(state_names)) {
+    : parameters_(module.named_parameters()),
+      buffers_(module.buffers()),
+      learning_rate_(learning_rate),
+      state_names_(std::move(state_names)) {
   if (!(learning_rate >= 0)) fail("optimizer: the learning rate has to be 0 or more: {}", learning_rate);
   memories_.assign(parameters_.size(), Memory(state_names_.size()));
 }
@@ -29,7 +32,9 @@ void Optimizer::step() {
 }
 
 void Optimizer::step(Tensors gradients, Tensors together) {
-  if (gradients.size() != parameters_.size()) fail("step: {} gradients for {} parameters", gradients.size(), parameters_.size());
+  if (gradients.size() != parameters_.size()) {
+    fail("step: {} gradients for {} parameters", gradients.size(), parameters_.size());
+  }
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const auto& [name, slot] = parameters_[i];
     if (gradients[i].defined() && gradients[i].shape() != slot->shape()) {
@@ -82,7 +87,9 @@ NamedTensors Optimizer::state() const {
 
 void Optimizer::load_state(const NamedTensors& state) {
   const Tensor& steps = find(state, "steps", "optimizer");
-  if (steps.dtype() != i64 || steps.size() != 1 || steps.item() < 0) fail("optimizer: steps has to be one i64, not negative");
+  if (steps.dtype() != i64 || steps.size() != 1 || steps.item() < 0) {
+    fail("optimizer: steps has to be one i64, not negative");
+  }
   std::size_t used = 1;
   std::vector<Memory> memories(parameters_.size(), Memory(state_names_.size()));
   for (auto& [name, tensor] : state) {
@@ -92,7 +99,8 @@ void Optimizer::load_state(const NamedTensors& state) {
         if (name.compare(state_names_[k].size() + 1, std::string::npos, parameters_[i].first) != 0) continue;
         const Slot& slot = *parameters_[i].second;
         if (tensor.shape() != slot.shape() || tensor.dtype() != slot.dtype()) {
-          fail("optimizer: {} is {} {}, needs {} {}", name, name_of(tensor.dtype()), tensor.shape(), name_of(slot.dtype()), slot.shape());
+          fail("optimizer: {} is {} {}, needs {} {}", name, name_of(tensor.dtype()), tensor.shape(),
+               name_of(slot.dtype()), slot.shape());
         }
         memories[i][k] = tensor.detach();
         ++used;

@@ -9,16 +9,17 @@
 
 namespace sg::nn {
 
-/// Moves the parameters of a network along its gradients. The update is written in tensor operations and computed in one plan
-/// with the loss, the gradients and the network's buffers, so that it is one pass over each parameter.
+/// Moves the parameters of a network along its gradients. The update is written in tensor operations and computed in
+/// one plan with the loss, the gradients and the network's buffers, so that it is one pass over each parameter.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
-  /// One step on the gradients, one a parameter in the network's order; computes `together`, such as the loss, in the same plan.
-  /// An undefined gradient leaves its parameter as it is. Move the gradients in: what nobody else holds needs no memory of its own.
+  /// One step on the gradients, one a parameter in the network's order; computes `together`, such as the loss, in the
+  /// same plan. An undefined gradient leaves its parameter as it is. Move the gradients in: what nobody else holds
+  /// needs no memory of its own.
   void step(Tensors gradients, Tensors together = {});
   /// One step on what `backward` left in the parameters' grad.
   void step();
@@ -41,9 +42,11 @@ class Optimizer {
  protected:
   Optimizer(Module& module, double learning_rate, std::vector<std::string> state_names);
 
-  /// Per parameter, the tensors that the optimiser keeps, in the order of the state's names; undefined before they are first set.
+  /// Per parameter, the tensors that the optimiser keeps, in the order of the state's names; undefined before they are
+  /// first set.
   using Memory = std::vector<Tensor>;
-  /// Called once a step before the parameters' updates, with the number of this step counted from 1: makes the step's scalars.
+  /// Called once a step before the parameters' updates, with the number of this step counted from 1: makes the step's
+  /// scalars.
   virtual void begin_step(std::int64_t step, Dtype dtype) = 0;
   /// The parameter's next value; replaces what `memory` holds.
   virtual Tensor update(const Tensor& parameter, const Tensor& gradient, Memory& memory) = 0;

@@ -15,7 +15,9 @@ void check_steps(const char* name, std::int64_t steps) {
 }
 
 /// From `first` to `last` along half a cosine as `part` goes from 0 to 1.
-double along_cosine(double first, double last, double part) { return last + (first - last) / 2 * (1 + std::cos(std::numbers::pi * part)); }
+double along_cosine(double first, double last, double part) {
+  return last + (first - last) / 2 * (1 + std::cos(std::numbers::pi * part));
+}
 
 }  // namespace
 
@@ -42,13 +44,17 @@ Schedule exponential_schedule(double rate, double gamma) {
 
 Schedule cosine_schedule(double rate, std::int64_t steps, double last) {
   check_steps("cosine_schedule", steps);
-  return [=](std::int64_t step) { return along_cosine(rate, last, static_cast<double>(step) / static_cast<double>(steps)); };
+  return [=](std::int64_t step) {
+    return along_cosine(rate, last, static_cast<double>(step) / static_cast<double>(steps));
+  };
 }
 
 Schedule one_cycle_schedule(double peak, std::int64_t steps, double rising, double start_divisor, double end_divisor) {
   check_steps("one_cycle_schedule", steps);
   if (!(rising >= 0 && rising <= 1)) fail("one_cycle_schedule: the rising part has to lie in [0, 1]: {}", rising);
-  if (!(start_divisor > 0 && end_divisor > 0)) fail("one_cycle_schedule: the divisors have to be positive: {}, {}", start_divisor, end_divisor);
+  if (!(start_divisor > 0 && end_divisor > 0)) {
+    fail("one_cycle_schedule: the divisors have to be positive: {}, {}", start_divisor, end_divisor);
+  }
   const double start = peak / start_divisor, end = start / end_divisor;
   const double top = rising * static_cast<double>(steps) - 1, last = static_cast<double>(steps) - 1;
   return [=](std::int64_t step) {

@@ -21,7 +21,8 @@ Schedule exponential_schedule(double rate, double gamma);
 Schedule cosine_schedule(double rate, std::int64_t steps, double last = 0);
 /// Along half cosines from peak / start_divisor up to `peak` in the first `rising` part of `steps`, and down to
 /// peak / start_divisor / end_divisor (Smith and Topin 2018). Throws past the last step.
-Schedule one_cycle_schedule(double peak, std::int64_t steps, double rising = 0.3, double start_divisor = 25, double end_divisor = 1e4);
+Schedule one_cycle_schedule(double peak, std::int64_t steps, double rising = 0.3, double start_divisor = 25,
+                            double end_divisor = 1e4);
 /// Linearly from first_factor rate to rate in `steps` steps, then as it is.
 Schedule warm_up_schedule(double rate, std::int64_t steps, double first_factor);
 /// The given schedule from its step 0 on, after `steps` linear steps up to its first value.

@@ -9,7 +9,9 @@ SGD::SGD(Module& module, SgdOptions options)
       options_(options) {
   if (!(options.momentum >= 0)) fail("SGD: the momentum has to be 0 or more: {}", options.momentum);
   if (!(options.weight_decay >= 0)) fail("SGD: the weight decay has to be 0 or more: {}", options.weight_decay);
-  if (options.nesterov && (options.momentum == 0 || options.dampening != 0)) fail("SGD: nesterov needs a momentum and no dampening");
+  if (options.nesterov && (options.momentum == 0 || options.dampening != 0)) {
+    fail("SGD: nesterov needs a momentum and no dampening");
+  }
 }
 
 void SGD::begin_step(std::int64_t, Dtype dtype) { rate_ = scalar(learning_rate(), dtype); }

@@ -13,8 +13,8 @@ struct SgdOptions {
   bool nesterov = false;  // needs a momentum and no dampening
 };
 
-/// With g += weight_decay p: b = momentum b + (1 - dampening) g (b = g in the first step), p -= rate b, or rate (g + momentum b) with
-/// Nesterov's: PyTorch's arithmetic (Sutskever et al. 2013).
+/// With g += weight_decay p: b = momentum b + (1 - dampening) g (b = g in the first step), p -= rate b, or rate (g +
+/// momentum b) with Nesterov's: PyTorch's arithmetic (Sutskever et al. 2013).
 class SGD : public Optimizer {
  public:
   explicit SGD(Module& module, SgdOptions options = {});

@@ -17,10 +17,13 @@ namespace sg::tests {
 
 /// A folder of the test's own, with pictures below `pictures/`; gone at its end.
 struct AutoencoderFolder {
-  AutoencoderFolder() : path(std::filesystem::temp_directory_path() / ("sobograd-autoencoder-" + std::to_string(::getpid()))) {
+  AutoencoderFolder()
+      : path(std::filesystem::temp_directory_path() / ("sobograd-autoencoder-" + std::to_string(::getpid()))) {
     std::filesystem::remove_all(path);
     std::filesystem::create_directories(path / "pictures/more");
-    for (int i = 0; i < 6; ++i) write("pictures/" + std::string(i < 3 ? "" : "more/") + "p" + std::to_string(i) + ".png", 10 + i, 9 + 2 * i, i);
+    for (int i = 0; i < 6; ++i) {
+      write("pictures/" + std::string(i < 3 ? "" : "more/") + "p" + std::to_string(i) + ".png", 10 + i, 9 + 2 * i, i);
+    }
   }
   ~AutoencoderFolder() { std::filesystem::remove_all(path); }
   std::string operator/(const std::string& name) const { return (path / name).string(); }
@@ -28,9 +31,13 @@ struct AutoencoderFolder {
   /// A picture of waves.
   data::Image picture(std::int64_t width, std::int64_t height, int mark) const {
     data::Image image{width, height, 3, {}};
-    for (std::int64_t i = 0; i < height; ++i)
-      for (std::int64_t j = 0; j < width; ++j)
-        for (std::int64_t c = 0; c < 3; ++c) image.pixels.push_back(static_cast<std::uint8_t>((i * (7 + mark) + j * (3 + c) + 40 * mark) % 256));
+    for (std::int64_t i = 0; i < height; ++i) {
+      for (std::int64_t j = 0; j < width; ++j) {
+        for (std::int64_t c = 0; c < 3; ++c) {
+          image.pixels.push_back(static_cast<std::uint8_t>((i * (7 + mark) + j * (3 + c) + 40 * mark) % 256));
+        }
+      }
+    }
     return image;
   }
   void write(const std::string& name, std::int64_t width, std::int64_t height, int mark) const {
@@ -46,7 +53,8 @@ inline RunResult autoencoder(std::vector<std::string> arguments) {
 
 /// Training on the folder's pictures in pieces of 8 x 8.
 inline RunResult train_autoencoder(const AutoencoderFolder& folder, const std::vector<std::string>& more) {
-  std::vector<std::string> arguments{"--data", folder / "pictures", "--size", "8", "--batch-size", "3", "--log-every", "1", "--test-fraction", "0.2"};
+  std::vector<std::string> arguments{"--data", folder / "pictures", "--size", "8", "--batch-size", "3", "--log-every",
+                                     "1",      "--test-fraction",   "0.2"};
   arguments.insert(arguments.end(), more.begin(), more.end());
   return autoencoder(arguments);
 }

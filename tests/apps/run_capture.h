@@ -50,7 +50,8 @@ struct RunResult {
 };
 
 /// Calls run_app as if started with these arguments.
-inline RunResult run_captured(const std::string& app, std::vector<std::string> arguments, const std::function<void(const apps::Arguments&)>& work) {
+inline RunResult run_captured(const std::string& app, std::vector<std::string> arguments,
+                              const std::function<void(const apps::Arguments&)>& work) {
   arguments.insert(arguments.begin(), app);
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());

@@ -1,4 +1,5 @@
-// ddim: training against PyTorch on replayed batches, resuming to the same bits, samples in any split, and what it refuses.
+// ddim: training against PyTorch on replayed batches, resuming to the same bits, samples in any split, and what it
+// refuses.
 #include <catch2/catch_approx.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_all.hpp>
@@ -35,8 +36,9 @@ RunResult ddim_run(std::vector<std::string> arguments) {
   return result;
 }
 
-const std::vector<std::string> tiny{"--dim", "8", "--mults", "1,2", "--limit-train", "12", "--limit-test", "4", "--batch-size", "4", "--sample-every", "0", "--sample-count", "3",
-                                    "--sampling-steps", "2", "--quiet"};
+const std::vector<std::string> tiny{"--dim",          "8", "--mults",          "1,2", "--limit-train",  "12",
+                                    "--limit-test",   "4", "--batch-size",     "4",   "--sample-every", "0",
+                                    "--sample-count", "3", "--sampling-steps", "2",   "--quiet"};
 
 std::vector<std::string> joined(std::vector<std::string> first, const std::vector<std::string>& second) {
   first.insert(first.end(), second.begin(), second.end());
@@ -64,7 +66,8 @@ std::string replay_file(const TemporaryFolder& folder, std::int64_t steps, std::
   const Shape shape{steps, batch, 1, 28, 28};
   const Tensor x0 = cast(data::read_pictures(digits.train, samples, 0, f64) * 2 - 1, f32);
   const std::string path = (folder.path() / "replay.safetensors").string();
-  nn::save_safetensors(path, {{"x0", reshape(x0, shape)}, {"noise", unit_noise("replay.noise", shape, f32)},
+  nn::save_safetensors(path, {{"x0", reshape(x0, shape)},
+                              {"noise", unit_noise("replay.noise", shape, f32)},
                               {"t", tensor(std::span<const std::int64_t>(times), {steps, batch})}});
   return path;
 }
@@ -89,12 +92,32 @@ TEST_CASE("ddim train follows PyTorch's training on replayed batches") {
   fill(network, f32);
   const std::string init = (folder.path() / "init.safetensors").string(), out = (folder.path() / "run").string();
   nn::save_safetensors(init, network.state());
-  const RunResult result = ddim_run({"train", "--replay", replay_file(folder, 10, 4), "--init", init, "--dim", "16", "--lr", "1e-3", "--loss", "l2,h1", "--log-every",
-                                     "1", "--sampling-steps", "1", "--sample-count", "2", "--out", out, "--quiet"});
+  const RunResult result = ddim_run({"train",
+                                     "--replay",
+                                     replay_file(folder, 10, 4),
+                                     "--init",
+                                     init,
+                                     "--dim",
+                                     "16",
+                                     "--lr",
+                                     "1e-3",
+                                     "--loss",
+                                     "l2,h1",
+                                     "--log-every",
+                                     "1",
+                                     "--sampling-steps",
+                                     "1",
+                                     "--sample-count",
+                                     "2",
+                                     "--out",
+                                     out,
+                                     "--quiet"});
   INFO(result.error);
   REQUIRE(result.status == 0);
   for (const auto& [loss, key] : {std::pair{"l2", "l2"}, std::pair{"h1", "hs1"}}) {
-    const auto expected = nn::find(reference("unet.safetensors").tensors, "d16.losses." + std::string(key) + ".f32", "test").to_vector<double>();
+    const auto expected =
+        nn::find(reference("unet.safetensors").tensors, "d16.losses." + std::string(key) + ".f32", "test")
+            .to_vector<double>();
     const apps::Metrics metrics = apps::read_metrics(fs::path(out) / loss / "metrics.csv");
     REQUIRE(metrics.rows.size() == 10);
     for (std::size_t i = 0; i < 10; ++i) {
@@ -110,7 +133,8 @@ TEST_CASE("ddim train follows PyTorch's training on replayed batches") {
 
 TEST_CASE("ddim train resumes to the same bits with its averages") {
   const TemporaryFolder folder;
-  const auto options = joined(tiny, {"--loss", "h1", "--ema-after", "2", "--ema-every", "2", "--ema-decay", "0.9", "--log-every", "1", "--eval-steps", "2"});
+  const auto options = joined(tiny, {"--loss", "h1", "--ema-after", "2", "--ema-every", "2", "--ema-decay", "0.9",
+                                     "--log-every", "1", "--eval-steps", "2"});
   const fs::path whole = folder.path() / "whole", parts = folder.path() / "parts";
   REQUIRE(ddim_run(joined({"train", "--steps", "7", "--out", whole.string()}, options)).status == 0);
   REQUIRE(ddim_run(joined({"train", "--steps", "5", "--out", parts.string()}, options)).status == 0);
@@ -137,7 +161,8 @@ TEST_CASE("ddim train resumes to the same bits with its averages") {
 
 TEST_CASE("ddim samples are the same for any threads and any split") {
   const TemporaryFolder folder;
-  const auto model = std::vector<std::string>{"--model", tiny_model(folder), "--size", "28", "--sampling-steps", "3", "--seed", "4", "--quiet"};
+  const auto model = std::vector<std::string>{"--model", tiny_model(folder), "--size", "28",     "--sampling-steps",
+                                              "3",       "--seed",           "4",      "--quiet"};
   for (const std::string eta : {"0", "0.7"}) {
     int run = 0;
     const auto draw = [&](const std::vector<std::string>& more) {
@@ -152,7 +177,8 @@ TEST_CASE("ddim samples are the same for any threads and any split") {
     CHECK(min(all).item() >= 0);
     CHECK(max(all).item() <= 1);
     CHECK(draw({"--count", "11", "--threads", "2", "--batch-size", "3"}).to_vector<float>() == all.to_vector<float>());
-    CHECK(draw({"--count", "11", "--threads", "2", "--batch-size", "1000"}).to_vector<float>() == all.to_vector<float>());
+    CHECK(draw({"--count", "11", "--threads", "2", "--batch-size", "1000"}).to_vector<float>() ==
+          all.to_vector<float>());
     CHECK(draw({"--count", "3"}).to_vector<float>() == slice(all, 0, 0, 3).to_vector<float>());
   }
 }
@@ -162,10 +188,12 @@ TEST_CASE("ddim sample starts from given noise and writes what it promises") {
   const std::string model = tiny_model(folder), noise = (folder.path() / "noise.safetensors").string();
   nn::save_safetensors(noise, {{"x", unit_noise("given", {3, 1, 16, 16}, f64)}});
   const fs::path out = folder.path() / "out";
-  const RunResult result = ddim_run({"--model", model, "--size", "16", "--init-noise", noise, "--sampling-steps", "4", "--trajectory", "--out", out.string()});
+  const RunResult result = ddim_run({"--model", model, "--size", "16", "--init-noise", noise, "--sampling-steps", "4",
+                                     "--trajectory", "--out", out.string()});
   INFO(result.error);
   REQUIRE(result.status == 0);
-  for (const char* name : {"grid.png", "trajectory.png", "trajectory_x0.png", "sample-0000.png", "sample-0002.png", "config.json", "samples.safetensors"}) {
+  for (const char* name : {"grid.png", "trajectory.png", "trajectory_x0.png", "sample-0000.png", "sample-0002.png",
+                           "config.json", "samples.safetensors"}) {
     INFO(name);
     CHECK(fs::exists(out / name));
   }
@@ -176,7 +204,8 @@ TEST_CASE("ddim sample starts from given noise and writes what it promises") {
   nn::Unet network({.dim = 8, .mults = {1, 2}, .channels = 1});
   fill(network, f32);
   const nn::Diffusion diffusion(nn::NoiseSchedule("sigmoid", 1000), nn::Objective::x0);
-  const Tensor expected = nn::sample(diffusion, [&](const Tensor& y, const Tensor& t) { return network(y, t); }, unit_noise("given", {3, 1, 16, 16}, f32), {.steps = 4});
+  const Tensor expected = nn::sample(diffusion, [&](const Tensor& y, const Tensor& t) { return network(y, t); },
+                                     unit_noise("given", {3, 1, 16, 16}, f32), {.steps = 4});
   CHECK(relative_difference(x * 2 - 1, expected) < 1e-4);
   const data::Image picture = data::read_image(out / "sample-0001.png", 1);
   CHECK(picture.width == 16);
@@ -188,7 +217,10 @@ TEST_CASE("ddim sample starts from given noise and writes what it promises") {
 TEST_CASE("ddim samples and shows a run by its folder") {
   const TemporaryFolder folder;
   const fs::path run = folder.path() / "run";
-  REQUIRE(ddim_run(joined({"train", "--steps", "1", "--loss", "l2,h2", "--schedule", "cosine", "--objective", "pred_v", "--loss-weight", "min-snr", "--out", run.string()}, tiny)).status == 0);
+  REQUIRE(ddim_run(joined({"train", "--steps", "1", "--loss", "l2,h2", "--schedule", "cosine", "--objective", "pred_v",
+                           "--loss-weight", "min-snr", "--out", run.string()},
+                          tiny))
+              .status == 0);
   CHECK(fs::exists(run / "report.html"));
   CHECK(fs::exists(run / "l2" / "samples.png"));
   const auto config = nlohmann::json::parse(std::ifstream(run / "config.json"));
@@ -198,22 +230,34 @@ TEST_CASE("ddim samples and shows a run by its folder") {
   CHECK(config["parameters"].get<std::int64_t>() > 1000);
   const RunResult info = ddim_run({"info", "--model", run.string()});
   CHECK(info.status == 0);
-  CHECK_THAT(info.out, ContainsSubstring("pred_v of a cosine schedule of 1000 times") && ContainsSubstring("h2/model.safetensors"));
-  CHECK(ddim_run({"sample", "--model", (run / "l2").string(), "--count", "1", "--sampling-steps", "1", "--out", (folder.path() / "s").string()}).status == 0);
-  const RunResult row = ddim_run({"interpolate", "--model", run.string(), "--count", "3", "--pairs", "1", "--sampling-steps", "1", "--out", (folder.path() / "i").string()});
+  CHECK_THAT(info.out, ContainsSubstring("pred_v of a cosine schedule of 1000 times") &&
+                           ContainsSubstring("h2/model.safetensors"));
+  CHECK(ddim_run({"sample", "--model", (run / "l2").string(), "--count", "1", "--sampling-steps", "1", "--out",
+                  (folder.path() / "s").string()})
+            .status == 0);
+  const RunResult row = ddim_run({"interpolate", "--model", run.string(), "--count", "3", "--pairs", "1",
+                                  "--sampling-steps", "1", "--out", (folder.path() / "i").string()});
   INFO(row.error);
   CHECK(row.status == 0);
   CHECK(fs::exists(folder.path() / "i" / "interpolation.png"));
-  CHECK_THAT(ddim_run({"sample", "--model", run.string(), "--schedule", "linear", "--out", (folder.path() / "n").string()}).error, ContainsSubstring("--schedule: the run of --model has"));
+  CHECK_THAT(
+      ddim_run({"sample", "--model", run.string(), "--schedule", "linear", "--out", (folder.path() / "n").string()})
+          .error,
+      ContainsSubstring("--schedule: the run of --model has"));
 }
 
 TEST_CASE("ddim brings a network of the digits along") {
   const RunResult info = ddim_run({"info"});
   INFO(info.error);
   CHECK(info.status == 0);
-  CHECK_THAT(info.out, ContainsSubstring("721185") && ContainsSubstring("pictures 1 x 28 x 28, dim 16, mults 1,2,4, pred_x0 of a sigmoid schedule of 1000 times"));
+  CHECK_THAT(
+      info.out,
+      ContainsSubstring("721185") &&
+          ContainsSubstring("pictures 1 x 28 x 28, dim 16, mults 1,2,4, pred_x0 of a sigmoid schedule of 1000 times"));
   const TemporaryFolder folder;
-  CHECK(ddim_run({"sample", "--count", "1", "--sampling-steps", "1", "--quiet", "--out", (folder.path() / "s").string()}).status == 0);
+  CHECK(
+      ddim_run({"sample", "--count", "1", "--sampling-steps", "1", "--quiet", "--out", (folder.path() / "s").string()})
+          .status == 0);
   const RunResult other = ddim_run({"sample", "--size", "32", "--out", (folder.path() / "t").string()});
   CHECK(other.status == 2);
   CHECK_THAT(other.error, ContainsSubstring("--size: the network of --model has 28, not 32"));
@@ -263,7 +307,8 @@ TEST_CASE("ddim refuses what does not fit in one line and leaves nothing behind"
   refuses(replay({{"x0", x0 + 2}, {"noise", x0}, {"t", t}}), "x0 holds 2, needs values in [-1, 1]");
   refuses(replay({{"x0", x0}, {"noise", x0}, {"t", t + 0.5}}), "t holds 0.5, needs whole numbers from 0 to 999");
   refuses(replay({{"x0", x0}, {"noise", x0}, {"t", t + 1000}}), "t holds 1000");
-  refuses(joined(replay({{"x0", x0}, {"noise", x0}, {"t", t}}), {"--steps", "3"}), "--steps: 3 of a --replay file that holds 2");
+  refuses(joined(replay({{"x0", x0}, {"noise", x0}, {"t", t}}), {"--steps", "3"}),
+          "--steps: 3 of a --replay file that holds 2");
 
   const std::string noise = (folder.path() / "noise.safetensors").string();
   nn::save_safetensors(noise, {{"x", zeros({2, 1, 28, 24})}});

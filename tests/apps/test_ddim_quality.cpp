@@ -1,4 +1,5 @@
-// ddim's quality of samples: the Frechet distance against closed forms, the features behind it; and interpolation between noises.
+// ddim's quality of samples: the Frechet distance against closed forms, the features behind it; and interpolation
+// between noises.
 #include <catch2/catch_approx.hpp>
 #include <catch2/catch_test_macros.hpp>
 
@@ -51,7 +52,8 @@ TEST_CASE("the Frechet distance of Gaussians has its closed forms") {
   // Two by two without common axes: the trace of a root is sqrt(trace + 2 sqrt(determinant)).
   const ddim::Gaussian c{{0, 0}, {2, 0.5, 0.5, 1}}, d{{0, 0}, {1, -0.3, -0.3, 3}};
   const double trace = 2 * 1 + 0.5 * -0.3 + 0.5 * -0.3 + 1 * 3, determinant = (2 * 1 - 0.25) * (3 - 0.09);
-  CHECK(ddim::frechet_distance(c, d) == Approx(3 + 4 - 2 * std::sqrt(trace + 2 * std::sqrt(determinant))).epsilon(1e-12));
+  CHECK(ddim::frechet_distance(c, d) ==
+        Approx(3 + 4 - 2 * std::sqrt(trace + 2 * std::sqrt(determinant))).epsilon(1e-12));
 }
 
 TEST_CASE("a Gaussian is fitted by mean and covariance") {
@@ -70,8 +72,10 @@ TEST_CASE("the classifier reads digits, and its features tell digits from noise"
   for (std::size_t i = 0; i < samples.size(); ++i) samples[i] = static_cast<std::int64_t>(i);
   const Tensor real = data::read_pictures(digits.test, samples);
   CHECK(ddim::classification_accuracy(*features, real, std::span(digits.test_labels).first(600)) > 0.85);
-  const ddim::Gaussian one = ddim::fit_gaussian((*features)(slice(real, 0, 0, 300))), two = ddim::fit_gaussian((*features)(slice(real, 0, 300, 600)));
-  const ddim::Gaussian noisy = ddim::fit_gaussian((*features)(clamp(slice(real, 0, 0, 300) + formula_tensor("noise", {300, 1, 28, 28}, f32, 0.5), 0, 1)));
+  const ddim::Gaussian one = ddim::fit_gaussian((*features)(slice(real, 0, 0, 300))),
+                       two = ddim::fit_gaussian((*features)(slice(real, 0, 300, 600)));
+  const ddim::Gaussian noisy = ddim::fit_gaussian(
+      (*features)(clamp(slice(real, 0, 0, 300) + formula_tensor("noise", {300, 1, 28, 28}, f32, 0.5), 0, 1)));
   CHECK(ddim::frechet_distance(one, noisy) > 2 * ddim::frechet_distance(one, two));
   CHECK_THROWS_AS(ddim::classifier_features(digits.train, std::span(digits.train_labels).first(2)), Error);
 }
@@ -82,6 +86,8 @@ TEST_CASE("spherical interpolation ends at its ends and keeps the length") {
   CHECK(relative_difference(ddim::spherical(a, b, 0), a) < 1e-14);
   CHECK(relative_difference(ddim::spherical(a, b, 1), b) < 1e-14);
   const Tensor scaled = b * (length(a) / length(b));
-  for (const double share : {0.2, 0.5, 0.9}) CHECK(length(ddim::spherical(a, scaled, share)) == Approx(length(a)).epsilon(1e-12));
+  for (const double share : {0.2, 0.5, 0.9}) {
+    CHECK(length(ddim::spherical(a, scaled, share)) == Approx(length(a)).epsilon(1e-12));
+  }
   CHECK(relative_difference(ddim::spherical(a, a, 0.4), a) < 1e-12);
 }

@@ -18,7 +18,8 @@ namespace fs = std::filesystem;
 
 TEST_CASE("an autoencoder's run leaves the files of the contract, and says where") {
   const AutoencoderFolder folder;
-  const RunResult result = train_autoencoder(folder, {"--out", folder / "run", "--steps", "3", "--loss", "l2,hs1.5", "--quiet"});
+  const RunResult result =
+      train_autoencoder(folder, {"--out", folder / "run", "--steps", "3", "--loss", "l2,hs1.5", "--quiet"});
   INFO(result.error);
   REQUIRE(result.status == 0);
   CHECK(result.error.empty());
@@ -48,7 +49,8 @@ TEST_CASE("an autoencoder's run leaves the files of the contract, and says where
 
 TEST_CASE("an autoencoder's run without test pictures has empty test cells") {
   const AutoencoderFolder folder;
-  REQUIRE(train_autoencoder(folder, {"--out", folder / "run", "--steps", "2", "--test-fraction", "0", "--loss", "l2"}).status == 0);
+  REQUIRE(train_autoencoder(folder, {"--out", folder / "run", "--steps", "2", "--test-fraction", "0", "--loss", "l2"})
+              .status == 0);
   CHECK(file_bytes(folder / "run/metrics.csv").ends_with(",,\n"));
   CHECK(nlohmann::json::parse(file_bytes(folder / "run/config.json")).at("test_count") == 0);
 }
@@ -64,7 +66,8 @@ TEST_CASE("an autoencoder's run that is resumed has the bits of one that never s
   REQUIRE(with({"--out", folder / "parts", "--steps", "3"}) == 0);
   REQUIRE(autoencoder({"--resume", folder / "parts", "--steps", "5"}).status == 0);
   for (const std::string loss : {"l2/", "h1/"}) {
-    CHECK(file_bytes(folder / ("whole/" + loss + "model.safetensors")) == file_bytes(folder / ("parts/" + loss + "model.safetensors")));
+    CHECK(file_bytes(folder / ("whole/" + loss + "model.safetensors")) ==
+          file_bytes(folder / ("parts/" + loss + "model.safetensors")));
     const auto whole = apps::read_metrics(folder / ("whole/" + loss + "metrics.csv")).rows;
     const auto parts = apps::read_metrics(folder / ("parts/" + loss + "metrics.csv")).rows;
     REQUIRE(whole.size() == 5);
@@ -98,24 +101,28 @@ TEST_CASE("an autoencoder takes a classifier's weights but for its last layer, a
   nn::ResnetAutoencoder donor(nn::ResnetKind::light);
   donor.initialise(7);
   nn::NamedTensors classifier;
-  for (auto& [name, value] : nn::with_prefix(donor.state(), "encoder."))
+  for (auto& [name, value] : nn::with_prefix(donor.state(), "encoder.")) {
     if (!name.ends_with("num_batches_tracked")) classifier.emplace_back(name, value);  // as in files of old
+  }
   classifier.emplace_back("fc.weight", zeros({10, 64}));
   classifier.emplace_back("fc.bias", zeros({10}));
   nn::save_safetensors(folder / "classifier.safetensors", classifier);
   // With a learning rate of next to nothing, the weights stay those that the run began with.
-  const RunResult result = train_autoencoder(
-      folder, {"--out", folder / "run", "--steps", "1", "--loss", "l2", "--lr", "1e-30", "--init-encoder", folder / "classifier.safetensors"});
+  const RunResult result = train_autoencoder(folder, {"--out", folder / "run", "--steps", "1", "--loss", "l2", "--lr",
+                                                      "1e-30", "--init-encoder", folder / "classifier.safetensors"});
   INFO(result.error);
   REQUIRE(result.status == 0);
   CHECK(result.error.find("ignored fc.weight, fc.bias") != std::string::npos);
   const nn::NamedTensors state = nn::load_safetensors(folder / "run/model.safetensors").tensors;
-  for (const char* name : {"conv1.weight", "layer2.0.downsample.0.weight", "layer3.1.bn2.weight"})
-    CHECK(nn::find(state, std::string("encoder.") + name, "test").to_vector<float>() == nn::find(classifier, name, "test").to_vector<float>());
+  for (const char* name : {"conv1.weight", "layer2.0.downsample.0.weight", "layer3.1.bn2.weight"}) {
+    CHECK(nn::find(state, std::string("encoder.") + name, "test").to_vector<float>() ==
+          nn::find(classifier, name, "test").to_vector<float>());
+  }
 
   classifier[0].second = zeros({16, 3, 7, 7});
   nn::save_safetensors(folder / "misshapen.safetensors", classifier);
-  const RunResult bad = train_autoencoder(folder, {"--out", folder / "bad", "--init-encoder", folder / "misshapen.safetensors"});
+  const RunResult bad =
+      train_autoencoder(folder, {"--out", folder / "bad", "--init-encoder", folder / "misshapen.safetensors"});
   CHECK(bad.status == 2);
   CHECK(bad.error.find("conv1.weight is [16, 3, 7, 7], needs [16, 3, 3, 3]") != std::string::npos);
   CHECK_FALSE(fs::exists(folder / "bad"));
@@ -139,16 +146,22 @@ TEST_CASE("unreadable pictures are left out of an autoencoder's run by name, unl
 TEST_CASE("bad input to an autoencoder's run is one line, status 2, and no run folder") {
   const AutoencoderFolder folder;
   using Arguments = std::vector<std::string>;
-  const auto [arguments, named] = GENERATE(
-      std::pair<Arguments, std::string>{{"--size", "10"}, "multiple of 4"}, std::pair<Arguments, std::string>{{"--net", "resnet18", "--size", "48"}, "multiple of 32"},
-      std::pair<Arguments, std::string>{{"--net", "resnet50"}, "--net"}, std::pair<Arguments, std::string>{{"--crops", "left"}, "--crops"},
-      std::pair<Arguments, std::string>{{"--test-fraction", "1.5"}, "--test-fraction"}, std::pair<Arguments, std::string>{{"--test-data", "nowhere"}, "nowhere"},
-      std::pair<Arguments, std::string>{{"--weight-decay", "-1"}, "--weight-decay"},
-      std::pair<Arguments, std::string>{{"--exact-directions", "1", "--loss", "l2"}, "--exact-directions"},
-      std::pair<Arguments, std::string>{{"--exact-weight", "0"}, "--exact-weight"}, std::pair<Arguments, std::string>{{"--init-encoder", "nowhere"}, "--init-encoder"},
-      std::pair<Arguments, std::string>{{"--data", "nowhere"}, "--data"}, std::pair<Arguments, std::string>{{"--loss", "h9"}, "--loss"},
-      std::pair<Arguments, std::string>{{"--size", "4", "--batch-size", "1"}, "--batch-size"},
-      std::pair<Arguments, std::string>{{"--resume", "nowhere"}, "--resume"}, std::pair<Arguments, std::string>{{"reconstruct"}, "reconstruct"});
+  const auto [arguments, named] =
+      GENERATE(std::pair<Arguments, std::string>{{"--size", "10"}, "multiple of 4"},
+               std::pair<Arguments, std::string>{{"--net", "resnet18", "--size", "48"}, "multiple of 32"},
+               std::pair<Arguments, std::string>{{"--net", "resnet50"}, "--net"},
+               std::pair<Arguments, std::string>{{"--crops", "left"}, "--crops"},
+               std::pair<Arguments, std::string>{{"--test-fraction", "1.5"}, "--test-fraction"},
+               std::pair<Arguments, std::string>{{"--test-data", "nowhere"}, "nowhere"},
+               std::pair<Arguments, std::string>{{"--weight-decay", "-1"}, "--weight-decay"},
+               std::pair<Arguments, std::string>{{"--exact-directions", "1", "--loss", "l2"}, "--exact-directions"},
+               std::pair<Arguments, std::string>{{"--exact-weight", "0"}, "--exact-weight"},
+               std::pair<Arguments, std::string>{{"--init-encoder", "nowhere"}, "--init-encoder"},
+               std::pair<Arguments, std::string>{{"--data", "nowhere"}, "--data"},
+               std::pair<Arguments, std::string>{{"--loss", "h9"}, "--loss"},
+               std::pair<Arguments, std::string>{{"--size", "4", "--batch-size", "1"}, "--batch-size"},
+               std::pair<Arguments, std::string>{{"--resume", "nowhere"}, "--resume"},
+               std::pair<Arguments, std::string>{{"reconstruct"}, "reconstruct"});
   Arguments filled = arguments;
   if (filled[0] != "--resume") filled.insert(filled.end(), {"--out", folder / "run"});
   const RunResult result = train_autoencoder(folder, filled);

@@ -1,4 +1,5 @@
-// image_autoencoder's late troubles: damage that shows only when training reads a picture, and places where a strip cannot go.
+// image_autoencoder's late troubles: damage that shows only when training reads a picture, and places where a strip
+// cannot go.
 #include <catch2/catch_test_macros.hpp>
 #include <nlohmann/json.hpp>
 
@@ -20,8 +21,9 @@ TEST_CASE("a picture whose damage shows only in training is named at its end, in
   fs::resize_file(folder.path / "late/a.ppm", header.size() + std::uintmax_t{3} * 5000 * 5000);
   const std::string whole = data::encode_png(folder.picture(40, 40, 1));
   std::ofstream(folder.path / "late/b.png", std::ios::binary) << whole.substr(0, whole.size() / 2);
-  const RunResult result = autoencoder({"--data", folder / "late", "--size", "8", "--batch-size", "4", "--test-fraction", "0", "--steps", "2", "--loss", "l2",
-                                        "--out", folder / "run"});
+  const RunResult result =
+      autoencoder({"--data", folder / "late", "--size", "8", "--batch-size", "4", "--test-fraction", "0", "--steps",
+                   "2", "--loss", "l2", "--out", folder / "run"});
   INFO(result.error);
   REQUIRE(result.status == 0);
   CHECK(result.error.find("1 of 2 pictures cannot be read and is left out: b.png") != std::string::npos);
@@ -37,8 +39,8 @@ TEST_CASE("a strip goes into a folder that is made for it, and a folder's own na
   network.initialise(3);
   nn::save_safetensors(folder / "model.safetensors", network.state());
   const auto strip = [&](const std::string& out) {
-    return autoencoder({"latent", "--model", folder / "model.safetensors", "--side", "8", "--count", "2", folder / "pictures/p0.png",
-                        folder / "pictures/p1.png", "--out", folder / out});
+    return autoencoder({"latent", "--model", folder / "model.safetensors", "--side", "8", "--count", "2",
+                        folder / "pictures/p0.png", folder / "pictures/p1.png", "--out", folder / out});
   };
   CHECK(strip("new/deep/strip.png").status == 0);
   CHECK(fs::exists(folder / "new/deep/strip.png"));

@@ -19,8 +19,10 @@ TEST_CASE("smooth directions have a mean square of one, and depend on seed, step
   const Tensor v = smooth_directions(shape, 1, 2, 0, f64);
   CHECK(test::difference(mean(square(v), {1, 2, 3}), ones({3}, f64)) < 1e-12);
   CHECK(smooth_directions(shape, 1, 2, 0, f64).to_vector<double>() == v.to_vector<double>());
-  for (const Tensor& other : {smooth_directions(shape, 2, 2, 0, f64), smooth_directions(shape, 1, 3, 0, f64), smooth_directions(shape, 1, 2, 1, f64)})
+  for (const Tensor& other : {smooth_directions(shape, 2, 2, 0, f64), smooth_directions(shape, 1, 3, 0, f64),
+                              smooth_directions(shape, 1, 2, 1, f64)}) {
     CHECK(std::abs(mean(v * other).item()) < 0.9);
+  }
   // Neighbours are alike: differences are small beside the values.
   const Tensor large = smooth_directions({4, 3, 64, 64}, 0, 0, 0, f64);
   CHECK(mean(square(slice(large, 3, 1, 64) - slice(large, 3, 0, 63))).item() < 0.02);
@@ -33,7 +35,8 @@ TEST_CASE("the identity loses nothing along any direction, and twice the identit
   CHECK(exact_directions_loss(x * 2.0, x, directions).item() == Approx(1));
 }
 
-TEST_CASE("the loss along directions and its gradient by the parameters agree with finite differences, for both networks") {
+TEST_CASE(
+    "the loss along directions and its gradient by the parameters agree with finite differences, for both networks") {
   for (const auto kind : {nn::ResnetKind::light, nn::ResnetKind::resnet18}) {
     for (const bool training : {true, false}) {
       // Two latents of one pixel differ by next to nothing, which batch statistics blow up beyond finite differences.
@@ -58,7 +61,8 @@ TEST_CASE("the loss along directions and its gradient by the parameters agree wi
       double expected = 0;
       Tensors steps;
       for (std::size_t i = 0; i < slots.size(); ++i) {
-        steps.push_back(formula_tensor("step" + std::to_string(i), slots[i]->shape(), f64) * (1 / std::sqrt(static_cast<double>(slots[i]->size()))));
+        steps.push_back(formula_tensor("step" + std::to_string(i), slots[i]->shape(), f64) *
+                        (1 / std::sqrt(static_cast<double>(slots[i]->size()))));
         expected += sum(gradients[i] * steps[i]).item();
       }
       const auto at = [&](double t) {

@@ -27,7 +27,7 @@ std::string random_model(const AutoencoderFolder& folder) {
 }  // namespace
 
 TEST_CASE("tiles cover an extent, and their weights sum to one at each pixel") {
-  for (const std::int64_t extent : {1, 5, 8, 9, 15, 16, 17, 50, 131})
+  for (const std::int64_t extent : {1, 5, 8, 9, 15, 16, 17, 50, 131}) {
     for (const std::int64_t overlap : {0, 1, 2, 4, 7}) {
       INFO("extent " << extent << ", overlap " << overlap);
       const auto places = tile_places(extent, 8, overlap);
@@ -36,13 +36,15 @@ TEST_CASE("tiles cover an extent, and their weights sum to one at each pixel") {
       CHECK(places.back() == std::max<std::int64_t>(0, extent - 8));
       for (std::size_t i = 1; i < places.size(); ++i) CHECK(places[i] - places[i - 1] <= 8 - overlap);
       std::vector<double> sums(static_cast<std::size_t>(std::max<std::int64_t>(extent, 8)));
-      for (std::size_t i = 0; i < places.size(); ++i)
+      for (std::size_t i = 0; i < places.size(); ++i) {
         for (std::int64_t at = 0; at < 8; ++at) {
           CHECK(weights[i][at] > 0);
           sums[places[i] + at] += weights[i][at];
         }
+      }
       for (const double sum : sums) CHECK(std::abs(sum - 1) < 1e-14);
     }
+  }
 }
 
 TEST_CASE("a picture of any size that is cut into tiles and blended again is itself") {
@@ -50,7 +52,8 @@ TEST_CASE("a picture of any size that is cut into tiles and blended again is its
   for (const auto& [width, height] : std::vector<std::pair<int, int>>{{8, 8}, {1, 1}, {3, 40}, {16, 9}, {67, 43}}) {
     INFO(width << " x " << height);
     const data::Image picture = folder.picture(width, height, 1);
-    const data::Image same = map_tiles(picture, TileGrid(height, width, 8, 3), [](const Tensor& tiles) { return tiles; });
+    const data::Image same =
+        map_tiles(picture, TileGrid(height, width, 8, 3), [](const Tensor& tiles) { return tiles; });
     CHECK(same.width == width);
     CHECK(same.height == height);
     CHECK(same.pixels == picture.pixels);
@@ -62,7 +65,8 @@ TEST_CASE("reconstruct gives pictures of their own size, and of one tile the net
   const std::string model = random_model(folder);
   folder.write("one.png", 16, 16, 2);
   folder.write("odd.png", 37, 5, 3);
-  const RunResult result = autoencoder({"reconstruct", "--model", model, "--tile", "16", folder / "one.png", folder / "odd.png", "--out", folder / "out"});
+  const RunResult result = autoencoder({"reconstruct", "--model", model, "--tile", "16", folder / "one.png",
+                                        folder / "odd.png", "--out", folder / "out"});
   INFO(result.error);
   REQUIRE(result.status == 0);
   CHECK(result.out.find("2 pictures reconstructed") != std::string::npos);
@@ -89,12 +93,16 @@ TEST_CASE("latents of any picture decode to its reconstruction") {
   };
   REQUIRE(run("reconstruct", "direct") == 0);
   REQUIRE(run("encode", "latents") == 0);
-  const RunResult decoded = autoencoder({"decode", "--model", model, folder / "latents/001-one.safetensors", folder / "latents/002-odd.safetensors", "--out", folder / "decoded"});
+  const RunResult decoded = autoencoder({"decode", "--model", model, folder / "latents/001-one.safetensors",
+                                         folder / "latents/002-odd.safetensors", "--out", folder / "decoded"});
   INFO(decoded.error);
   REQUIRE(decoded.status == 0);
-  CHECK(data::read_image(folder / "decoded/001-001-one.png", 3).pixels == data::read_image(folder / "direct/001-one.png", 3).pixels);
-  CHECK(data::read_image(folder / "decoded/002-002-odd.png", 3).pixels == data::read_image(folder / "direct/002-odd.png", 3).pixels);
-  CHECK(nn::find(nn::load_safetensors(folder / "latents/001-one.safetensors").tensors, "latents", "test").shape() == Shape{1, 64, 4, 4});
+  CHECK(data::read_image(folder / "decoded/001-001-one.png", 3).pixels ==
+        data::read_image(folder / "direct/001-one.png", 3).pixels);
+  CHECK(data::read_image(folder / "decoded/002-002-odd.png", 3).pixels ==
+        data::read_image(folder / "direct/002-odd.png", 3).pixels);
+  CHECK(nn::find(nn::load_safetensors(folder / "latents/001-one.safetensors").tensors, "latents", "test").shape() ==
+        Shape{1, 64, 4, 4});
 }
 
 TEST_CASE("latents that do not fit the model or themselves are refused") {
@@ -102,7 +110,8 @@ TEST_CASE("latents that do not fit the model or themselves are refused") {
   const std::string model = random_model(folder);
   const auto refusal = [&](const Tensor& latents, const std::map<std::string, std::string>& metadata) {
     nn::save_safetensors(folder / "bad.safetensors", {{"latents", latents}}, metadata);
-    const RunResult result = autoencoder({"decode", "--model", model, folder / "bad.safetensors", "--out", folder / "none"});
+    const RunResult result =
+        autoencoder({"decode", "--model", model, folder / "bad.safetensors", "--out", folder / "none"});
     CHECK(result.status == 2);
     CHECK(std::count(result.error.begin(), result.error.end(), '\n') == 1);
     CHECK_FALSE(fs::exists(folder / "none"));
@@ -135,16 +144,20 @@ TEST_CASE("the strip between two pictures begins and ends with their reconstruct
   const std::string model = random_model(folder);
   folder.write("a.png", 16, 16, 1);
   folder.write("b.png", 24, 16, 2);
-  REQUIRE(autoencoder({"latent", "--model", model, folder / "a.png", folder / "b.png", "--out", folder / "strip.png", "--count", "3", "--side", "16"}).status == 0);
-  REQUIRE(autoencoder({"reconstruct", "--model", model, "--tile", "16", folder / "a.png", "--out", folder / "out"}).status == 0);
+  REQUIRE(autoencoder({"latent", "--model", model, folder / "a.png", folder / "b.png", "--out", folder / "strip.png",
+                       "--count", "3", "--side", "16"})
+              .status == 0);
+  REQUIRE(autoencoder({"reconstruct", "--model", model, "--tile", "16", folder / "a.png", "--out", folder / "out"})
+              .status == 0);
   const data::Image strip = data::read_image(folder / "strip.png", 3);
   CHECK(strip.width >= 3 * 16);
   CHECK(strip.height >= 2 * 16);
   const data::Image whole = data::read_image(folder / "out/001-a.png", 3);
   const std::int64_t edge = (strip.width - 3 * 16) / 4;  // lines between and around, if any
   bool found = false;
-  for (std::int64_t margin = 0; margin <= edge + 2; ++margin)
+  for (std::int64_t margin = 0; margin <= edge + 2; ++margin) {
     if (margin + 16 <= strip.width) found = found || data::crop(strip, margin, margin, 16, 16).pixels == whole.pixels;
+  }
   CHECK(found);
   const RunResult one = autoencoder({"latent", "--model", model, folder / "a.png", "--out", folder / "none.png"});
   CHECK(one.status == 2);
@@ -155,7 +168,8 @@ TEST_CASE("commands leave out unreadable pictures by name, and refuse what they 
   const AutoencoderFolder folder;
   const std::string model = random_model(folder);
   std::ofstream(folder.path / "text.png") << "no picture";
-  const RunResult some = autoencoder({"reconstruct", "--model", model, "--tile", "8", folder / "pictures", folder / "text.png", "--out", folder / "out"});
+  const RunResult some = autoencoder({"reconstruct", "--model", model, "--tile", "8", folder / "pictures",
+                                      folder / "text.png", "--out", folder / "out"});
   CHECK(some.status == 0);
   CHECK(some.error.find("1 of 7 pictures cannot be read and is left out") != std::string::npos);
   CHECK(std::distance(fs::directory_iterator(folder / "out"), fs::directory_iterator()) == 6);

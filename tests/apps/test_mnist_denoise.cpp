@@ -35,11 +35,14 @@ struct Folder {
   fs::path path;
 };
 
-RunResult run(std::vector<std::string> arguments) { return run_captured("mnist_denoise", std::move(arguments), mnist_denoise::run_command); }
+RunResult run(std::vector<std::string> arguments) {
+  return run_captured("mnist_denoise", std::move(arguments), mnist_denoise::run_command);
+}
 
 /// A training small enough for a test, with the options that follow.
 RunResult train(const std::vector<std::string>& more) {
-  std::vector<std::string> arguments{"--limit-train", "96", "--limit-test", "20", "--batch-size", "32", "--log-every", "1", "--z", "8"};
+  std::vector<std::string> arguments{"--limit-train", "96", "--limit-test", "20", "--batch-size", "32",
+                                     "--log-every",   "1",  "--z",          "8"};
   arguments.insert(arguments.end(), more.begin(), more.end());
   return run(arguments);
 }
@@ -67,7 +70,8 @@ TEST_CASE("a denoising run leaves the files of the contract, and says where") {
     CHECK(metrics.rows[2].tests[1].has_value());  // three batches are an epoch
     CHECK_FALSE(metrics.rows[1].tests[0].has_value());
     CHECK(metrics.rows[3].epoch == 2);
-    CHECK(nn::find(nn::load_safetensors(place / "model.safetensors").tensors, "decoder.3.weight", "test").shape() == Shape{64, 64, 3, 3});
+    CHECK(nn::find(nn::load_safetensors(place / "model.safetensors").tensors, "decoder.3.weight", "test").shape() ==
+          Shape{64, 64, 3, 3});
     CHECK(data::read_image(place / "test.png", 1).height > 28 * 3);
   }
   CHECK(train({"--out", folder / "run", "--steps", "4"}).status == 2);
@@ -82,7 +86,8 @@ TEST_CASE("a denoising run that is resumed has the bits of one that never stoppe
   REQUIRE(train({"--out", folder / "parts", "--steps", "4", "--loss", "l2,h1", "--noise", noise}).status == 0);
   REQUIRE(run({"--resume", folder / "parts", "--steps", "7"}).status == 0);
   for (const std::string loss : {"l2/", "h1/"}) {
-    CHECK(bytes(folder / ("whole/" + loss + "model.safetensors")) == bytes(folder / ("parts/" + loss + "model.safetensors")));
+    CHECK(bytes(folder / ("whole/" + loss + "model.safetensors")) ==
+          bytes(folder / ("parts/" + loss + "model.safetensors")));
     const auto whole = apps::read_metrics(folder / ("whole/" + loss + "metrics.csv")).rows;
     const auto parts = apps::read_metrics(folder / ("parts/" + loss + "metrics.csv")).rows;
     REQUIRE(whole.size() == 7);
@@ -117,8 +122,12 @@ TEST_CASE("a denoising run begins with the weights of --init, and refuses those 
   const Folder folder;
   REQUIRE(train({"--out", folder / "first", "--steps", "3", "--loss", "l2", "--shuffle", "off"}).status == 0);
   const std::string model = folder / "first/model.safetensors";
-  REQUIRE(train({"--out", folder / "second", "--steps", "1", "--loss", "l2", "--shuffle", "off", "--init", model, "--seed", "5"}).status == 0);
-  REQUIRE(train({"--out", folder / "third", "--steps", "1", "--loss", "l2", "--shuffle", "off", "--init", model, "--seed", "6"}).status == 0);
+  REQUIRE(train({"--out", folder / "second", "--steps", "1", "--loss", "l2", "--shuffle", "off", "--init", model,
+                 "--seed", "5"})
+              .status == 0);
+  REQUIRE(train({"--out", folder / "third", "--steps", "1", "--loss", "l2", "--shuffle", "off", "--init", model,
+                 "--seed", "6"})
+              .status == 0);
   CHECK(bytes(folder / "second/model.safetensors") == bytes(folder / "third/model.safetensors"));
   const RunResult other = train({"--out", folder / "fourth", "--steps", "1", "--z", "9", "--init", model});
   CHECK(other.status == 2);
@@ -126,7 +135,8 @@ TEST_CASE("a denoising run begins with the weights of --init, and refuses those 
   nn::NamedTensors weights = nn::load_safetensors(model).tensors;
   weights.emplace_back("encoder.9.bias", zeros({3}));
   nn::save_safetensors(folder / "more.safetensors", weights);
-  CHECK(train({"--out", folder / "fourth", "--init", folder / "more.safetensors"}).error.find("encoder.9.bias") != std::string::npos);
+  CHECK(train({"--out", folder / "fourth", "--init", folder / "more.safetensors"}).error.find("encoder.9.bias") !=
+        std::string::npos);
   weights.erase(weights.begin(), weights.begin() + 1);
   weights.pop_back();
   nn::save_safetensors(folder / "less.safetensors", weights);
@@ -158,10 +168,12 @@ TEST_CASE("bad input to a denoising run is one line, status 2, and no run folder
     std::ofstream(folder.path / "text.png") << "no picture";
   }
   const std::vector<std::string> arguments =
-      GENERATE(std::vector<std::string>{"--data", "nowhere"}, std::vector<std::string>{"--data", "EMPTY"}, std::vector<std::string>{"--data", "CUT"},
-               std::vector<std::string>{"--noise", "pink"}, std::vector<std::string>{"--loss", "h9"}, std::vector<std::string>{"--loss", "l2,l2"},
-               std::vector<std::string>{"--z", "0"}, std::vector<std::string>{"--lr", "fast"}, std::vector<std::string>{"--epochs", "-1"},
-               std::vector<std::string>{"--init", "TEXT"}, std::vector<std::string>{"--resume", "EMPTY"}, std::vector<std::string>{"--unknown"});
+      GENERATE(std::vector<std::string>{"--data", "nowhere"}, std::vector<std::string>{"--data", "EMPTY"},
+               std::vector<std::string>{"--data", "CUT"}, std::vector<std::string>{"--noise", "pink"},
+               std::vector<std::string>{"--loss", "h9"}, std::vector<std::string>{"--loss", "l2,l2"},
+               std::vector<std::string>{"--z", "0"}, std::vector<std::string>{"--lr", "fast"},
+               std::vector<std::string>{"--epochs", "-1"}, std::vector<std::string>{"--init", "TEXT"},
+               std::vector<std::string>{"--resume", "EMPTY"}, std::vector<std::string>{"--unknown"});
   std::vector<std::string> filled;
   for (std::string argument : arguments) {
     if (argument == "EMPTY") argument = folder / "empty";
@@ -184,13 +196,15 @@ TEST_CASE("a trained denoiser is applied to pictures of any size, and a bad one 
   apps::write_file_atomically(folder / "small.png", data::encode_png(data::to_image(full({1, 28, 28}, 0.5))));
   apps::write_file_atomically(folder / "large.png", data::encode_png(data::to_image(full({3, 50, 40}, 0.25))));
   std::ofstream(folder.path / "text.png") << "no picture";
-  const RunResult result = run({"denoise", "--model", folder / "run", folder / "small.png", folder / "large.png", "--out", folder / "clean"});
+  const RunResult result = run(
+      {"denoise", "--model", folder / "run", folder / "small.png", folder / "large.png", "--out", folder / "clean"});
   INFO(result.error);
   CHECK(result.status == 0);
   CHECK(result.error.find("50 resized to 28 x 28") != std::string::npos);
   CHECK(data::read_image(folder / "clean/001-small.png", 1).width == 28);
   CHECK(data::read_image(folder / "clean/002-large.png", 1).height == 28);
-  const RunResult bad = run({"denoise", "--model", folder / "run", folder / "small.png", folder / "text.png", "--out", folder / "none"});
+  const RunResult bad =
+      run({"denoise", "--model", folder / "run", folder / "small.png", folder / "text.png", "--out", folder / "none"});
   CHECK(bad.status == 2);
   CHECK_FALSE(fs::exists(folder / "none"));
 }

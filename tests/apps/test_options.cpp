@@ -59,8 +59,9 @@ TEST_CASE("without arguments the application's defaults are in force", "[options
 
 TEST_CASE("options are read in both forms, the last one counts, and lists are split at commas", "[options]") {
   Sample sample;
-  const RunResult result = sample.run({"--loss", "l2,hs,hs0.5", "--s=1.5", "--lr", "1e-4", "--seed", "18446744073709551615", "--shuffle", "off", "--weights",
-                                       "1,0.5,-2", "--steps", "3", "--steps", "4", "--quiet", "--dtype", "f64"});
+  const RunResult result =
+      sample.run({"--loss", "l2,hs,hs0.5", "--s=1.5", "--lr", "1e-4", "--seed", "18446744073709551615", "--shuffle",
+                  "off", "--weights", "1,0.5,-2", "--steps", "3", "--steps", "4", "--quiet", "--dtype", "f64"});
   REQUIRE(result.error == "");
   CHECK(sample.options.lr == 1e-4);
   CHECK(sample.options.seed == 18446744073709551615u);
@@ -129,9 +130,13 @@ TEST_CASE("the option --help lists every option with its default, --version prin
   CHECK(help.status == 0);
   CHECK_FALSE(sample.ran);
   CHECK(help.error == "");
-  for (const char* text : {"--data", "--out", "--loss", "l2,h1,h2", "--s ", "--epochs", "=5", "--steps", "--batch-size", "=128", "--lr", "=0.001", "--seed", "--threads", "--shuffle",
-                           "=on", "--init", "--resume", "--overwrite", "--checkpoint-seconds", "=30", "--log-every", "=10", "--eval-every", "--eval-steps", "--limit-train",
-                           "--limit-test", "--dtype", "=f32", "--hs-frequencies", "=one_sided", "--profile", "--quiet", "--z", "=32"}) {
+  for (const char* text : {"--data",        "--out",        "--loss",   "l2,h1,h2",     "--s ",
+                           "--epochs",      "=5",           "--steps",  "--batch-size", "=128",
+                           "--lr",          "=0.001",       "--seed",   "--threads",    "--shuffle",
+                           "=on",           "--init",       "--resume", "--overwrite",  "--checkpoint-seconds",
+                           "=30",           "--log-every",  "=10",      "--eval-every", "--eval-steps",
+                           "--limit-train", "--limit-test", "--dtype",  "=f32",         "--hs-frequencies",
+                           "=one_sided",    "--profile",    "--quiet",  "--z",          "=32"}) {
     INFO(text);
     CHECK(help.out.find(text) != std::string::npos);
   }
@@ -143,14 +148,16 @@ TEST_CASE("the option --help lists every option with its default, --version prin
 TEST_CASE("the option --resume takes the run's options, and refuses others than those that may change", "[options]") {
   const TemporaryFolder folder;
   Sample first;
-  REQUIRE(first.run({"--lr", "0.25", "--z", "7", "--loss", "h1", "--steps", "40", "--data", folder.path().string()}).status == 0);
+  REQUIRE(first.run({"--lr", "0.25", "--z", "7", "--loss", "h1", "--steps", "40", "--data", folder.path().string()})
+              .status == 0);
   nlohmann::json config = first.config;
   config["app"] = "sample";
   folder.write("config.json", config.dump());
   const std::string run = folder.path().string();
 
   Sample resumed;
-  const RunResult result = resumed.run({"--resume", run, "--threads", "3", "--epochs", "9", "--quiet", "--lr", "0.250"});
+  const RunResult result =
+      resumed.run({"--resume", run, "--threads", "3", "--epochs", "9", "--quiet", "--lr", "0.250"});
   REQUIRE(result.error == "");
   CHECK(resumed.options.lr == 0.25);
   CHECK(resumed.z == 7);
@@ -162,7 +169,8 @@ TEST_CASE("the option --resume takes the run's options, and refuses others than 
   CHECK(resumed.options.out == run);
   CHECK(resumed.options.data == folder.path().string());
 
-  for (const std::vector<std::string>& other : std::vector<std::vector<std::string>>{{"--lr", "0.5"}, {"--z", "8"}, {"--loss", "l2"}, {"--seed", "3"}, {"--overwrite"}, {"--out", "x"}}) {
+  for (const std::vector<std::string>& other : std::vector<std::vector<std::string>>{
+           {"--lr", "0.5"}, {"--z", "8"}, {"--loss", "l2"}, {"--seed", "3"}, {"--overwrite"}, {"--out", "x"}}) {
     std::vector<std::string> arguments{"--resume", run};
     arguments.insert(arguments.end(), other.begin(), other.end());
     Sample sample;
@@ -175,9 +183,11 @@ TEST_CASE("the option --resume takes the run's options, and refuses others than 
 
 TEST_CASE("a damaged config.json is refused in one line", "[options]") {
   const TemporaryFolder folder;
-  for (const char* text : {"", "{", "[]", "null", "{\"app\": 3}", "{\"app\": \"other\"}", "{\"app\": \"sample\", \"lr\": \"fast\"}", "{\"app\": \"sample\", \"lr\": -1}",
-                           "{\"app\": \"sample\", \"loss\": 3}", "{\"app\": \"sample\", \"quiet\": 1}", "{\"app\": \"sample\", \"loss\": [\"l9\"]}",
-                           "{\"app\": \"sample\", \"batch_size\": 1e300}", "{\"app\": \"sample\", \"seed\": null}"}) {
+  for (const char* text :
+       {"", "{", "[]", "null", "{\"app\": 3}", "{\"app\": \"other\"}", "{\"app\": \"sample\", \"lr\": \"fast\"}",
+        "{\"app\": \"sample\", \"lr\": -1}", "{\"app\": \"sample\", \"loss\": 3}",
+        "{\"app\": \"sample\", \"quiet\": 1}", "{\"app\": \"sample\", \"loss\": [\"l9\"]}",
+        "{\"app\": \"sample\", \"batch_size\": 1e300}", "{\"app\": \"sample\", \"seed\": null}"}) {
     folder.write("config.json", text);
     Sample sample;
     const RunResult result = sample.run({"--resume", folder.path().string()});
@@ -191,7 +201,9 @@ TEST_CASE("a damaged config.json is refused in one line", "[options]") {
 }
 
 TEST_CASE("how the work ends becomes the exit status", "[run_app]") {
-  const auto status = [](const std::function<void()>& work) { return run_captured("sample", {}, [&](const Arguments&) { work(); }); };
+  const auto status = [](const std::function<void()>& work) {
+    return run_captured("sample", {}, [&](const Arguments&) { work(); });
+  };
   CHECK(status([] {}).status == 0);
   CHECK(status([] { fail("reading: wrong"); }).status == 2);
   CHECK(status([] { fail("reading: wrong"); }).error == "sample: error: reading: wrong\n");

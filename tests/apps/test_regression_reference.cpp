@@ -74,8 +74,9 @@ TEST_CASE("20 steps of L-BFGS have PyTorch's losses", "[regression]") {
   SECTION("a call each") {
     nn::LBFGS lbfgs(*run.network, {.max_iterations = 1, .max_evaluations = 1000});
     double worst = 0;
-    for (const double value : figures("lbfgs.returned"))
+    for (const double value : figures("lbfgs.returned")) {
       worst = std::max(worst, relative(lbfgs.step([&] { return run(); }), value));
+    }
     CHECK(worst < 1e-6);
   }
   SECTION("in one call") {

@@ -65,8 +65,9 @@ TEST_CASE("a run leaves the files of the contract", "[regression]") {
   const Folder folder;
   run(with(small, {"--out", folder / "run", "--steps", "10", "--loss", "l2,h1"}));
   for (const char* file : {"config.json", "report.html", "l2/metrics.csv", "l2/model.safetensors",
-                           "l2/checkpoint.safetensors", "h1/fit.png"})
+                           "l2/checkpoint.safetensors", "h1/fit.png"}) {
     CHECK(fs::exists(folder / (std::string("run/") + file)));
+  }
   const apps::Metrics metrics = apps::read_metrics(folder / "run/h1/metrics.csv");
   CHECK(metrics.test_columns == std::vector<std::string>{"test_l2", "test_h1"});
   REQUIRE(metrics.rows.size() == 10);
@@ -146,8 +147,9 @@ TEST_CASE("a user's table is learned", "[regression]") {
   {
     std::ofstream file(folder / "table.csv");
     file << "x1,u,u_x1\n";
-    for (int i = 0; i <= 60; ++i)
+    for (int i = 0; i <= 60; ++i) {
       file << i / 30.0 - 1 << "," << std::sin(i / 30.0 - 1) << "," << std::cos(i / 30.0 - 1) << "\n";
+    }
   }
   run({"--data", folder / "table.csv", "--sizes", "1,16,1", "--steps", "400", "--lr", "0.01", "--loss", "l2,h1",
        "--out", folder / "run"});

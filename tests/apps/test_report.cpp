@@ -25,8 +25,10 @@ namespace {
 /// test_mse = scale / step at every tenth step of a hundred; a step takes a tenth of a second.
 RunCurve curve(const std::string& name, double scale) {
   RunCurve run{name, {{"test_mse"}, {}}};
-  for (int step = 1; step <= 100; ++step)
-    run.metrics.rows.push_back({step, step / 10, step * 0.1, 2 * scale / step, {step % 10 ? std::nullopt : std::optional(scale / step)}});
+  for (int step = 1; step <= 100; ++step) {
+    run.metrics.rows.push_back(
+        {step, step / 10, step * 0.1, 2 * scale / step, {step % 10 ? std::nullopt : std::optional(scale / step)}});
+  }
   return run;
 }
 
@@ -52,7 +54,8 @@ TEST_CASE("acceleration is by the first step at or below the other's last figure
 
 TEST_CASE("the final table has a row a loss and says when an error is not reached", "[report]") {
   const Table table = final_table({curve("l2", 1), curve("h1", 0.25), curve("h2", 2)}, "test_mse");
-  CHECK(table.header == std::vector<std::string>{"loss", "steps", "seconds", "test_mse", "fewer steps", "fewer seconds"});
+  CHECK(table.header ==
+        std::vector<std::string>{"loss", "steps", "seconds", "test_mse", "fewer steps", "fewer seconds"});
   CHECK(table.rows[0] == std::vector<std::string>{"l2", "100", "10.0", "0.01", "1", "1"});
   CHECK(table.rows[1] == std::vector<std::string>{"h1", "100", "10.0", "0.0025", "3.33×", "3.33×"});
   CHECK(table.rows[2][4] == "not reached");
@@ -88,7 +91,8 @@ TEST_CASE("a report is one page that needs nothing from outside and shows texts 
   chart.title = "title `system` @x";
   report.chart(chart);
   const std::string page = report.page();
-  for (const char* forbidden : {"<script", "http:", "https:", "src=\"/", "@import", "<link", "<i>", "<b>", "<u>", "<s>", "xlink", "<!DOCTYPE svg"}) {
+  for (const char* forbidden : {"<script", "http:", "https:", "src=\"/", "@import", "<link", "<i>", "<b>", "<u>", "<s>",
+                                "xlink", "<!DOCTYPE svg"}) {
     INFO(forbidden);
     CHECK(page.find(forbidden) == std::string::npos);
   }
@@ -124,8 +128,9 @@ TEST_CASE("a chart is drawn by gnuplot where it is there, and without it as well
 
 TEST_CASE("charts of nothing, of one point and of what is no number are drawn", "[report]") {
   const double nan = std::numeric_limits<double>::quiet_NaN(), inf = std::numeric_limits<double>::infinity();
-  for (const bool logarithmic : {false, true})
-    for (const Series& series : {Series{"empty", {}, {}}, Series{"point", {1}, {2}}, Series{"bad", {1, 2, 3}, {nan, inf, -1}}, Series{"flat", {1, 2}, {3, 3}},
+  for (const bool logarithmic : {false, true}) {
+    for (const Series& series : {Series{"empty", {}, {}}, Series{"point", {1}, {2}},
+                                 Series{"bad", {1, 2, 3}, {nan, inf, -1}}, Series{"flat", {1, 2}, {3, 3}},
                                  Series{"tiny", {1, 2}, {1e-300, 1e-290}}, Series{"gap", {1, 2, 3}, {1, nan, 2}}}) {
       Chart chart;
       chart.log_y = logarithmic;
@@ -136,18 +141,20 @@ TEST_CASE("charts of nothing, of one point and of what is no number are drawn", 
         CHECK(svg.find("nan") == std::string::npos);
       }
     }
+  }
 }
 
 TEST_CASE("a chart has round ticks that lie inside", "[report]") {
   CHECK(axis_ticks(0, 10, 5, false) == std::vector<double>{0, 2, 4, 6, 8, 10});
   CHECK(axis_ticks(0.01, 100, 6, true).size() == 5);
-  for (const auto& [low, high] : {std::pair{0.5, 3.0}, {1e-9, 1e9}, {3.1, 3.2}, {1e-300, 1e-290}})
+  for (const auto& [low, high] : {std::pair{0.5, 3.0}, {1e-9, 1e9}, {3.1, 3.2}, {1e-300, 1e-290}}) {
     for (const bool logarithmic : {false, true}) {
       const auto ticks = axis_ticks(low, high, 5, logarithmic);
       CHECK(ticks.size() >= 2);
       CHECK(ticks.size() < 20);
       for (const double tick : ticks) CHECK((tick >= low * 0.999999 && tick <= high * 1.000001));
     }
+  }
   CHECK(show_tick(1e-6) == "1e-6");
   CHECK(show_tick(250) == "250");
 }

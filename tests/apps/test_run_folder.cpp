@@ -1,6 +1,6 @@
 // Run folders, the files in them, and metrics.csv.
-#include <sys/resource.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
@@ -86,15 +86,21 @@ TEST_CASE("a folder that holds a run, or something else, is refused", "[run_fold
   place.write("run/l2/metrics.csv", "old");
   place.write("other/diary.txt", "mine");
   place.write("file", "text");
-  CHECK(error_of([&] { RunFolder("sample", out(place / "run"), one); }).find("holds a run already") != std::string::npos);
-  CHECK(error_of([&] { RunFolder("sample", out(place / "other"), one); }).find("holds other files") != std::string::npos);
-  CHECK(error_of([&] { RunFolder("sample", out(place / "other", true), one); }).find("holds other files") != std::string::npos);
+  CHECK(error_of([&] { RunFolder("sample", out(place / "run"), one); }).find("holds a run already") !=
+        std::string::npos);
+  CHECK(error_of([&] { RunFolder("sample", out(place / "other"), one); }).find("holds other files") !=
+        std::string::npos);
+  CHECK(error_of([&] { RunFolder("sample", out(place / "other", true), one); }).find("holds other files") !=
+        std::string::npos);
   CHECK(error_of([&] { RunFolder("sample", out(place / "file"), one); }).find("not a folder") != std::string::npos);
-  CHECK(error_of([&] { RunFolder("sample", out(place / "file/below"), one); }).find("not a folder") != std::string::npos);
+  CHECK(error_of([&] { RunFolder("sample", out(place / "file/below"), one); }).find("not a folder") !=
+        std::string::npos);
   CHECK(contents(place / "run/l2/metrics.csv") == "old");
 
   place.write("run/notes/diary.md", "mine");
-  CHECK(error_of([&] { RunFolder("sample", out(place / "run", true), one); }).find("run/notes/diary.md is not a run's file") != std::string::npos);
+  CHECK(error_of([&] {
+          RunFolder("sample", out(place / "run", true), one);
+        }).find("run/notes/diary.md is not a run's file") != std::string::npos);
   CHECK(contents(place / "run/notes/diary.md") == "mine");
   fs::remove_all(place / "run/notes");
 
@@ -115,7 +121,8 @@ TEST_CASE("config.json holds options, program and what the application adds", "[
   RunFolder folder("sample", out(place / "run"), one);
   folder.create();
   folder.keep();
-  folder.write_config({{"lr", 0.1}, {"seed", 3}}, {{"train_count", 8000}, {"parameters", 5}, {"note", "\xff not UTF-8"}});
+  folder.write_config({{"lr", 0.1}, {"seed", 3}},
+                      {{"train_count", 8000}, {"parameters", 5}, {"note", "\xff not UTF-8"}});
   const auto config = nlohmann::json::parse(contents(place / "run/config.json"));
   CHECK(config["app"] == "sample");
   CHECK(config["version"] == SOBOGRAD_VERSION);
@@ -166,7 +173,8 @@ TEST_CASE("metrics have their header, empty cells and nine or seventeen digits",
     MetricsWriter writer(place / "metrics.csv", {"test_mse", "test_psnr"}, f32);
     writer.write(row);
     writer.write({20, 2, 3, std::nullopt, {}});
-    CHECK(contents(place / "metrics.csv") == "step,epoch,seconds,train_loss,test_mse,test_psnr\n10,1,2.5,0.333333333,,0.1\n20,2,3,,,\n");
+    CHECK(contents(place / "metrics.csv") ==
+          "step,epoch,seconds,train_loss,test_mse,test_psnr\n10,1,2.5,0.333333333,,0.1\n20,2,3,,,\n");
   }
   MetricsWriter(place / "wide.csv", {"test_mse", "test_psnr"}, f64).write(row);
   CHECK(contents(place / "wide.csv").find("0.33333333333333331,,0.10000000000000001\n") != std::string::npos);
@@ -179,14 +187,18 @@ TEST_CASE("resumed metrics lose the rows after the checkpoint and a half-written
   MetricsWriter writer(place / "metrics.csv", {"test_mse"}, f32, 20);
   writer.write({30, 2, 9, 0.25, {}});
   CHECK(contents(place / "metrics.csv") == header + "10,1,1,0.5,\n20,1,2,0.4,0.1\n30,2,9,0.25,\n");
-  CHECK(error_of([&] { MetricsWriter(place / "metrics.csv", {"test_psnr"}, f32, 20); }).find("its columns are") != std::string::npos);
+  CHECK(error_of([&] { MetricsWriter(place / "metrics.csv", {"test_psnr"}, f32, 20); }).find("its columns are") !=
+        std::string::npos);
 }
 
 TEST_CASE("metrics are read as they were written, and what is wrong in them is named by its line", "[metrics]") {
   const TemporaryFolder place;
   {
     MetricsWriter writer(place / "metrics.csv", {"test_mse"}, f64);
-    for (int step = 1; step < 50; ++step) writer.write({step, step / 10, step * 0.1, std::exp(-step), {step % 5 ? std::nullopt : std::optional(1.0 / step)}});
+    for (int step = 1; step < 50; ++step) {
+      writer.write(
+          {step, step / 10, step * 0.1, std::exp(-step), {step % 5 ? std::nullopt : std::optional(1.0 / step)}});
+    }
     writer.write({50, 5, 5, std::numeric_limits<double>::quiet_NaN(), {}});
   }
   const Metrics metrics = read_metrics(place / "metrics.csv");

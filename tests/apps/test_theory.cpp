@@ -1,4 +1,5 @@
-// theory's mathematics: closed forms against figures computed elsewhere, the integrator's order, and gradients from samples.
+// theory's mathematics: closed forms against figures computed elsewhere, the integrator's order, and gradients from
+// samples.
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
@@ -59,8 +60,10 @@ TEST_CASE("one ReLU node: closed gradients are the engine's derivatives of the l
 
 TEST_CASE("angles are exact where cosines are not, and have no NaN in their derivatives", "[theory]") {
   const Tensor a = vector({1, 0});
-  for (const double theta : {1e-12, 1e-7, 0.5, 3.0, pi - 1e-7})
-    CHECK(std::abs(angle(a, vector({std::cos(theta), std::sin(theta)})).item() - theta) < 1e-15 + 1e-8 * (pi - theta < 1e-6));
+  for (const double theta : {1e-12, 1e-7, 0.5, 3.0, pi - 1e-7}) {
+    CHECK(std::abs(angle(a, vector({std::cos(theta), std::sin(theta)})).item() - theta) <
+          1e-15 + 1e-8 * (pi - theta < 1e-6));
+  }
   CHECK(angle(a, a * 3).item() < 1e-29);
   const Tensor w = vector({2, 0});
   CHECK(std::isfinite(largest(grad(angle(w, a), w))));
@@ -74,7 +77,8 @@ TEST_CASE("the rate is positive up to a right angle, and is the smallest eigenva
     const double rate = relu_node::slope_rate(scalar(theta, f64)).item();
     CHECK(rate > 0);
     const double across = -(2 * pi - theta) * std::cos(theta);
-    CHECK(std::abs(symmetric_eigen(tensor({2 * pi - 2 * theta, across, across, 2 * pi}, {2, 2}, f64)).values[0] - rate) < 1e-13);
+    CHECK(std::abs(symmetric_eigen(tensor({2 * pi - 2 * theta, across, across, 2 * pi}, {2, 2}, f64)).values[0] -
+                   rate) < 1e-13);
   }
 }
 
@@ -99,7 +103,9 @@ TEST_CASE("condition numbers by the engine's Jacobians have the known figures", 
     const Tensor w = vector({row.ratio * std::cos(row.theta), row.ratio * std::sin(row.theta), 0});
     const Tensor value = relu_node::value_gradient(w, teacher);
     CHECK(std::abs(condition_number(eigenvalues(jacobian(value, w))) / row.value - 1) < 1e-9);
-    CHECK(std::abs(condition_number(eigenvalues(jacobian(value + relu_node::slope_gradient(w, teacher), w))) / row.sobolev - 1) < 1e-9);
+    CHECK(std::abs(condition_number(eigenvalues(jacobian(value + relu_node::slope_gradient(w, teacher), w))) /
+                       row.sobolev -
+                   1) < 1e-9);
     CHECK(largest(jacobian(value, w) - hessian(sum(relu_node::value_loss(w, teacher)), w)) < 1e-13);
     const ConditionNumbers formula = condition_numbers(turning(row.ratio, row.theta));
     CHECK(std::abs(formula.value / row.value - 1) < 1e-9);
@@ -111,7 +117,8 @@ TEST_CASE("the Jacobians are the printed matrices", "[theory]") {
   const Tensor w = random_normal({1, 3}, 0, 1, 3, 1, f64), z = random_normal({1, 3}, 0, 1, 3, 2, f64);
   const Tensor theta = angle(w, z), u = z / norm(z), v = w / norm(w), one = eye(3, f64);
   const Tensor alpha = norm(z) / (2 * pi * norm(w) * sin(theta));
-  const Tensor across = matmul(transpose(u), u), mixed = cos(theta) * matmul(transpose(v), u), project = one - matmul(transpose(v), v);
+  const Tensor across = matmul(transpose(u), u), mixed = cos(theta) * matmul(transpose(v), u),
+               project = one - matmul(transpose(v), v);
   const Tensor rest = square(sin(theta)) * one;
   const auto by_engine = [&](const Tensor& gradient) { return reshape(jacobian(gradient, w), {3, 3}); };
   const Tensor value = relu_node::value_gradient(w, z), slope = relu_node::slope_gradient(w, z);
@@ -127,18 +134,20 @@ TEST_CASE("K nodes: the symmetric flows have the known figures", "[theory]") {
   for (const Row& row : {Row{2, {.6, .3}, {0.1406232581, 0.0020867143}, {0.147556364, -0.0626716474}},
                          Row{5, {.5, .2}, {0.1794831442, -0.0908551293}, {0.0080830989, -0.3220635343}},
                          Row{10, {.9, .1}, {-0.1033109306, -0.2691657748}, {-0.3714977395, -0.5566510917}}}) {
-    check_close(symmetric_flow(Loss::l2, vector(row.xy), row.nodes), row.value, 3e-9);  // ten digits, of figures down to 0.002
+    check_close(symmetric_flow(Loss::l2, vector(row.xy), row.nodes), row.value,
+                3e-9);  // ten digits, of figures down to 0.002
     check_close(symmetric_flow(Loss::h1, vector(row.xy), row.nodes), row.sobolev, 3e-9);
   }
 }
 
 TEST_CASE("K nodes: the flow of all weights keeps its form and is that of x and y", "[theory]") {
-  for (const Loss loss : {Loss::l2, Loss::h1})
+  for (const Loss loss : {Loss::l2, Loss::h1}) {
     for (const std::int64_t nodes : {2, 3, 6}) {
       const Tensor xy = vector({0.7, 0.25});
       const Tensor full = -nodes_gradient(loss, symmetric_weights(xy, nodes), eye(nodes, f64));
       CHECK(largest(full - symmetric_weights(symmetric_flow(loss, xy, nodes), nodes)) < 1e-14);
     }
+  }
 }
 
 TEST_CASE("K nodes: one node is the closed form of one node", "[theory]") {
@@ -152,27 +161,32 @@ TEST_CASE("K nodes: saddles have the known figures and are at rest", "[theory]")
     std::int64_t nodes;
     double value, sobolev;
   };
-  for (const Row& row : {Row{2, 0.5341549431, 0.4545774715}, Row{5, 0.2568406780, 0.1931787008}, Row{10, 0.1557346041, 0.1079881212}}) {
+  for (const Row& row :
+       {Row{2, 0.5341549431, 0.4545774715}, Row{5, 0.2568406780, 0.1931787008}, Row{10, 0.1557346041, 0.1079881212}}) {
     CHECK(std::abs(saddle(Loss::l2, row.nodes) / row.value - 1) < 1e-9);
     CHECK(std::abs(saddle(Loss::h1, row.nodes) / row.sobolev - 1) < 1e-9);
     for (const Loss loss : {Loss::l2, Loss::h1}) {
       const double at = saddle(loss, row.nodes), by = 0.1;
       CHECK(largest(symmetric_flow(loss, vector({at, at}), row.nodes)) < 1e-14);
-      check_close(symmetric_flow(loss, vector({at + by, at + by}), row.nodes), {-by * saddle_rate(loss, row.nodes), -by * saddle_rate(loss, row.nodes)});
+      check_close(symmetric_flow(loss, vector({at + by, at + by}), row.nodes),
+                  {-by * saddle_rate(loss, row.nodes), -by * saddle_rate(loss, row.nodes)});
     }
   }
 }
 
 TEST_CASE("K nodes: the linearised flow is the engine's Jacobian at the teacher", "[theory]") {
-  for (const Loss loss : {Loss::l2, Loss::h1})
+  for (const Loss loss : {Loss::l2, Loss::h1}) {
     for (const std::int64_t nodes : {2, 5, 50}) {
       const Tensor xy = vector({1, 0});
       CHECK(largest(jacobian(symmetric_flow(loss, xy, nodes), xy) + symmetric_linear(loss, nodes)) < 1e-13);
     }
+  }
 }
 
 TEST_CASE("a Toeplitz start: the matrix is the known one and the engine's Jacobian", "[theory]") {
-  const Tensor known = tensor({pi + 3, pi / 2, pi / 2, pi / 2, pi / 2, 3 * pi / 2 + 1, pi / 2, 0, pi / 2, pi, pi + 1, 0, pi / 2, pi / 2, pi / 2, pi + 1}, {4, 4}, f64);
+  const Tensor known = tensor({pi + 3, pi / 2, pi / 2, pi / 2, pi / 2, 3 * pi / 2 + 1, pi / 2, 0, pi / 2, pi, pi + 1, 0,
+                               pi / 2, pi / 2, pi / 2, pi + 1},
+                              {4, 4}, f64);
   CHECK(largest(toeplitz_linear(Loss::l2, 4) * (2 * pi) - known) < 1e-14);
   for (const std::int64_t k : {2, 4, 7}) {
     std::vector<double> corner(static_cast<std::size_t>(k), 0.0);
@@ -185,7 +199,8 @@ TEST_CASE("a Toeplitz start: the matrix is the known one and the engine's Jacobi
       // The kink is what the Jacobian at the teacher itself cannot see.
       const Tensor close = random_normal({k}, 0, 1e-7, 7, static_cast<std::uint64_t>(k), f64), near = row + close;
       const Tensor moved = -reshape(slice(nodes_gradient(loss, toeplitz(near), eye(k, f64)), -2, 0, 1), {k});
-      const Tensor linear = -reshape(matmul(toeplitz_linear(loss, k), unsqueeze(close, 1)), {k}) - toeplitz_kink(loss, close);
+      const Tensor linear =
+          -reshape(matmul(toeplitz_linear(loss, k), unsqueeze(close, 1)), {k}) - toeplitz_kink(loss, close);
       CHECK(largest(moved - linear) < 1e-12);
       slowest[static_cast<int>(loss)] = eigenvalues(toeplitz_linear(loss, k))[0].real();
     }
@@ -247,19 +262,29 @@ TEST_CASE("the flows are those of a hundred times finer tolerance", "[theory]") 
     for (std::size_t i = 0; i < times.size(); ++i) CHECK(largest(coarse.states[i] - fine.states[i]) < 3e-8);
   };
   check([&](const Tensor& w) { return -relu_node::value_gradient(w, teacher); }, start);
-  check([&](const Tensor& w) { return -relu_node::value_gradient(w, teacher) - relu_node::slope_gradient(w, teacher); }, start);
-  check([&](const Tensor& w) { return -relu2_node::value_gradient(w, teacher) - relu2_node::curvature_gradient(w, teacher); }, start);
-  for (const Loss loss : {Loss::l2, Loss::h1}) check([&](const Tensor& xy) { return symmetric_flow(loss, xy, 5); }, vector({0.6, 0.3}));
+  check([&](const Tensor& w) { return -relu_node::value_gradient(w, teacher) - relu_node::slope_gradient(w, teacher); },
+        start);
+  check(
+      [&](const Tensor& w) {
+        return -relu2_node::value_gradient(w, teacher) - relu2_node::curvature_gradient(w, teacher);
+      },
+      start);
+  for (const Loss loss : {Loss::l2, Loss::h1}) {
+    check([&](const Tensor& xy) { return symmetric_flow(loss, xy, 5); }, vector({0.6, 0.3}));
+  }
 }
 
 TEST_CASE("gradients from samples agree with the closed forms within their standard errors", "[theory]") {
-  for (const Loss loss : {Loss::l2, Loss::h1})
+  for (const Loss loss : {Loss::l2, Loss::h1}) {
     for (const std::int64_t nodes : {1, 3}) {
-      const Tensor teacher = random_normal({nodes, 4}, 0, 0.6, 11, 1, f64), w = teacher + random_normal({nodes, 4}, 0, 0.3, 11, 2, f64);
+      const Tensor teacher = random_normal({nodes, 4}, 0, 0.6, 11, 1, f64),
+                   w = teacher + random_normal({nodes, 4}, 0, 0.3, 11, 2, f64);
       const Agreement right = gradient_agreement(loss, w, teacher, 100, 300, 5);
       CHECK(right.score < 4.5);
       CHECK(right.standard_error < 0.02);
       // The samples can tell this teacher from a slightly longer one.
-      CHECK(largest(nodes_gradient(loss, w, teacher) - nodes_gradient(loss, w, teacher * 1.2)) > 4.5 * right.standard_error);
+      CHECK(largest(nodes_gradient(loss, w, teacher) - nodes_gradient(loss, w, teacher * 1.2)) >
+            4.5 * right.standard_error);
     }
+  }
 }

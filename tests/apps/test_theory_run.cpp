@@ -28,7 +28,9 @@ struct Folder {
   fs::path path;
 };
 
-tests::RunResult run(const std::vector<std::string>& arguments) { return tests::run_captured("theory", arguments, theory::run_command); }
+tests::RunResult run(const std::vector<std::string>& arguments) {
+  return tests::run_captured("theory", arguments, theory::run_command);
+}
 std::string text_of(const std::string& file) { return apps::read_file(file, 1 << 26); }
 std::size_t count(const std::string& text, const std::string& part) {
   std::size_t found = 0;
@@ -40,7 +42,8 @@ std::size_t count(const std::string& text, const std::string& part) {
 
 TEST_CASE("theory leaves a run folder with its figures and a report", "[theory]") {
   const Folder folder;
-  const tests::RunResult result = run({"hessian", "linear", "--grid", "8", "--draws", "500", "--spectrum", "1,3,9", "--out", folder / "run", "--quiet"});
+  const tests::RunResult result = run({"hessian", "linear", "--grid", "8", "--draws", "500", "--spectrum", "1,3,9",
+                                       "--out", folder / "run", "--quiet"});
   INFO(result.error);
   REQUIRE(result.status == 0);
   CHECK(count(result.out, "\n") == 1);
@@ -70,7 +73,8 @@ TEST_CASE("theory leaves a run folder with its figures and a report", "[theory]"
 
 TEST_CASE("theory's SGD runs to the same figures on any number of threads", "[theory]") {
   const Folder folder;
-  const std::vector<std::string> small{"sgd", "--dimension", "4", "--nodes", "2", "--steps", "30", "--seeds", "3", "--batch-size", "20", "--quiet"};
+  const std::vector<std::string> small{"sgd", "--dimension", "4", "--nodes",      "2",  "--steps",
+                                       "30",  "--seeds",     "3", "--batch-size", "20", "--quiet"};
   const int before = kernels::threads();
   for (const std::string threads : {"1", "3"}) {
     std::vector<std::string> arguments = small;
@@ -87,10 +91,19 @@ TEST_CASE("theory's SGD runs to the same figures on any number of threads", "[th
 
 TEST_CASE("theory refuses what it does not know, and leaves nothing behind", "[theory]") {
   const Folder folder;
-  const std::vector<std::vector<std::string>> wrong{
-      {"linaer"},          {"linear", "linear"},  {"--resume", "x"},          {"linear", "--spectrum", "1"},      {"linear", "--spectrum", "1,-2"},
-      {"linear", "--tolerance", "0"}, {"nodes", "--node-counts", "2,2"}, {"nodes", "--node-counts", "1"}, {"sgd", "--nodes", "20"}, {"sgd", "--lr", "nan"},
-      {"flow", "--starts", "1"}, {"sgd", "--batch-size", "100000", "--dimension", "1000"}, {"toeplitz", "--toeplitz-size", "1"}};
+  const std::vector<std::vector<std::string>> wrong{{"linaer"},
+                                                    {"linear", "linear"},
+                                                    {"--resume", "x"},
+                                                    {"linear", "--spectrum", "1"},
+                                                    {"linear", "--spectrum", "1,-2"},
+                                                    {"linear", "--tolerance", "0"},
+                                                    {"nodes", "--node-counts", "2,2"},
+                                                    {"nodes", "--node-counts", "1"},
+                                                    {"sgd", "--nodes", "20"},
+                                                    {"sgd", "--lr", "nan"},
+                                                    {"flow", "--starts", "1"},
+                                                    {"sgd", "--batch-size", "100000", "--dimension", "1000"},
+                                                    {"toeplitz", "--toeplitz-size", "1"}};
   for (std::vector<std::string> arguments : wrong) {
     arguments.insert(arguments.end(), {"--out", folder / "run"});
     const tests::RunResult result = run(arguments);
@@ -105,7 +118,8 @@ TEST_CASE("theory refuses what it does not know, and leaves nothing behind", "[t
 
 TEST_CASE("a learning rate at which SGD diverges is said, not drawn", "[theory]") {
   const Folder folder;
-  const tests::RunResult result = run({"sgd", "--dimension", "4", "--nodes", "2", "--steps", "200", "--seeds", "3", "--lr", "30", "--quiet", "--out", folder / "run"});
+  const tests::RunResult result = run({"sgd", "--dimension", "4", "--nodes", "2", "--steps", "200", "--seeds", "3",
+                                       "--lr", "30", "--quiet", "--out", folder / "run"});
   CHECK(result.status == 1);
   CHECK(result.error.find("--lr") != std::string::npos);
 }

@@ -1,5 +1,5 @@
-// The benchmark: whole training steps of the workloads, one line each: name, median and minimum milliseconds, peak memory in MB.
-// compare.py runs the same workloads in PyTorch (torch_workloads.py), by turns with this binary.
+// The benchmark: whole training steps of the workloads, one line each: name, median and minimum milliseconds, peak
+// memory in MB. compare.py runs the same workloads in PyTorch (torch_workloads.py), by turns with this binary.
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -37,7 +37,9 @@ using namespace sg;
 /// One whole step; what it needs lives in its captures.
 using Step = std::function<void()>;
 
-Tensor noise(Shape shape, std::uint64_t stream, Dtype dtype = f32) { return random_normal(shape, 0, 1, 7, stream, dtype); }
+Tensor noise(Shape shape, std::uint64_t stream, Dtype dtype = f32) {
+  return random_normal(shape, 0, 1, 7, stream, dtype);
+}
 
 /// A network with its optimiser, trained on a loss.
 template <class Network>
@@ -47,7 +49,7 @@ Step training(std::shared_ptr<Network> network, nn::AdamOptions options, std::fu
   return [=] { adam->minimise(loss(*network)); };
 }
 
-// Functions on points ---------------------------------------------------------------------------------------------------------
+// Functions on points ---------------------------------------------------------------------------------------
 
 Step mlp(int order) {
   const Tensor x = reshape(linspace(-1, 1, 1000), {1000, 1});
@@ -55,9 +57,12 @@ Step mlp(int order) {
   Tensors targets{target.detach()};
   Tensor derivative = target;
   for (int k = 1; k <= order; ++k) targets.push_back((derivative = grad(derivative, x)).detach());
-  return training<nn::MLP>(std::make_shared<nn::MLP>(std::vector<std::int64_t>{1, 64, 64, 64, 1}), {.learning_rate = 1e-4}, [=](nn::MLP& net) {
-    return losses::sobolev(losses::derivatives([&](const Tensor& points) { return net(points); }, x, order), targets);
-  });
+  return training<nn::MLP>(std::make_shared<nn::MLP>(std::vector<std::int64_t>{1, 64, 64, 64, 1}),
+                           {.learning_rate = 1e-4}, [=](nn::MLP& net) {
+                             return losses::sobolev(
+                                 losses::derivatives([&](const Tensor& points) { return net(points); }, x, order),
+                                 targets);
+                           });
 }
 
 Step mlp2d_h1_10k() {
@@ -65,9 +70,11 @@ Step mlp2d_h1_10k() {
   const Tensor a = slice(x, 1, 0, 1), b = slice(x, 1, 1, 2);
   const Tensor target = sin((a + b) * 10) + square(a - b) - a * 1.5 + b * 2.5 + 1;
   const Tensors targets{target.detach(), grad(target, x).detach()};
-  return training<nn::MLP>(std::make_shared<nn::MLP>(std::vector<std::int64_t>{2, 64, 64, 64, 64, 1}), {.learning_rate = 1e-4}, [=](nn::MLP& net) {
-    return losses::sobolev(losses::derivatives([&](const Tensor& points) { return net(points); }, x, 1), targets);
-  });
+  return training<nn::MLP>(std::make_shared<nn::MLP>(std::vector<std::int64_t>{2, 64, 64, 64, 64, 1}),
+                           {.learning_rate = 1e-4}, [=](nn::MLP& net) {
+                             return losses::sobolev(
+                                 losses::derivatives([&](const Tensor& points) { return net(points); }, x, 1), targets);
+                           });
 }
 
 /// All derivatives up to `order`, and the gradient of their sum of mean squares by the parameters.
@@ -93,14 +100,15 @@ Step laplacian_10d() {
   return [=] { eval(grad(mean(square(laplacian((*net)(x), x))), net->parameter_values(), {}, Unused::zeros)); };
 }
 
-// Pictures --------------------------------------------------------------------------------------------------------------------
+// Pictures --------------------------------------------------------------------------------------------------
 
 Step denoiser(bool spectral) {
   const Tensor clean = random_uniform({128, 1, 28, 28}, 0, 1, 3, 0);
   const Tensor noisy = (clean + noise({128, 1, 28, 28}, 1) * 0.3).detach();
-  return training<nn::DenoisingAutoencoder>(std::make_shared<nn::DenoisingAutoencoder>(), {.learning_rate = 0.005}, [=](nn::DenoisingAutoencoder& net) {
-    return spectral ? losses::spectral_2d(net(noisy) - clean, 1) : losses::mse(net(noisy), clean);
-  });
+  return training<nn::DenoisingAutoencoder>(
+      std::make_shared<nn::DenoisingAutoencoder>(), {.learning_rate = 0.005}, [=](nn::DenoisingAutoencoder& net) {
+        return spectral ? losses::spectral_2d(net(noisy) - clean, 1) : losses::mse(net(noisy), clean);
+      });
 }
 
 Step conv_h1() {
@@ -118,16 +126,17 @@ Step conv_h1() {
 
 Step resnet(nn::ResnetKind kind, std::int64_t batch) {
   const Tensor pictures = random_uniform({batch, 3, 64, 64}, 0, 1, 3, 0);
-  return training<nn::ResnetAutoencoder>(std::make_shared<nn::ResnetAutoencoder>(kind), {.weight_decay = 1e-5}, [=](nn::ResnetAutoencoder& net) {
-    return losses::spectral_2d(net(pictures) - pictures, 1);
-  });
+  return training<nn::ResnetAutoencoder>(
+      std::make_shared<nn::ResnetAutoencoder>(kind), {.weight_decay = 1e-5},
+      [=](nn::ResnetAutoencoder& net) { return losses::spectral_2d(net(pictures) - pictures, 1); });
 }
 
 Tensor times(std::int64_t batch) { return (arange(batch, f32) * 100).detach(); }
 
 Step unet(std::int64_t side, std::int64_t batch) {
   const Tensor x = noise({batch, 3, side, side}, 0), target = noise({batch, 3, side, side}, 1), t = times(batch);
-  return training<nn::Unet>(std::make_shared<nn::Unet>(), {.learning_rate = 1e-4}, [=](nn::Unet& net) { return losses::mse(net(x, t), target); });
+  return training<nn::Unet>(std::make_shared<nn::Unet>(), {.learning_rate = 1e-4},
+                            [=](nn::Unet& net) { return losses::mse(net(x, t), target); });
 }
 
 Step unet_inference(std::int64_t side, std::int64_t batch) {
@@ -156,13 +165,17 @@ std::vector<std::pair<std::string, std::function<Step()>>> workloads() {
       {"unet32_infer_b8", [] { return unet_inference(32, 8); }},
       {"laplacian_10d", laplacian_10d},
   };
-  for (int order = 1; order <= 8; ++order) all.emplace_back(fmt::format("mlp_order_{}", order), [order] { return mlp_order(order); });
+  for (int order = 1; order <= 8; ++order) {
+    all.emplace_back(fmt::format("mlp_order_{}", order), [order] { return mlp_order(order); });
+  }
   return all;
 }
 
 void measure(const std::string& name, const Step& step, double seconds, bool profiled) {
   using Clock = std::chrono::steady_clock;
-  const auto since = [](Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); };
+  const auto since = [](Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  };
   const auto warm = Clock::now();
   for (int i = 0; i < 5 && (i < 2 || since(warm) < 1); ++i) step();
   if (profiled) profile::enable(true);
@@ -176,7 +189,8 @@ void measure(const std::string& name, const Step& step, double seconds, bool pro
   std::sort(times.begin(), times.end());
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  fmt::print("{} {:.4f} {:.4f} {:.1f}\n", name, times[times.size() / 2], times[0], static_cast<double>(usage.ru_maxrss) / 1024);
+  fmt::print("{} {:.4f} {:.4f} {:.1f}\n", name, times[times.size() / 2], times[0],
+             static_cast<double>(usage.ru_maxrss) / 1024);
   if (profiled) fmt::print("{} steps\n{}", times.size(), profile::table());
   std::fflush(stdout);
 }
@@ -191,7 +205,9 @@ int main(int argc, char** argv) {
   bool list = false, profiled = false;
   app.add_option("workload", names, "workloads to run; all by default");
   app.add_option("--threads", threads, "threads; all cores by default")->check(CLI::PositiveNumber);
-  app.add_option("--seconds", seconds, "how long each workload is timed")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--seconds", seconds, "how long each workload is timed")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
   app.add_flag("--list", list, "name the workloads");
   app.add_flag("--profile", profiled, "time by primitive as well");
   CLI11_PARSE(app, argc, argv);

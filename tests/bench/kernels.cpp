@@ -18,7 +18,9 @@ namespace {
 
 using namespace sg::kernels;
 
-double seconds_now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double seconds_now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 /// Empties the caches before each run, as the rest of a network's step does.
 bool cold = false;
@@ -66,10 +68,12 @@ typedef float Narrow __attribute__((vector_size(16)));
 #if defined(__x86_64__)
 typedef float Middle __attribute__((vector_size(32)));
 typedef float Wide __attribute__((vector_size(64)));
-__attribute__((target("avx2,fma"), optimize("fp-contract=fast"), flatten)) double multiply_adds_avx2(std::int64_t rounds) {
+__attribute__((target("avx2,fma"), optimize("fp-contract=fast"), flatten)) double multiply_adds_avx2(
+    std::int64_t rounds) {
   return multiply_adds<Middle>(rounds);
 }
-__attribute__((target("avx512f,avx2,fma,prefer-vector-width=512"), optimize("fp-contract=fast"), flatten)) double multiply_adds_avx512(std::int64_t rounds) {
+__attribute__((target("avx512f,avx2,fma,prefer-vector-width=512"), optimize("fp-contract=fast"), flatten)) double
+multiply_adds_avx512(std::int64_t rounds) {
   return multiply_adds<Wide>(rounds);
 }
 #endif
@@ -84,11 +88,14 @@ void print_peak(double budget) {
   if (isa() == Isa::avx512) lanes = 16, run = multiply_adds_avx512;
 #endif
   const double time = fastest(budget, [&] { parallel_for(threads(), [&](std::int64_t) { kept = run(rounds); }); });
-  std::printf("%s, %d threads: %.1f GFLOPS f32", name_of(isa()), threads(), 2e-9 * 12 * lanes * rounds * threads() / time);
+  std::printf("%s, %d threads: %.1f GFLOPS f32", name_of(isa()), threads(),
+              2e-9 * 12 * lanes * rounds * threads() / time);
   const std::int64_t count = 16 << 20;
   std::vector<float> from(count, 1), to(count, 2);
   const double copy = fastest(budget, [&] {
-    parallel_for(64, [&](std::int64_t i) { std::memcpy(to.data() + i * (count / 64), from.data() + i * (count / 64), count / 64 * 4); });
+    parallel_for(64, [&](std::int64_t i) {
+      std::memcpy(to.data() + i * (count / 64), from.data() + i * (count / 64), count / 64 * 4);
+    });
   });
   std::printf(", copies %.1f GB/s (read and written)\n", 8e-9 * static_cast<double>(count) / copy);
 }
@@ -98,10 +105,11 @@ struct Shape {
   ConvGeometry geometry;
 };
 
-ConvGeometry square(std::int64_t batch, std::int64_t in, std::int64_t out, std::int64_t side, std::int64_t kernel, std::int64_t stride, std::int64_t padding,
-                    std::int64_t groups = 1) {
+ConvGeometry square(std::int64_t batch, std::int64_t in, std::int64_t out, std::int64_t side, std::int64_t kernel,
+                    std::int64_t stride, std::int64_t padding, std::int64_t groups = 1) {
   const std::int64_t result = (side + 2 * padding - kernel) / stride + 1;
-  return {batch, in, side, side, out, kernel, kernel, result, result, {stride, stride}, {padding, padding}, {1, 1}, groups};
+  return {batch,  in,    side, side, out, kernel, kernel, result, result, {stride, stride}, {padding, padding},
+          {1, 1}, groups};
 }
 
 const std::vector<Shape> kShapes = {
@@ -137,18 +145,22 @@ const std::vector<Shape> kShapes = {
 
 template <class T>
 void time_convolutions(double budget, const std::string& filter) {
-  std::printf("%-26s %9s %9s %9s   %8s %8s %8s\n", "convolution", "fwd ms", "input ms", "weight ms", "GFLOPS", "GFLOPS", "GFLOPS");
+  std::printf("%-26s %9s %9s %9s   %8s %8s %8s\n", "convolution", "fwd ms", "input ms", "weight ms", "GFLOPS", "GFLOPS",
+              "GFLOPS");
   for (const auto& [name, g] : kShapes) {
     if (std::string(name).find(filter) == std::string::npos) continue;
     std::vector<T> input(g.batch * g.in_channels * g.in_height * g.in_width, T(0.5));
     std::vector<T> weight(g.out_channels * g.in_channels / g.groups * g.kernel_height * g.kernel_width, T(0.25));
     std::vector<T> output(g.batch * g.out_channels * g.out_height * g.out_width, T(1));
-    const double work = 2e-9 * static_cast<double>(output.size()) * static_cast<double>(weight.size()) / static_cast<double>(g.out_channels);
+    const double work = 2e-9 * static_cast<double>(output.size()) * static_cast<double>(weight.size()) /
+                        static_cast<double>(g.out_channels);
     const double forward = fastest(budget, [&] { conv2d(g, input.data(), weight.data(), output.data()); });
-    const double by_input = fastest(budget, [&] { conv2d_input_gradient(g, output.data(), weight.data(), input.data()); });
-    const double by_weight = fastest(budget, [&] { conv2d_weight_gradient(g, input.data(), output.data(), weight.data()); });
-    std::printf("%-26s %9.3f %9.3f %9.3f   %8.1f %8.1f %8.1f\n", name, 1e3 * forward, 1e3 * by_input, 1e3 * by_weight, work / forward,
-                work / by_input, work / by_weight);
+    const double by_input =
+        fastest(budget, [&] { conv2d_input_gradient(g, output.data(), weight.data(), input.data()); });
+    const double by_weight =
+        fastest(budget, [&] { conv2d_weight_gradient(g, input.data(), output.data(), weight.data()); });
+    std::printf("%-26s %9.3f %9.3f %9.3f   %8.1f %8.1f %8.1f\n", name, 1e3 * forward, 1e3 * by_input, 1e3 * by_weight,
+                work / forward, work / by_input, work / by_weight);
   }
 }
 
@@ -160,22 +172,36 @@ void time_products(double budget, const std::string& filter) {
     bool transpose_a, transpose_b;
   };
   const Product products[] = {
-      {1, 1000, 64, 64, false, false}, {1, 1000, 64, 64, false, true},   {1, 64, 64, 1000, true, false},  {1, 10000, 64, 64, false, false},
-      {1, 10000, 64, 64, false, true}, {1, 64, 64, 10000, true, false},  {1, 1000, 64, 1, false, false},  {1, 1000, 1, 64, false, false},
-      {1, 64, 1, 1000, true, false},   {1, 1, 64, 1000, true, false},    {1, 10000, 64, 2, false, false}, {1, 10000, 2, 64, false, true},
-      {1, 128, 3136, 32, false, true}, {1, 128, 32, 3136, false, true},  {1, 128, 32, 3136, false, false}, {1, 3136, 32, 128, true, false},
-      {1, 512, 512, 512, false, false}, {1, 2048, 2048, 512, false, false}, {4096, 28, 28, 28, false, false}, {16, 64, 64, 64, false, true},
-      {16, 1024, 1024, 32, false, true}, {16, 1024, 32, 1024, false, false}, {16, 32, 32, 1024, false, true},  {4096, 4, 4, 4, false, false},
+      {1, 1000, 64, 64, false, false},    {1, 1000, 64, 64, false, true},   {1, 64, 64, 1000, true, false},
+      {1, 10000, 64, 64, false, false},   {1, 10000, 64, 64, false, true},  {1, 64, 64, 10000, true, false},
+      {1, 1000, 64, 1, false, false},     {1, 1000, 1, 64, false, false},   {1, 64, 1, 1000, true, false},
+      {1, 1, 64, 1000, true, false},      {1, 10000, 64, 2, false, false},  {1, 10000, 2, 64, false, true},
+      {1, 128, 3136, 32, false, true},    {1, 128, 32, 3136, false, true},  {1, 128, 32, 3136, false, false},
+      {1, 3136, 32, 128, true, false},    {1, 512, 512, 512, false, false}, {1, 2048, 2048, 512, false, false},
+      {4096, 28, 28, 28, false, false},   {16, 64, 64, 64, false, true},    {16, 1024, 1024, 32, false, true},
+      {16, 1024, 32, 1024, false, false}, {16, 32, 32, 1024, false, true},  {4096, 4, 4, 4, false, false},
   };
   for (const Product& p : products) {
     char name[80];
-    std::snprintf(name, sizeof name, "%ld x [%ld,%ld]%s [%ld,%ld]%s", p.batch, p.m, p.k, p.transpose_a ? "'" : "", p.k, p.n, p.transpose_b ? "'" : "");
+    std::snprintf(name, sizeof name, "%ld x [%ld,%ld]%s [%ld,%ld]%s", p.batch, p.m, p.k, p.transpose_a ? "'" : "", p.k,
+                  p.n, p.transpose_b ? "'" : "");
     if (std::string(name).find(filter) == std::string::npos) continue;
     std::vector<T> a(p.batch * p.m * p.k, T(0.5)), b(p.batch * p.k * p.n, T(0.25)), c(p.batch * p.m * p.n);
-    const MatmulShape shape{p.batch, p.m, p.n, p.k, p.transpose_a, p.transpose_b, p.transpose_a ? p.m : p.k, p.transpose_b ? p.k : p.n, p.n,
-                            p.m * p.k, p.k * p.n, p.m * p.n};
+    const MatmulShape shape{p.batch,
+                            p.m,
+                            p.n,
+                            p.k,
+                            p.transpose_a,
+                            p.transpose_b,
+                            p.transpose_a ? p.m : p.k,
+                            p.transpose_b ? p.k : p.n,
+                            p.n,
+                            p.m * p.k,
+                            p.k * p.n,
+                            p.m * p.n};
     const double time = fastest(budget, [&] { matmul(shape, a.data(), b.data(), c.data()); });
-    std::printf("%-32s %9.4f %9.1f\n", name, 1e3 * time, 2e-9 * static_cast<double>(p.batch * p.m) * static_cast<double>(p.n * p.k) / time);
+    std::printf("%-32s %9.4f %9.1f\n", name, 1e3 * time,
+                2e-9 * static_cast<double>(p.batch * p.m) * static_cast<double>(p.n * p.k) / time);
   }
 }
 
@@ -187,14 +213,23 @@ int main(int count, char** arguments) {
   bool peak = false, in_double = false;
   for (int i = 1; i < count; ++i) {
     const std::string option = arguments[i];
-    if (option == "--peak") peak = true;
-    else if (option == "--double") in_double = true;
-    else if (option == "--cold") cold = true;
-    else if (i + 1 < count && option == "--threads") set_threads(std::atoi(arguments[++i]));
-    else if (i + 1 < count && option == "--seconds") budget = std::atof(arguments[++i]);
-    else if (i + 1 < count && option == "--filter") filter = arguments[++i];
-    else {
-      std::fprintf(stderr, "bench_kernels: error: unknown option %s; there are --peak, --double, --cold, --threads N, --seconds S, --filter TEXT\n", option.c_str());
+    if (option == "--peak") {
+      peak = true;
+    } else if (option == "--double") {
+      in_double = true;
+    } else if (option == "--cold") {
+      cold = true;
+    } else if (i + 1 < count && option == "--threads") {
+      set_threads(std::atoi(arguments[++i]));
+    } else if (i + 1 < count && option == "--seconds") {
+      budget = std::atof(arguments[++i]);
+    } else if (i + 1 < count && option == "--filter") {
+      filter = arguments[++i];
+    } else {
+      std::fprintf(stderr,
+                   "bench_kernels: error: unknown option %s; there are --peak, --double, --cold, --threads N, "
+                   "--seconds S, --filter TEXT\n",
+                   option.c_str());
       return 2;
     }
   }

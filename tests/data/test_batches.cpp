@@ -97,9 +97,12 @@ TEST_CASE("sine noise is the wave of its formula", "[noise]") {
   CHECK(noise.shape() == Shape{1, 1, 28, 28});
   const double* values = noise.data<double>();
   double worst = 0;
-  for (int row = 0; row < 28; ++row)
-    for (int column = 0; column < 28; ++column)
-      worst = std::max(worst, std::abs(values[row * 28 + column] - 0.3 * std::sin(20 * std::numbers::pi * (row + column) / 27.0)));
+  for (int row = 0; row < 28; ++row) {
+    for (int column = 0; column < 28; ++column) {
+      worst = std::max(
+          worst, std::abs(values[row * 28 + column] - 0.3 * std::sin(20 * std::numbers::pi * (row + column) / 27.0)));
+    }
+  }
   CHECK(worst < 1e-13);
 }
 

@@ -21,8 +21,9 @@ namespace {
 
 std::string idx(std::vector<std::uint32_t> extents, std::size_t elements, unsigned char type = 8) {
   std::string file{'\0', '\0', static_cast<char>(type), static_cast<char>(extents.size())};
-  for (const std::uint32_t extent : extents)
+  for (const std::uint32_t extent : extents) {
     for (int shift = 24; shift >= 0; shift -= 8) file += static_cast<char>(extent >> shift & 255);
+  }
   for (std::size_t i = 0; i < elements; ++i) file += static_cast<char>(i * 7 & 255);
   return file;
 }
@@ -105,10 +106,13 @@ TEST_CASE("IDX files with bytes changed at random are read or refused", "[idx]")
   for (const std::string& seed : {idx({2, 3, 4}, 24), gzip(idx({5, 28, 28}, 5 * 784))}) {
     int refused = 0;
     for (int trial = 0; trial < 2000; ++trial) {
-      std::string file = seed.substr(0, static_cast<std::size_t>(random.below(static_cast<std::int64_t>(seed.size()) + 1)));
+      std::string file =
+          seed.substr(0, static_cast<std::size_t>(random.below(static_cast<std::int64_t>(seed.size()) + 1)));
       if (trial % 2) file = seed;
-      for (std::int64_t changes = random.below(4); changes > 0 && !file.empty(); --changes)
-        file[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(file.size())))] = static_cast<char>(random.bits());
+      for (std::int64_t changes = random.below(4); changes > 0 && !file.empty(); --changes) {
+        file[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(file.size())))] =
+            static_cast<char>(random.bits());
+      }
       refused += !error_of([&] { parse(file, 3); }).empty();
     }
     CHECK(refused > 1000);
@@ -130,7 +134,8 @@ TEST_CASE("the embedded digits are 8,000 and 2,000 pictures of 28 x 28 with labe
 TEST_CASE("embedded files are the bytes of data/embedded", "[embedded]") {
   for (const std::string& name : embedded_names()) {
     const auto bytes = embedded_file(name);
-    const std::string file = read_file(std::filesystem::path(SOBOGRAD_SOURCE) / "data/embedded" / name, std::size_t{1} << 30);
+    const std::string file =
+        read_file(std::filesystem::path(SOBOGRAD_SOURCE) / "data/embedded" / name, std::size_t{1} << 30);
     CHECK(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()) == file);
   }
   CHECK(embedded_names("photos/").size() == 10);
@@ -157,7 +162,9 @@ TEST_CASE("a folder of IDX files is read with or without labels, packed or not",
   CHECK(error_of([&] { read_digits(folder.path()); }).find("3 labels for 2 pictures") != std::string::npos);
   std::filesystem::remove(folder / "t10k-labels-idx1-ubyte");
   folder.write("t10k-images-idx3-ubyte.gz", gzip(idx({2, 4, 5}, 40)));
-  CHECK(error_of([&] { read_digits(folder.path()); }).find("training pictures are [1, 5, 4], test pictures [1, 4, 5]") != std::string::npos);
+  CHECK(error_of([&] {
+          read_digits(folder.path());
+        }).find("training pictures are [1, 5, 4], test pictures [1, 4, 5]") != std::string::npos);
   std::filesystem::remove(folder / "t10k-images-idx3-ubyte.gz");
   std::filesystem::create_directory(folder / "t10k-images-idx3-ubyte.gz");
   CHECK(error_of([&] { read_digits(folder.path()); }).find("not a regular file") != std::string::npos);

@@ -1,8 +1,8 @@
 // Folders of pictures: order, pieces, what is left out, and reading ahead.
 #include <sys/stat.h>
 
-#include <catch2/catch_test_macros.hpp>
 #include <algorithm>
+#include <catch2/catch_test_macros.hpp>
 #include <set>
 #include <string>
 #include <vector>
@@ -22,9 +22,12 @@ namespace {
 /// A PNG file whose pixels tell their place: red the column, green the row, blue a mark.
 std::string marked_png(std::int64_t width, std::int64_t height, std::uint8_t mark) {
   Image image{width, height, 3, {}};
-  for (std::int64_t row = 0; row < height; ++row)
-    for (std::int64_t column = 0; column < width; ++column)
-      image.pixels.insert(image.pixels.end(), {static_cast<std::uint8_t>(column), static_cast<std::uint8_t>(row), mark});
+  for (std::int64_t row = 0; row < height; ++row) {
+    for (std::int64_t column = 0; column < width; ++column) {
+      image.pixels.insert(image.pixels.end(),
+                          {static_cast<std::uint8_t>(column), static_cast<std::uint8_t>(row), mark});
+    }
+  }
   return encode_png(image);
 }
 
@@ -52,10 +55,13 @@ ImageFolderOptions options(std::int64_t side, Crops crops = Crops::center) {
 
 TEST_CASE("pictures are found below the folder in byte order of their paths", "[folder]") {
   const TemporaryFolder folder;
-  for (const char* name : {"b/x.png", "b.png", "B.PNG", "a b/ü.jpeg", "a/deep/er/y.Jpg", "z.bmp"}) folder.write(name, marked_png(8, 8, 1));
+  for (const char* name : {"b/x.png", "b.png", "B.PNG", "a b/ü.jpeg", "a/deep/er/y.Jpg", "z.bmp"}) {
+    folder.write(name, marked_png(8, 8, 1));
+  }
   folder.write("notes.txt", "no picture");
   folder.write("CREDITS.md", "neither");
-  CHECK(find_pictures(folder.path()).names == std::vector<std::string>{"B.PNG", "a b/ü.jpeg", "a/deep/er/y.Jpg", "b.png", "b/x.png", "z.bmp"});
+  CHECK(find_pictures(folder.path()).names ==
+        std::vector<std::string>{"B.PNG", "a b/ü.jpeg", "a/deep/er/y.Jpg", "b.png", "b/x.png", "z.bmp"});
   CHECK(ImageFolder(find_pictures(folder.path()), options(8)).size() == 6);
 }
 
@@ -84,7 +90,8 @@ TEST_CASE("what cannot be read is left out by name, and a folder of nothing else
   folder.write("half.png", png.substr(0, png.size() / 2));
   folder.write("photo.heic", "not read here");
   const std::string message = error_of([&] { ImageFolder(find_pictures(folder.path()), options(8)); });
-  CHECK(message.find("none of the 4 pictures can be read; the first: empty.png: the file is empty") != std::string::npos);
+  CHECK(message.find("none of the 4 pictures can be read; the first: empty.png: the file is empty") !=
+        std::string::npos);
   folder.write("good.png", png);
   const ImageFolder set(find_pictures(folder.path()), options(8));
   CHECK(set.picture_count() == 1);
@@ -113,7 +120,9 @@ TEST_CASE("a split is one of readable pictures if the others are taken out befor
 
 TEST_CASE("a picture that is damaged later is replaced by the next whole one", "[folder]") {
   const TemporaryFolder folder;
-  for (const char* name : {"0.png", "1.png", "2.png"}) folder.write(name, marked_png(3000, 3000, static_cast<std::uint8_t>(name[0])));  // over 64 MB unpacked
+  for (const char* name : {"0.png", "1.png", "2.png"}) {
+    folder.write(name, marked_png(3000, 3000, static_cast<std::uint8_t>(name[0])));  // over 64 MB unpacked
+  }
   const ImageFolder set(find_pictures(folder.path()), options(8));
   REQUIRE(set.size() == 3);
   folder.write("2.png", marked_png(3000, 3000, 1).substr(0, 500));
@@ -211,7 +220,9 @@ TEST_CASE("the embedded photographs are a set", "[folder][embedded]") {
 
 TEST_CASE("a loader gives the same batches for any number of threads and from any position", "[loader]") {
   const TemporaryFolder folder;
-  for (int i = 0; i < 7; ++i) folder.write(fmt::format("{}.png", i), marked_png(12 + i, 11, static_cast<std::uint8_t>(i)));
+  for (int i = 0; i < 7; ++i) {
+    folder.write(fmt::format("{}.png", i), marked_png(12 + i, 11, static_cast<std::uint8_t>(i)));
+  }
   ImageFolderOptions random = options(8, Crops::random);
   random.flips = true;
   const ImageFolder set(find_pictures(folder.path()), random);

@@ -22,24 +22,34 @@ namespace {
 Image noise_image(std::int64_t width, std::int64_t height, std::int64_t channels) {
   Image image{width, height, channels, {}};
   Philox random(3);
-  for (std::int64_t i = 0; i < width * height * channels; ++i) image.pixels.push_back(static_cast<std::uint8_t>(random.bits()));
+  for (std::int64_t i = 0; i < width * height * channels; ++i) {
+    image.pixels.push_back(static_cast<std::uint8_t>(random.bits()));
+  }
   return image;
 }
 
-Image decode(const std::string& file, int channels, const std::string& name = "file") { return decode_image(bytes_of(file), name, channels); }
+Image decode(const std::string& file, int channels, const std::string& name = "file") {
+  return decode_image(bytes_of(file), name, channels);
+}
 
-std::string text_of(std::span<const std::byte> bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+std::string text_of(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
 /// A JPEG file with an Exif segment of this orientation behind its first marker.
 std::string with_orientation(const std::string& jpeg, char orientation, bool little_endian) {
-  std::string tiff = little_endian ? std::string("II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0", 18) + orientation + std::string(7, '\0')
-                                   : std::string("MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0", 19) + orientation + std::string(6, '\0');
+  std::string tiff =
+      little_endian
+          ? std::string("II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0", 18) + orientation + std::string(7, '\0')
+          : std::string("MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0", 19) + orientation + std::string(6, '\0');
   const std::string content = std::string("Exif\0\0", 6) + tiff;
   const auto length = static_cast<char>(content.size() + 2);
   return jpeg.substr(0, 2) + std::string("\xff\xe1\0", 3) + length + content + jpeg.substr(2);
 }
 
-std::string ppm(int width, int height, const std::string& pixels) { return fmt::format("P6 {} {} 255\n", width, height) + pixels; }
+std::string ppm(int width, int height, const std::string& pixels) {
+  return fmt::format("P6 {} {} 255\n", width, height) + pixels;
+}
 
 }  // namespace
 
@@ -70,7 +80,10 @@ TEST_CASE("PNM and BMP and TGA files are read", "[image]") {
   const std::string pixels = "abcdefghijkl";
   CHECK(decode(ppm(2, 2, pixels), 3).pixels == std::vector<std::uint8_t>(pixels.begin(), pixels.end()));
   CHECK(decode("P5 2 2 255\nabcd", 1).pixels == std::vector<std::uint8_t>{'a', 'b', 'c', 'd'});
-  const std::string bmp("BM\x3a\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x01\0\0\0\x01\0\0\0\x01\0\x18\0\0\0\0\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x02\x03\0", 58);
+  const std::string bmp(
+      "BM\x3a\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x01\0\0\0\x01\0\0\0\x01\0\x18\0\0\0\0\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+      "\0\0\0\0\0\x01\x02\x03\0",
+      58);
   CHECK(decode(bmp, 3).pixels == std::vector<std::uint8_t>{3, 2, 1});
   const std::string tga("\0\0\x02\0\0\0\0\0\0\0\0\0\x01\0\x01\0\x18\x20\x01\x02\x03", 21);
   CHECK(decode(tga, 3, "picture.tga").pixels == std::vector<std::uint8_t>{3, 2, 1});
@@ -88,7 +101,7 @@ TEST_CASE("the embedded photographs are read", "[image][embedded]") {
 TEST_CASE("a camera's turn is made, whichever way its numbers are written", "[image]") {
   const std::string jpeg = text_of(embedded_file("photos/umang.jpg"));
   const Image upright = decode(jpeg, 1);
-  for (const bool little_endian : {false, true})
+  for (const bool little_endian : {false, true}) {
     for (int orientation = 1; orientation <= 8; ++orientation) {
       const std::string turned_file = with_orientation(jpeg, static_cast<char>(orientation), little_endian);
       REQUIRE(exif_orientation(bytes_of(turned_file)) == orientation);
@@ -96,17 +109,19 @@ TEST_CASE("a camera's turn is made, whichever way its numbers are written", "[im
       const ImageSize size = image_size(bytes_of(turned_file), "file");
       CHECK(size.width == turned.width);
       CHECK(size.height == turned.height);
-      // Where the stored top left corner comes to lie (Exif 2.3: 1 top left, 2 top right, 3 bottom right, 4 bottom left, 5 to 8
-      // the same with rows and columns exchanged).
+      // Where the stored top left corner comes to lie (Exif 2.3: 1 top left, 2 top right, 3 bottom right, 4 bottom
+      // left, 5 to 8 the same with rows and columns exchanged).
       const bool at_right = orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7;
       const bool at_bottom = orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8;
       const bool exchanged = orientation >= 5;
       CHECK(turned.width == (exchanged ? upright.height : upright.width));
       const std::int64_t steps_down = 5, steps_right = 9;  // in the stored picture
       const std::int64_t down = exchanged ? steps_right : steps_down, right = exchanged ? steps_down : steps_right;
-      const std::uint8_t there = *turned.at(at_bottom ? turned.height - 1 - down : down, at_right ? turned.width - 1 - right : right);
+      const std::uint8_t there =
+          *turned.at(at_bottom ? turned.height - 1 - down : down, at_right ? turned.width - 1 - right : right);
       CHECK(there == *upright.at(steps_down, steps_right));
     }
+  }
   CHECK(exif_orientation(bytes_of(with_orientation(jpeg, 9, true))) == 1);
 }
 
@@ -116,7 +131,8 @@ TEST_CASE("what is no whole picture is refused in words that say why", "[image]"
   std::string huge = png;
   huge.replace(16, 8, std::string("\0\x01\0\0\0\x01\0\0", 8));  // 65,536 x 65,536
   std::string wide = png;
-  wide.replace(16, 8, std::string("\0\0\x40\0\0\0\x40\0", 8));  // 16,384 x 16,384: each side would do, the area would not
+  wide.replace(16, 8,
+               std::string("\0\0\x40\0\0\0\x40\0", 8));  // 16,384 x 16,384: each side would do, the area would not
   struct Row {
     std::string file;
     std::string expected;
@@ -151,27 +167,32 @@ TEST_CASE("what is no whole picture is refused in words that say why", "[image]"
 TEST_CASE("pictures with bytes changed at random are read or refused", "[image]") {
   const Image small = noise_image(12, 9, 3);
   Philox random(23);
-  const std::vector<std::string> seeds{encode_png(small), encode_png(noise_image(9, 9, 4)), text_of(embedded_file("photos/umang.jpg")),
-                                       ppm(4, 3, std::string(36, 'x')),
-                                       std::string("GIF89a\x02\0\x02\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\x02\0\x02\0\0\x02\x02\x44\x01\0;", 34)};
-  for (const std::string& seed : seeds)
+  const std::vector<std::string> seeds{
+      encode_png(small), encode_png(noise_image(9, 9, 4)), text_of(embedded_file("photos/umang.jpg")),
+      ppm(4, 3, std::string(36, 'x')),
+      std::string("GIF89a\x02\0\x02\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\x02\0\x02\0\0\x02\x02\x44\x01\0;", 34)};
+  for (const std::string& seed : seeds) {
     for (int trial = 0; trial < (seed.size() > 10000 ? 30 : 1500); ++trial) {
       std::string file = seed;
       for (std::int64_t changes = 1 + random.below(6); changes > 0; --changes) {
-        const std::int64_t reach = trial % 2 ? std::min<std::int64_t>(64, static_cast<std::int64_t>(file.size())) : static_cast<std::int64_t>(file.size());
+        const std::int64_t reach = trial % 2 ? std::min<std::int64_t>(64, static_cast<std::int64_t>(file.size()))
+                                             : static_cast<std::int64_t>(file.size());
         file[static_cast<std::size_t>(random.below(reach))] = static_cast<char>(random.bits());
       }
       if (trial % 5 == 0) file.resize(static_cast<std::size_t>(random.below(static_cast<std::int64_t>(file.size()))));
       Image image;
       const std::string message = error_of([&] { image = decode(file, trial % 3 ? 3 : 1); });
-      CHECK((!message.empty() || image.pixels.size() == static_cast<std::size_t>(image.width * image.height * image.channels)));
+      CHECK((!message.empty() ||
+             image.pixels.size() == static_cast<std::size_t>(image.width * image.height * image.channels)));
     }
+  }
 }
 
 TEST_CASE("resizing keeps flat pictures flat, means under shrinking, and ramps", "[image]") {
   const Image flat{7, 5, 3, std::vector<std::uint8_t>(105, 77)};
-  for (const auto& [width, height] : {std::pair{3, 2}, {14, 11}, {1, 1}, {7, 50}})
+  for (const auto& [width, height] : {std::pair{3, 2}, {14, 11}, {1, 1}, {7, 50}}) {
     for (const std::uint8_t value : resize(flat, width, height).pixels) CHECK(value == 77);
+  }
   const Image image = noise_image(64, 64, 1);
   double mean = 0, small_mean = 0;
   for (const std::uint8_t value : image.pixels) mean += value / 4096.0;

@@ -13,9 +13,9 @@ using Values = std::vector<double>;
 
 struct PrimitiveCase {
   std::string name;
-  Function function;               // of floating inputs
-  std::vector<Shape> shapes;       // of those inputs
-  double low = -1.5, high = 1.5;   // a domain on which the function is smooth
+  Function function;              // of floating inputs
+  std::vector<Shape> shapes;      // of those inputs
+  double low = -1.5, high = 1.5;  // a domain on which the function is smooth
   /// Elementwise: the value at one element's inputs. Others: left empty, and `plain` says it.
   std::function<double(const Values&)> formula = {};
   /// The whole value, from the inputs' values in row-major order.

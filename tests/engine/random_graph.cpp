@@ -32,8 +32,11 @@ class Generator {
     const int count = pick(3, 18);
     int attempts = 0;
     while (operations_ < count && ++attempts < 1000) {
-      if (pick(0, 3)) any_shape();
-      else fixed_shape();
+      if (pick(0, 3)) {
+        any_shape();
+      } else {
+        fixed_shape();
+      }
     }
     return graph_;
   }
@@ -105,7 +108,10 @@ class Generator {
         {"flatten({0})", [](const Tensor& a) { return flatten(a); }},
         {"square({0}) * 0.5", [](const Tensor& a) { return square(a) * 0.5; }},
         {"sign({0}) * {0}", [](const Tensor& a) { return sign(a) * a; }},
-        {"stack({{{0}, {0} * 2.0}}, 0)", [](const Tensor& a) { return stack({a, a * 2.0}, 0); }},
+        {"stack({{{0}, {0} * 2.0}}, 0)",
+         [](const Tensor& a) {
+           return stack({a, a * 2.0}, 0);
+         }},
         {"sum({0}) * 0.25", [](const Tensor& a) { return sum(a) * 0.25; }},
         {"mean({0})", [](const Tensor& a) { return mean(a); }},
     };
@@ -119,7 +125,8 @@ class Generator {
         {"minimum({0}, {1} * 0.99)", [](const Tensor& a, const Tensor& b) { return minimum(a, b * 0.99); }},
         {"where(less({0}, {1}), square({0}), {1} * {0})",  // no jump where the two are equal
          [](const Tensor& a, const Tensor& b) { return where(less(a, b), square(a), b * a); }},
-        {"pow(square({0}) + 0.5, tanh({1}))", [](const Tensor& a, const Tensor& b) { return pow(square(a) + 0.5, tanh(b)); }},
+        {"pow(square({0}) + 0.5, tanh({1}))",
+         [](const Tensor& a, const Tensor& b) { return pow(square(a) + 0.5, tanh(b)); }},
     };
     const std::size_t a = operand();
     if (pick(0, 1)) {
@@ -157,10 +164,17 @@ class Generator {
       case 2: return along_axis("variance", [](auto&&... p) { return variance(p...); });
       case 3: return along_axis("max", [](auto&&... p) { return max(p...); });
       case 4: return along_axis("min", [](auto&&... p) { return min(p...); });
-      case 5: return add(fmt::format("softmax({{0}}, {})", axis), {a}, [=](const Tensors& x) { return softmax(x[0], axis); });
-      case 6: return add(fmt::format("log_softmax({{0}}, {})", axis), {a}, [=](const Tensors& x) { return log_softmax(x[0], axis); });
-      case 7: return add(fmt::format("normalise({{0}}, {{{{{}}}}}, 0.1)", axis), {a}, [=](const Tensors& x) { return normalise(x[0], {axis}, 0.1); });
-      case 8: return add(fmt::format("flip({{0}}, {{{{{}}}}})", axis), {a}, [=](const Tensors& x) { return flip(x[0], {axis}); });
+      case 5:
+        return add(fmt::format("softmax({{0}}, {})", axis), {a}, [=](const Tensors& x) { return softmax(x[0], axis); });
+      case 6:
+        return add(fmt::format("log_softmax({{0}}, {})", axis), {a},
+                   [=](const Tensors& x) { return log_softmax(x[0], axis); });
+      case 7:
+        return add(fmt::format("normalise({{0}}, {{{{{}}}}}, 0.1)", axis), {a},
+                   [=](const Tensors& x) { return normalise(x[0], {axis}, 0.1); });
+      case 8:
+        return add(fmt::format("flip({{0}}, {{{{{}}}}})", axis), {a},
+                   [=](const Tensors& x) { return flip(x[0], {axis}); });
       case 9: {
         if (extent < 2) return;
         const std::int64_t start = pick(0, static_cast<int>(extent) - 2), step = pick(1, 2);
@@ -174,22 +188,32 @@ class Generator {
         return add(fmt::format("pad({{0}}, {{{}}}, {{{}}})", braces(before), braces(after)), {a},
                    [=](const Tensors& x) { return pad(x[0], before, after); });
       }
-      case 11: return add(fmt::format("concat({{{{{{0}}, cos({{0}})}}}}, {})", axis), {a}, [=](const Tensors& x) { return concat({x[0], cos(x[0])}, axis); });
+      case 11:
+        return add(fmt::format("concat({{{{{{0}}, cos({{0}})}}}}, {})", axis), {a}, [=](const Tensors& x) {
+          return concat({x[0], cos(x[0])}, axis);
+        });
       case 12: {
         Axes permutation;
         for (std::int64_t i = 0; i < rank; ++i) permutation.push_back(rank - 1 - i);
-        return add(fmt::format("transpose({{0}}, {{{}}})", braces(permutation)), {a}, [=](const Tensors& x) { return transpose(x[0], permutation); });
+        return add(fmt::format("transpose({{0}}, {{{}}})", braces(permutation)), {a},
+                   [=](const Tensors& x) { return transpose(x[0], permutation); });
       }
       case 13: {
         Shape wider = s;
         wider.insert(wider.begin(), 2);
-        return add(fmt::format("broadcast_to({{0}}, {{{}}})", braces(wider)), {a}, [=](const Tensors& x) { return broadcast_to(x[0], wider); });
+        return add(fmt::format("broadcast_to({{0}}, {{{}}})", braces(wider)), {a},
+                   [=](const Tensors& x) { return broadcast_to(x[0], wider); });
       }
-      case 14: return add(fmt::format("reshape({{0}}, {{{{{}, -1}}}})", extent), {a}, [=](const Tensors& x) { return reshape(x[0], {extent, -1}); });
+      case 14:
+        return add(fmt::format("reshape({{0}}, {{{{{}, -1}}}})", extent), {a}, [=](const Tensors& x) {
+          return reshape(x[0], {extent, -1});
+        });
       case 15: {
         const double last = static_cast<double>(extent - 1);
         return add(fmt::format("take({{0}}, tensor({{{{{}, 0, {}}}}}, {{{{3}}}}, i64), {})", last, last, axis), {a},
-                   [=](const Tensors& x) { return take(x[0], tensor({last, 0, last}, {3}, i64), axis); });
+                   [=](const Tensors& x) {
+                     return take(x[0], tensor({last, 0, last}, {3}, i64), axis);
+                   });
       }
       case 16:
         return add(fmt::format("gather({{0}}, argmax({{0}}, {}, true), {})", axis, axis), {a},
@@ -197,32 +221,44 @@ class Generator {
       case 17: {
         Shape row = s;
         row[axis] = 1;
-        return add(fmt::format("scatter_add({{0}}, zeros({{{}}}, i64), sin(sum({{0}}, {{{{{}}}}}, true)), {})", braces(row), axis, axis), {a},
-                   [=](const Tensors& x) { return scatter_add(x[0], zeros(row, i64), sin(sum(x[0], {axis}, true)), axis); });
+        return add(fmt::format("scatter_add({{0}}, zeros({{{}}}, i64), sin(sum({{0}}, {{{{{}}}}}, true)), {})",
+                               braces(row), axis, axis),
+                   {a}, [=](const Tensors& x) {
+                     return scatter_add(x[0], zeros(row, i64), sin(sum(x[0], {axis}, true)), axis);
+                   });
       }
       case 18: {
         if (rank < 2) return;
         const std::size_t b = operand();
         if (rank > 2 || shape(b).size() != 2 || shape(b)[0] != s[1]) {
-          return add("matmul({0}, transpose({0}))", {a}, [](const Tensors& x) { return matmul(x[0], transpose(x[0])); });
+          return add("matmul({0}, transpose({0}))", {a},
+                     [](const Tensors& x) { return matmul(x[0], transpose(x[0])); });
         }
         return add("matmul({0}, {1})", {a, b}, [](const Tensors& x) { return matmul(x[0], x[1]); });
       }
       case 19: {
         const std::int64_t stride = pick(1, 2), padding = pick(0, 1);
         if (s[2] + 2 * padding < 3 || s[3] + 2 * padding < 3) return;
-        return add(fmt::format("conv2d({{0}}, {{1}}, {{{{.stride = {{{{{0}, {0}}}}}, .padding = {{{{{1}, {1}}}}}}}}}) * 0.3", stride, padding), {a, kWeight},
-                   [=](const Tensors& x) { return conv2d(x[0], x[1], {.stride = {stride, stride}, .padding = {padding, padding}}) * 0.3; });
+        return add(
+            fmt::format("conv2d({{0}}, {{1}}, {{{{.stride = {{{{{0}, {0}}}}}, .padding = {{{{{1}, {1}}}}}}}}}) * 0.3",
+                        stride, padding),
+            {a, kWeight}, [=](const Tensors& x) {
+              return conv2d(x[0], x[1], {.stride = {stride, stride}, .padding = {padding, padding}}) * 0.3;
+            });
       }
       case 20: {
         return add("conv_transpose2d({0}, {1}, {{.stride = {{2, 2}}, .padding = {{1, 1}}}})", {a, kWeight},
-                   [](const Tensors& x) { return conv_transpose2d(x[0], x[1], {.stride = {2, 2}, .padding = {1, 1}}); });
+                   [](const Tensors& x) {
+                     return conv_transpose2d(x[0], x[1], {.stride = {2, 2}, .padding = {1, 1}});
+                   });
       }
       default: {
         switch (pick(0, 2)) {
           case 0: return add("max_pool2d({0})", {a}, [](const Tensors& x) { return max_pool2d(x[0]); });
           case 1: return add("avg_pool2d({0})", {a}, [](const Tensors& x) { return avg_pool2d(x[0]); });
-          default: return add("upsample_bilinear2d({0}, 2)", {a}, [](const Tensors& x) { return upsample_bilinear2d(x[0], 2); });
+          default:
+            return add("upsample_bilinear2d({0}, 2)", {a},
+                       [](const Tensors& x) { return upsample_bilinear2d(x[0], 2); });
         }
       }
     }
@@ -271,11 +307,15 @@ std::vector<std::size_t> RandomGraph::leaves() const {
   return result;
 }
 
-std::size_t RandomGraph::operations() const { return std::ranges::count_if(nodes, [](const GraphNode& node) { return !node.is_leaf(); }); }
+std::size_t RandomGraph::operations() const {
+  return std::ranges::count_if(nodes, [](const GraphNode& node) { return !node.is_leaf(); });
+}
 
 Tensors RandomGraph::leaf_values(Dtype dtype) const {
   Tensors values;
-  for (std::size_t i : leaves()) values.push_back(tensor(std::span<const double>(nodes[i].elements), nodes[i].shape, dtype));
+  for (std::size_t i : leaves()) {
+    values.push_back(tensor(std::span<const double>(nodes[i].elements), nodes[i].shape, dtype));
+  }
   return values;
 }
 
@@ -341,7 +381,9 @@ RandomGraph reduce(RandomGraph graph, const GraphCheck& check) {
         candidates.push_back(pruned(candidate));
       }
       for (RandomGraph& candidate : candidates) {
-        if (candidate.operations() == 0 || candidate.operations() >= graph.operations() || check(candidate).empty()) continue;
+        if (candidate.operations() == 0 || candidate.operations() >= graph.operations() || check(candidate).empty()) {
+          continue;
+        }
         graph = std::move(candidate);
         smaller = true;
         break;

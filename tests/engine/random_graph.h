@@ -1,4 +1,5 @@
-// Random graphs: expressions composed of the public operations at random, that can be rebuilt, checked, reduced and printed as C++.
+// Random graphs: expressions composed of the public operations at random, that can be rebuilt, checked, reduced and
+// printed as C++.
 #pragma once
 
 #include <cstdint>
@@ -36,8 +37,8 @@ struct RandomGraph {
   std::string as_cpp() const;
 };
 
-/// A graph of at most `depth` operations on top of each other, made from the seed alone; smooth where it is evaluated, and of moderate
-/// values.
+/// A graph of at most `depth` operations on top of each other, made from the seed alone; smooth where it is evaluated,
+/// and of moderate values.
 RandomGraph random_graph(std::uint64_t seed, int depth);
 
 /// What a check finds wrong; empty when all is well.

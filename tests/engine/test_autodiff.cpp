@@ -30,7 +30,8 @@ struct Network {
 
 }  // namespace
 
-TEST_CASE("autodiff: derivatives of several outputs and inputs add up, by cotangents, for repeated inputs and inner nodes") {
+TEST_CASE(
+    "autodiff: derivatives of several outputs and inputs add up, by cotangents, for repeated inputs and inner nodes") {
   const Tensor a = normal({3}, 10), b = normal({3}, 11), u = normal({3}, 12), v = normal({3}, 13);
   const Tensor inner = a * b, y = exp(inner), z = sin(a);
   const Tensors by = grad(Tensors{y, z}, Tensors{a, b, inner, a}, Tensors{u, v});
@@ -83,7 +84,8 @@ TEST_CASE("autodiff: the batched forms hold the rows' own derivatives") {
         for (std::int64_t k = 0; k < m; ++k) {
           const Tensor second = reshape(hessian(sum(slice(of_row, 1, k, k + 1)), row), {d, d});
           const double trace = sum(second * eye(d, f64)).item();
-          CHECK(std::abs(slice(slice(laplacians, 0, i, i + 1), 1, k, k + 1).item() - trace) < 1e-12 * (1 + std::abs(trace)));
+          CHECK(std::abs(slice(slice(laplacians, 0, i, i + 1), 1, k, k + 1).item() - trace) <
+                1e-12 * (1 + std::abs(trace)));
           if (m == 1) CHECK(difference(squeeze(slice(batched_hessian(y, x), 0, i, i + 1), 0), second) < 1e-12);
         }
       }
@@ -102,7 +104,8 @@ TEST_CASE("autodiff: jets to order 12 are the derivatives of elementary function
   constexpr int order = 12;
   const Tensor x = tensor({0.3, -0.4, 0.1}, {3}, f64), v = tensor({1, 0.5, -2}, {3}, f64);
   const std::vector<double> points = x.to_vector<double>(), along = v.to_vector<double>();
-  const Tensors sine = jet(sin(2.0 * x), x, v, order), power = jet(exp(x), x, v, order), pole = jet(1.0 / (1.0 - x), x, v, order);
+  const Tensors sine = jet(sin(2.0 * x), x, v, order), power = jet(exp(x), x, v, order),
+                pole = jet(1.0 / (1.0 - x), x, v, order);
   const Tensors polynomial = jet(x * x * x, x, v, order);
   REQUIRE(sine.size() == order + 1);
   double factorial = 1;
@@ -111,7 +114,9 @@ TEST_CASE("autodiff: jets to order 12 are the derivatives of elementary function
     if (k > 0) factorial *= k;
     for (std::size_t i = 0; i < points.size(); ++i) {
       const double scale = std::pow(along[i], k);
-      const auto at = [&](const Tensors& derivatives) { return derivatives[static_cast<std::size_t>(k)].to_vector<double>()[i]; };
+      const auto at = [&](const Tensors& derivatives) {
+        return derivatives[static_cast<std::size_t>(k)].to_vector<double>()[i];
+      };
       const auto close = [](double a, double b) { return std::abs(a - b) <= 1e-11 * (1 + std::abs(b)); };
       CHECK(close(at(sine), scale * std::pow(2, k) * std::sin(2 * points[i] + k * std::acos(-1.0) / 2)));
       CHECK(close(at(power), scale * std::exp(points[i])));
@@ -122,7 +127,9 @@ TEST_CASE("autodiff: jets to order 12 are the derivatives of elementary function
   }
 }
 
-TEST_CASE("autodiff: nested reverse, nested forward and jets give one number to fifth order, and so do their gradients by the weights") {
+TEST_CASE(
+    "autodiff: nested reverse, nested forward and jets give one number to fifth order, and so do their gradients by "
+    "the weights") {
   const Network network(1, 1);
   const Tensor x = normal({6, 1}, 50), y = network(x);
   const Tensors taylor = jet(y, x, ones_like(x), 5);
@@ -134,7 +141,8 @@ TEST_CASE("autodiff: nested reverse, nested forward and jets give one number to 
     const double size = 1 + max(abs(reverse)).item();
     CHECK(difference(forward, reverse) < 1e-11 * size);
     CHECK(difference(taylor[k], reverse) < 1e-11 * size);
-    const Tensor by_reverse = grad(mean(square(reverse)), network.w1), by_jet = grad(mean(square(taylor[k])), network.w1);
+    const Tensor by_reverse = grad(mean(square(reverse)), network.w1),
+                 by_jet = grad(mean(square(taylor[k])), network.w1);
     CHECK(difference(by_jet, by_reverse) < 1e-10 * (1 + max(abs(by_reverse)).item()));
   }
 }
@@ -151,7 +159,9 @@ TEST_CASE("autodiff: the gradient of a loss on the laplacian is that of the hess
 
 TEST_CASE("autodiff: what y does not depend on is refused in the name of the mode and of the tensor") {
   const Tensor x = normal({2, 3}, 70).named("position"), w = normal({2, 3}, 71).named("weight"), y = sin(x);
-  const auto names = [](const char* mode) { return ContainsSubstring(std::string(mode) + ": y does not depend on \"weight\""); };
+  const auto names = [](const char* mode) {
+    return ContainsSubstring(std::string(mode) + ": y does not depend on \"weight\"");
+  };
   CHECK_THROWS_WITH(grad(y, w), names("grad"));
   CHECK_THROWS_WITH(jvp(y, {w}, {w}), names("jvp"));
   CHECK_THROWS_WITH(hvp(y, w, w), names("hvp"));

@@ -19,19 +19,21 @@ using namespace sg::kernels;
 enum class Kind { forward, input_gradient, weight_gradient };
 
 std::int64_t input_size(const ConvGeometry& g) { return g.batch * g.in_channels * g.in_height * g.in_width; }
-std::int64_t weight_size(const ConvGeometry& g) { return g.out_channels * (g.in_channels / g.groups) * g.kernel_height * g.kernel_width; }
+std::int64_t weight_size(const ConvGeometry& g) {
+  return g.out_channels * (g.in_channels / g.groups) * g.kernel_height * g.kernel_width;
+}
 std::int64_t output_size(const ConvGeometry& g) { return g.batch * g.out_channels * g.out_height * g.out_width; }
 
 /// Calls visit(input index, weight index, output index) for every product of the convolution.
 template <class Visit>
 void for_each_product(const ConvGeometry& g, const Visit& visit) {
   const std::int64_t group_in = g.in_channels / g.groups, group_out = g.out_channels / g.groups;
-  for (std::int64_t n = 0; n < g.batch; ++n)
-    for (std::int64_t o = 0; o < g.out_channels; ++o)
-      for (std::int64_t c = 0; c < group_in; ++c)
-        for (std::int64_t ky = 0; ky < g.kernel_height; ++ky)
-          for (std::int64_t kx = 0; kx < g.kernel_width; ++kx)
-            for (std::int64_t y = 0; y < g.out_height; ++y)
+  for (std::int64_t n = 0; n < g.batch; ++n) {
+    for (std::int64_t o = 0; o < g.out_channels; ++o) {
+      for (std::int64_t c = 0; c < group_in; ++c) {
+        for (std::int64_t ky = 0; ky < g.kernel_height; ++ky) {
+          for (std::int64_t kx = 0; kx < g.kernel_width; ++kx) {
+            for (std::int64_t y = 0; y < g.out_height; ++y) {
               for (std::int64_t x = 0; x < g.out_width; ++x) {
                 const std::int64_t iy = y * g.stride[0] - g.padding[0] + ky * g.dilation[0];
                 const std::int64_t ix = x * g.stride[1] - g.padding[1] + kx * g.dilation[1];
@@ -40,6 +42,12 @@ void for_each_product(const ConvGeometry& g, const Visit& visit) {
                       ((o * group_in + c) * g.kernel_height + ky) * g.kernel_width + kx,
                       ((n * g.out_channels + o) * g.out_height + y) * g.out_width + x);
               }
+            }
+          }
+        }
+      }
+    }
+  }
 }
 
 template <class T>
@@ -52,9 +60,12 @@ std::vector<T> random_values(std::int64_t count, unsigned seed) {
 }
 
 template <class T>
-std::vector<T> run(Kind kind, const ConvGeometry& g, const std::vector<T>& input, const std::vector<T>& weight, const std::vector<T>& output) {
+std::vector<T> run(Kind kind, const ConvGeometry& g, const std::vector<T>& input, const std::vector<T>& weight,
+                   const std::vector<T>& output) {
   // What a kernel leaves unwritten shows as NaN.
-  const std::int64_t size = kind == Kind::forward ? output_size(g) : kind == Kind::input_gradient ? input_size(g) : weight_size(g);
+  const std::int64_t size = kind == Kind::forward          ? output_size(g)
+                            : kind == Kind::input_gradient ? input_size(g)
+                                                           : weight_size(g);
   std::vector<T> result(static_cast<std::size_t>(size), std::nan(""));
   if (kind == Kind::forward) conv2d(g, input.data(), weight.data(), result.data());
   if (kind == Kind::input_gradient) conv2d_input_gradient(g, output.data(), weight.data(), result.data());
@@ -64,10 +75,11 @@ std::vector<T> run(Kind kind, const ConvGeometry& g, const std::vector<T>& input
 
 std::string describe(const ConvGeometry& g) {
   const auto pair = [](const std::int64_t* v) { return std::to_string(v[0]) + "x" + std::to_string(v[1]); };
-  return "batch " + std::to_string(g.batch) + ", " + std::to_string(g.in_channels) + " -> " + std::to_string(g.out_channels) + ", " +
-         std::to_string(g.in_height) + "x" + std::to_string(g.in_width) + " -> " + std::to_string(g.out_height) + "x" +
-         std::to_string(g.out_width) + ", kernel " + std::to_string(g.kernel_height) + "x" + std::to_string(g.kernel_width) + ", stride " +
-         pair(g.stride) + ", padding " + pair(g.padding) + ", dilation " + pair(g.dilation) + ", groups " + std::to_string(g.groups);
+  return "batch " + std::to_string(g.batch) + ", " + std::to_string(g.in_channels) + " -> " +
+         std::to_string(g.out_channels) + ", " + std::to_string(g.in_height) + "x" + std::to_string(g.in_width) +
+         " -> " + std::to_string(g.out_height) + "x" + std::to_string(g.out_width) + ", kernel " +
+         std::to_string(g.kernel_height) + "x" + std::to_string(g.kernel_width) + ", stride " + pair(g.stride) +
+         ", padding " + pair(g.padding) + ", dilation " + pair(g.dilation) + ", groups " + std::to_string(g.groups);
 }
 
 /// The largest error of each result in units of the sum of its products' magnitudes times the type's epsilon.
@@ -91,7 +103,8 @@ void check_against_loops(const ConvGeometry& g, double tolerance = 24) {
     double worst = 0;
     std::size_t where = 0;
     for (std::size_t i = 0; i < result.size(); ++i) {
-      const double error = std::abs(result[i] - expected[i]) / (magnitude[i] * std::numeric_limits<T>::epsilon() + 1e-300);
+      const double error =
+          std::abs(result[i] - expected[i]) / (magnitude[i] * std::numeric_limits<T>::epsilon() + 1e-300);
       const double seen = result[i] == expected[i] ? 0 : std::isnan(error) ? 1e300 : error;
       if (seen > worst) worst = seen, where = i;
     }
@@ -101,32 +114,41 @@ void check_against_loops(const ConvGeometry& g, double tolerance = 24) {
   }
 }
 
-ConvGeometry square(std::int64_t batch, std::int64_t in, std::int64_t out, std::int64_t side, std::int64_t kernel, std::int64_t stride,
-                    std::int64_t padding, std::int64_t dilation = 1, std::int64_t groups = 1, std::int64_t unread = 0) {
+ConvGeometry square(std::int64_t batch, std::int64_t in, std::int64_t out, std::int64_t side, std::int64_t kernel,
+                    std::int64_t stride, std::int64_t padding, std::int64_t dilation = 1, std::int64_t groups = 1,
+                    std::int64_t unread = 0) {
   // `unread` input rows and columns beyond the last that an output reads: a transposed convolution's output padding.
-  ConvGeometry g{batch, in, side, side, out, kernel, kernel, 0, 0, {stride, stride}, {padding, padding}, {dilation, dilation}, groups};
-  g.out_height = g.out_width = std::max<std::int64_t>(0, (side - unread + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1);
+  ConvGeometry g{
+      batch, in, side, side, out, kernel, kernel, 0, 0, {stride, stride}, {padding, padding}, {dilation, dilation},
+      groups};
+  g.out_height = g.out_width =
+      std::max<std::int64_t>(0, (side - unread + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1);
   return g;
 }
 
 TEST_CASE("convolutions agree with plain loops over strides, paddings, dilations and groups", "[conv]") {
-  for (const std::int64_t side : {1, 5, 8, 13})
-    for (const std::int64_t kernel : {1, 2, 3, 5})
-      for (const std::int64_t stride : {1, 2, 3})
-        for (const std::int64_t padding : {0, 1, 2, 5})
+  for (const std::int64_t side : {1, 5, 8, 13}) {
+    for (const std::int64_t kernel : {1, 2, 3, 5}) {
+      for (const std::int64_t stride : {1, 2, 3}) {
+        for (const std::int64_t padding : {0, 1, 2, 5}) {
           for (const std::int64_t dilation : {1, 2}) {
             if (side + 2 * padding < dilation * (kernel - 1) + 1) continue;
             check_against_loops<float>(square(2, 3, 5, side, kernel, stride, padding, dilation));
             check_against_loops<double>(square(1, 4, 6, side, kernel, stride, padding, dilation, 2));
           }
+        }
+      }
+    }
+  }
 }
 
 TEST_CASE("convolutions agree with plain loops for every small number of channels", "[conv]") {
-  for (std::int64_t in = 1; in <= 9; ++in)
+  for (std::int64_t in = 1; in <= 9; ++in) {
     for (std::int64_t out = 1; out <= 17; ++out) {
       check_against_loops<float>(square(3, in, out, 7, 3, 1, 1));
       check_against_loops<double>(square(2, in, out, 6, 3, 2, 1, 1, 1, 1));
     }
+  }
 }
 
 TEST_CASE("convolutions agree with plain loops on sizes that are cut into blocks", "[conv]") {
@@ -166,8 +188,9 @@ TEST_CASE("empty convolutions give zeros or nothing", "[conv]") {
   check_against_loops<float>({2, 3, 2, 2, 4, 3, 3, 0, 0, {1, 1}, {0, 0}, {1, 1}, 1});
 }
 
-const std::vector<ConvGeometry> kShapes = {square(13, 16, 24, 14, 3, 1, 1), square(6, 24, 40, 13, 3, 2, 1), square(16, 128, 128, 2, 3, 1, 1),
-                                           square(2, 3, 16, 50, 7, 2, 3),   square(5, 40, 9, 17, 1, 1, 0),  square(3, 16, 16, 20, 3, 1, 1, 1, 16)};
+const std::vector<ConvGeometry> kShapes = {square(13, 16, 24, 14, 3, 1, 1),  square(6, 24, 40, 13, 3, 2, 1),
+                                           square(16, 128, 128, 2, 3, 1, 1), square(2, 3, 16, 50, 7, 2, 3),
+                                           square(5, 40, 9, 17, 1, 1, 0),    square(3, 16, 16, 20, 3, 1, 1, 1, 16)};
 
 TEST_CASE("convolutions give the same bits on any number of threads", "[conv]") {
   const int before = threads();
@@ -198,8 +221,10 @@ TEST_CASE("the three convolutions are adjoint to each other", "[conv]") {
     const auto input = random_values<double>(input_size(g), 1), weight = random_values<double>(weight_size(g), 2);
     const auto output = random_values<double>(output_size(g), 3);
     const double expected = inner(run(Kind::forward, g, input, weight, output), output);
-    CHECK(std::abs(inner(run(Kind::input_gradient, g, input, weight, output), input) - expected) < 1e-9 * std::abs(expected) + 1e-9);
-    CHECK(std::abs(inner(run(Kind::weight_gradient, g, input, weight, output), weight) - expected) < 1e-9 * std::abs(expected) + 1e-9);
+    CHECK(std::abs(inner(run(Kind::input_gradient, g, input, weight, output), input) - expected) <
+          1e-9 * std::abs(expected) + 1e-9);
+    CHECK(std::abs(inner(run(Kind::weight_gradient, g, input, weight, output), weight) - expected) <
+          1e-9 * std::abs(expected) + 1e-9);
   }
 }
 

@@ -52,9 +52,9 @@ View random_view(std::mt19937& random, bool broadcasts) {
     if (broadcasts && random() % 6 == 0) continue;
     view.strides[d] = view.buffer;
     view.buffer *= std::max<std::int64_t>(view.shape[d], 1);
-    if (random() % 6 == 0) view.buffer += 3;                         // a slice
-    if (random() % 8 == 0) view.buffer *= 2;                         // every other one
-    if (random() % 10 == 0 && view.shape[d] > 0) {                   // reversed
+    if (random() % 6 == 0) view.buffer += 3;        // a slice
+    if (random() % 8 == 0) view.buffer *= 2;        // every other one
+    if (random() % 10 == 0 && view.shape[d] > 0) {  // reversed
       view.offset += (view.shape[d] - 1) * view.strides[d];
       view.strides[d] = -view.strides[d];
     }
@@ -72,13 +72,15 @@ TEST_CASE("copies: gathering and scattering views agree with index arithmetic") 
     for (const View* which : {&view, &broadcast}) {
       std::vector<unsigned char> memory(which->buffer * size), got(which->total * size + 32, 0xab), expected = got;
       for (auto& byte : memory) byte = static_cast<unsigned char>(random());
-      which->for_each([&](std::int64_t dense, std::int64_t at) { std::memcpy(&expected[dense * size], &memory[at * size], size); });
+      which->for_each(
+          [&](std::int64_t dense, std::int64_t at) { std::memcpy(&expected[dense * size], &memory[at * size], size); });
       copy_strided(got.data(), memory.data() + which->offset * size, which->shape, which->strides, size);
       REQUIRE(got == expected);
     }
     std::vector<unsigned char> source(view.total * size), got(view.buffer * size + 32, 0xab), expected = got;
     for (auto& byte : source) byte = static_cast<unsigned char>(random());
-    view.for_each([&](std::int64_t dense, std::int64_t at) { std::memcpy(&expected[at * size], &source[dense * size], size); });
+    view.for_each(
+        [&](std::int64_t dense, std::int64_t at) { std::memcpy(&expected[at * size], &source[dense * size], size); });
     scatter_strided(got.data() + view.offset * size, source.data(), view.shape, view.strides, size);
     REQUIRE(got == expected);
   }

@@ -24,14 +24,27 @@ std::vector<T> normal_values(std::int64_t count, unsigned seed) {
 }
 
 /// `gap` elements lie between stored rows.
-MatmulShape contiguous(std::int64_t batch, std::int64_t m, std::int64_t n, std::int64_t k, bool transpose_a, bool transpose_b, std::int64_t gap = 0) {
+MatmulShape contiguous(std::int64_t batch, std::int64_t m, std::int64_t n, std::int64_t k, bool transpose_a,
+                       bool transpose_b, std::int64_t gap = 0) {
   const std::int64_t lda = (transpose_a ? m : k) + gap, ldb = (transpose_b ? k : n) + gap, ldc = n + gap;
-  return {batch, m, n, k, transpose_a, transpose_b, lda, ldb, ldc, lda * (transpose_a ? k : m), ldb * (transpose_b ? n : k), ldc * m};
+  return {batch,
+          m,
+          n,
+          k,
+          transpose_a,
+          transpose_b,
+          lda,
+          ldb,
+          ldc,
+          lda * (transpose_a ? k : m),
+          ldb * (transpose_b ? n : k),
+          ldc * m};
 }
 
 template <class T>
 void check_product(const MatmulShape& s) {
-  INFO(s.batch << " x [" << s.m << ", " << s.k << "] x [" << s.k << ", " << s.n << "], transposed " << s.transpose_a << s.transpose_b);
+  INFO(s.batch << " x [" << s.m << ", " << s.k << "] x [" << s.k << ", " << s.n << "], transposed " << s.transpose_a
+               << s.transpose_b);
   const auto a = normal_values<T>(s.batch * (s.lda * (s.transpose_a ? s.k : s.m)) + 1, 1);
   const auto b = normal_values<T>(s.batch * (s.ldb * (s.transpose_b ? s.n : s.k)) + 1, 2);
   std::vector<T> c(static_cast<std::size_t>(s.batch * s.m * s.ldc), T(7));
@@ -88,7 +101,8 @@ TEST_CASE("a batch stride of zero uses one matrix for the whole batch", "[gemm]"
 
 TEST_CASE("matrix products give the same bits on any number of threads", "[gemm]") {
   const int before = threads();
-  for (const MatmulShape& s : {contiguous(1, 700, 65, 64, false, true), contiguous(1, 30, 20, 9000, true, false), contiguous(300, 9, 9, 9, false, false)}) {
+  for (const MatmulShape& s : {contiguous(1, 700, 65, 64, false, true), contiguous(1, 30, 20, 9000, true, false),
+                               contiguous(300, 9, 9, 9, false, false)}) {
     const auto a = normal_values<float>(s.batch * s.m * s.k, 1), b = normal_values<float>(s.batch * s.k * s.n, 2);
     std::vector<float> expected(static_cast<std::size_t>(s.batch * s.m * s.n));
     set_threads(1);
@@ -105,7 +119,8 @@ TEST_CASE("matrix products give the same bits on any number of threads", "[gemm]
 
 TEST_CASE("what stood in a product's place does not matter, and a NaN in an operand is kept", "[gemm]") {
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  for (const MatmulShape& s : {contiguous(1, 5, 1, 7, false, false), contiguous(1, 1, 5, 7, false, false), contiguous(1, 5, 6, 7, false, true)}) {
+  for (const MatmulShape& s : {contiguous(1, 5, 1, 7, false, false), contiguous(1, 1, 5, 7, false, false),
+                               contiguous(1, 5, 6, 7, false, true)}) {
     auto a = normal_values<float>(s.m * s.k, 1);
     const std::vector<float> zeros(static_cast<std::size_t>(s.k * s.n));
     std::vector<float> c(static_cast<std::size_t>(s.m * s.n), nan);

@@ -34,7 +34,8 @@ TEST_CASE("check_finite names the first operation that makes what is not finite,
   CHECK_NOTHROW(exp(ratio).eval());  // without the scope nobody looks
   const CheckFinite check;
   const Tensor again = (1.0 / x).named("ratio");
-  CHECK_THROWS_WITH(exp(again).eval(), ContainsSubstring("check_finite: ") && ContainsSubstring("ratio") && ContainsSubstring("[3]"));
+  CHECK_THROWS_WITH(exp(again).eval(),
+                    ContainsSubstring("check_finite: ") && ContainsSubstring("ratio") && ContainsSubstring("[3]"));
   CHECK_THROWS_WITH(log(x).eval(), ContainsSubstring("log"));
   // In a derivative, too.
   CHECK_THROWS_WITH(grad(sum(sqrt(abs(x))), x).eval(), ContainsSubstring("check_finite: "));

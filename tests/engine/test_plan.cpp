@@ -67,7 +67,8 @@ void check_steady(int warm_up, int steps, const std::function<void(int)>& step) 
 
 }  // namespace
 
-TEST_CASE("a chain of elementwise operations with a broadcast before and a reduction after is one kernel and one buffer") {
+TEST_CASE(
+    "a chain of elementwise operations with a broadcast before and a reduction after is one kernel and one buffer") {
   const Tensor x = values({64, 100}), b = values({100});
   const Tensor y = sum(tanh(x * 2.0 + b) * sigmoid(x), {1});
   y.eval();
@@ -145,7 +146,8 @@ TEST_CASE("training on second derivatives neither leaks nor grows") {
   const Tensor x = values({50, 1}), u = values({50, 1}), u1 = values({50, 1}), u2 = values({50, 1});
   for (const auto route : {losses::Route::reverse, losses::Route::jets}) {
     check_steady(20, 300, [&](int) {
-      const Tensors derivatives = losses::derivatives([&](const Tensor& points) { return network(points); }, x, 2, route);
+      const Tensors derivatives =
+          losses::derivatives([&](const Tensor& points) { return network(points); }, x, 2, route);
       const Tensor loss = losses::sobolev(derivatives, {u, u1, u2});
       adam.minimise(loss);
       loss.item();

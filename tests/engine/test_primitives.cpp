@@ -1,4 +1,5 @@
-// Every primitive: value, refusals, broadcast, empty and zero-dimensional inputs, derivatives to third order, f32 against f64.
+// Every primitive: value, refusals, broadcast, empty and zero-dimensional inputs, derivatives to third order, f32
+// against f64.
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>

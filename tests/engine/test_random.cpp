@@ -69,8 +69,9 @@ TEST_CASE("normal numbers have the moments of the normal distribution", "[random
   std::vector<double> values(100000);
   fill_normal(values, 5, 9);
   double moments[5] = {};
-  for (const double x : values)
+  for (const double x : values) {
     for (int k = 1; k <= 4; ++k) moments[k] += std::pow(x, k) / static_cast<double>(values.size());
+  }
   const double tolerance = 5 / std::sqrt(static_cast<double>(values.size()));  // five standard errors
   CHECK(std::abs(moments[1]) < tolerance);
   CHECK(std::abs(moments[2] - 1) < tolerance * std::sqrt(2));

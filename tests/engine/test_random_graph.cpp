@@ -77,16 +77,24 @@ std::string check(const RandomGraph& graph) {
       nested = jvp(nested, {xs[i]}, {v[i]}, Unused::zeros);
       compare("Taylor mode and nested forward mode", dot(taylor[k], cotangent), dot(nested, cotangent), 1e-9);
     }
-    compare("gradients through Taylor mode and through nested forward mode", along(grad(taylor[2], xs, cotangent, Unused::zeros), u).item(),
-            along(grad(jvp(jvp(y, {xs[i]}, {v[i]}, Unused::zeros), {xs[i]}, {v[i]}, Unused::zeros), xs, cotangent, Unused::zeros), u).item(), 1e-8);
+    compare("gradients through Taylor mode and through nested forward mode",
+            along(grad(taylor[2], xs, cotangent, Unused::zeros), u).item(),
+            along(grad(jvp(jvp(y, {xs[i]}, {v[i]}, Unused::zeros), {xs[i]}, {v[i]}, Unused::zeros), xs, cotangent,
+                       Unused::zeros),
+                  u)
+                .item(),
+            1e-8);
   }
 
   const Tensors singles = graph.leaf_values(f32);
   const Tensor single = graph.build(singles);
   if (wrong.empty() && difference(cast(single, f64), y) > 1e-3) wrong = "f32 and f64 values differ";
-  const Tensors gradients = grad(y, xs, cotangent, Unused::zeros), gradients_of_single = grad(single, singles, cast(cotangent, f32), Unused::zeros);
+  const Tensors gradients = grad(y, xs, cotangent, Unused::zeros),
+                gradients_of_single = grad(single, singles, cast(cotangent, f32), Unused::zeros);
   for (std::size_t i = 0; i < xs.size(); ++i) {
-    if (wrong.empty() && difference(cast(gradients_of_single[i], f64), gradients[i]) > 1e-3) wrong = "f32 and f64 gradients differ";
+    if (wrong.empty() && difference(cast(gradients_of_single[i], f64), gradients[i]) > 1e-3) {
+      wrong = "f32 and f64 gradients differ";
+    }
   }
   return wrong;
 }

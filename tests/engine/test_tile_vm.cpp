@@ -35,7 +35,8 @@ struct Buffer {
   std::int64_t count;
   std::vector<std::uint64_t> storage;
 
-  Buffer(Dtype type, std::int64_t elements) : dtype(type), count(elements), storage(elements + 16, 0x7ff4dead7ff4deadull) {}
+  Buffer(Dtype type, std::int64_t elements)
+      : dtype(type), count(elements), storage(elements + 16, 0x7ff4dead7ff4deadull) {}
   void* data() { return storage.data(); }
   double get(std::int64_t i) const {
     return dispatch(dtype, [&](auto zero) {
@@ -111,10 +112,14 @@ struct Case {
     std::vector<T> values(program.value_count);
     std::vector<double> totals;
     const auto begin = [](ReduceOp op) {
-      return op == ReduceOp::sum ? 0.0 : op == ReduceOp::max ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
+      return op == ReduceOp::sum   ? 0.0
+             : op == ReduceOp::max ? -std::numeric_limits<double>::infinity()
+                                   : std::numeric_limits<double>::infinity();
     };
     std::vector<std::vector<double>> sums;
-    for (std::size_t r = 0; r < outputs.size(); ++r) sums.emplace_back(outputs[r].count, begin(program.reductions[r].op));
+    for (std::size_t r = 0; r < outputs.size(); ++r) {
+      sums.emplace_back(outputs[r].count, begin(program.reductions[r].op));
+    }
     for (std::int64_t flat = 0; flat < count_of(shape); ++flat) {
       Shape at(shape.size());
       std::int64_t rest = flat;
@@ -205,7 +210,8 @@ class Generator {
       const std::int64_t size = dense(operand, chance(0.4));
       Buffer buffer(operand.dtype, size);
       for (std::int64_t k = 0; k < size; ++k) {
-        buffer.set(k, operand.dtype == i64 || dtype == i64 ? below(9) - 4 : std::uniform_real_distribution<>(-2, 2)(random_));
+        buffer.set(
+            k, operand.dtype == i64 || dtype == i64 ? below(9) - 4 : std::uniform_real_distribution<>(-2, 2)(random_));
       }
       program.loads.push_back(operand);
       made.loads.push_back(std::move(buffer));
@@ -233,7 +239,10 @@ class Generator {
     program.value_count = next;
     const int stores = below(3);
     for (int i = 0; i < stores; ++i) {
-      TileOperand operand{.value = static_cast<std::uint16_t>(below(next)), .dtype = dtype == i64 ? memory_dtype() : chance(0.8) ? dtype : f64};
+      TileOperand operand{.value = static_cast<std::uint16_t>(below(next)),
+                          .dtype = dtype == i64  ? memory_dtype()
+                                   : chance(0.8) ? dtype
+                                                 : f64};
       const std::int64_t size = dense(operand, false);
       program.stores.push_back(operand);
       made.stores.emplace_back(operand.dtype, size);
@@ -245,7 +254,11 @@ class Generator {
       if (!((program.reduced_axes >> d) & 1)) kept *= made.shape[d];
     }
     for (int i = 0; i < reductions; ++i) {
-      TileReduction reduction{static_cast<std::uint16_t>(below(next)), dtype == i64 ? i64 : chance(0.5) ? dtype : f64, static_cast<ReduceOp>(below(3))};
+      TileReduction reduction{static_cast<std::uint16_t>(below(next)),
+                              dtype == i64  ? i64
+                              : chance(0.5) ? dtype
+                                            : f64,
+                              static_cast<ReduceOp>(below(3))};
       if (kept > count_of(made.shape)) reduction.op = ReduceOp::sum;
       program.reductions.push_back(reduction);
       made.outputs.emplace_back(reduction.dtype, kept);
@@ -284,7 +297,9 @@ void check_case(unsigned seed, Dtype dtype) {
         }
       }
     }
-    const double scale = 100 * static_cast<double>(count_of(made.shape)) / static_cast<double>(std::max<std::int64_t>(made.outputs.empty() ? 1 : made.outputs[0].count, 1));
+    const double scale =
+        100 * static_cast<double>(count_of(made.shape)) /
+        static_cast<double>(std::max<std::int64_t>(made.outputs.empty() ? 1 : made.outputs[0].count, 1));
     for (std::size_t r = 0; r < made.outputs.size(); ++r) {
       REQUIRE(made.outputs[r].guards_stand());
       for (std::int64_t i = 0; i < made.outputs[r].count; ++i) {
@@ -341,8 +356,12 @@ TEST_CASE("tile machine: any number of threads gives the same bits") {
       results.back().run(compiled);
     }
     for (const Case& other : results) {
-      for (std::size_t s = 0; s < other.stores.size(); ++s) CHECK(other.stores[s].storage == results[0].stores[s].storage);
-      for (std::size_t r = 0; r < other.outputs.size(); ++r) CHECK(other.outputs[r].storage == results[0].outputs[r].storage);
+      for (std::size_t s = 0; s < other.stores.size(); ++s) {
+        CHECK(other.stores[s].storage == results[0].stores[s].storage);
+      }
+      for (std::size_t r = 0; r < other.outputs.size(); ++r) {
+        CHECK(other.outputs[r].storage == results[0].outputs[r].storage);
+      }
     }
   }
   const Shape long_shape = {1 << 20};
@@ -377,9 +396,11 @@ TEST_CASE("tile machine: f32 sums of ten million numbers keep six digits") {
       // Down the columns of [1000000, 10], and along the rows of [10, 1000000].
       std::vector<float> totals(10);
       output = totals.data();
-      CompiledTile(sum_program({count / 10, 10}, 1, ReduceOp::sum), Shape{count / 10, 10}, which).run(&load, nullptr, &output);
+      CompiledTile(sum_program({count / 10, 10}, 1, ReduceOp::sum), Shape{count / 10, 10}, which)
+          .run(&load, nullptr, &output);
       for (const float sum : totals) CHECK(std::abs(sum - exact / 10) <= 1e-6 * exact / 10);
-      CompiledTile(sum_program({10, count / 10}, 2, ReduceOp::sum), Shape{10, count / 10}, which).run(&load, nullptr, &output);
+      CompiledTile(sum_program({10, count / 10}, 2, ReduceOp::sum), Shape{10, count / 10}, which)
+          .run(&load, nullptr, &output);
       for (const float sum : totals) CHECK(std::abs(sum - exact / 10) <= 1e-6 * exact / 10);
     }
   }
@@ -440,7 +461,9 @@ TEST_CASE("tile machine: a store may be the buffer of a load") {
     void* stores[] = {a.data(), b.data(), sum.data()};
     CompiledTile(program, Shape{count}).run(loads, stores, nullptr);
     bool right = true;
-    for (std::int64_t i = 0; i < count; ++i) right = right && a[i] == second[i] && b[i] == 2 * first[i] && sum[i] == first[i] + second[i];
+    for (std::int64_t i = 0; i < count; ++i) {
+      right = right && a[i] == second[i] && b[i] == 2 * first[i] && sum[i] == first[i] + second[i];
+    }
     CHECK(right);
   }
 }

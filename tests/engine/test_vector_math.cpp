@@ -38,7 +38,9 @@ namespace {
 using Reference = long double (*)(long double);
 
 long double sigmoid(long double x) { return 1 / (1 + std::exp(-x)); }
-long double softplus(long double x) { return std::isnan(x) ? x : std::max(x, 0.0L) + std::log1p(std::exp(-std::abs(x))); }
+long double softplus(long double x) {
+  return std::isnan(x) ? x : std::max(x, 0.0L) + std::log1p(std::exp(-std::abs(x)));
+}
 long double rsqrt(long double x) { return 1 / std::sqrt(x); }
 
 struct Row {
@@ -80,9 +82,11 @@ double error_in_ulp(T got, long double exact) {
   if (std::isinf(exact)) return wrong;
   int exponent;
   std::frexp(exact, &exponent);
-  const long double ulp = std::ldexp(1.0L, std::max(exponent, std::numeric_limits<T>::min_exponent) - std::numeric_limits<T>::digits);
+  const long double ulp =
+      std::ldexp(1.0L, std::max(exponent, std::numeric_limits<T>::min_exponent) - std::numeric_limits<T>::digits);
   // An overflow counts from the first number that does not fit.
-  const long double value = std::isinf(got) ? std::copysign(std::ldexp(1.0L, std::numeric_limits<T>::max_exponent), static_cast<long double>(got))
+  const long double value = std::isinf(got) ? std::copysign(std::ldexp(1.0L, std::numeric_limits<T>::max_exponent),
+                                                            static_cast<long double>(got))
                                             : static_cast<long double>(got);
   return static_cast<double>(std::abs(value - exact) / ulp);
 }
@@ -116,10 +120,36 @@ double double_of(std::uint64_t bits) {
 /// Every `step`-th bit pattern, and the neighbourhoods of values where code takes another way.
 std::vector<float> patterns(std::uint64_t step) {
   std::vector<float> all;
-  for (std::uint64_t bits = 0; bits < (std::uint64_t{1} << 32); bits += step) all.push_back(float_of(static_cast<std::uint32_t>(bits)));
-  const float turns[] = {0.0f, 0x1p-149f, 0x1p-126f, 0x1p-60f, 0x1p-12f, 0.25f, 0.5f, 0.70710678f, 1.0f, 1.41421356f, 1.5707963f, 3.1415927f,
-                         3.95f, 9.02f, 17.0f, 18.0f, 87.0f, 88.72284f, 89.0f, 103.97208f, 105.0f, 0x1p15f, 0x1p24f, 0x1p60f, 0x1p127f,
-                         std::numeric_limits<float>::max(), std::numeric_limits<float>::infinity()};
+  for (std::uint64_t bits = 0; bits < (std::uint64_t{1} << 32); bits += step) {
+    all.push_back(float_of(static_cast<std::uint32_t>(bits)));
+  }
+  const float turns[] = {0.0f,
+                         0x1p-149f,
+                         0x1p-126f,
+                         0x1p-60f,
+                         0x1p-12f,
+                         0.25f,
+                         0.5f,
+                         0.70710678f,
+                         1.0f,
+                         1.41421356f,
+                         1.5707963f,
+                         3.1415927f,
+                         3.95f,
+                         9.02f,
+                         17.0f,
+                         18.0f,
+                         87.0f,
+                         88.72284f,
+                         89.0f,
+                         103.97208f,
+                         105.0f,
+                         0x1p15f,
+                         0x1p24f,
+                         0x1p60f,
+                         0x1p127f,
+                         std::numeric_limits<float>::max(),
+                         std::numeric_limits<float>::infinity()};
   for (const float turn : turns) {
     std::uint32_t bits;
     std::memcpy(&bits, &turn, 4);
@@ -134,7 +164,9 @@ std::vector<float> patterns(std::uint64_t step) {
 void sweep(const Row& row, const std::vector<float>& in) {
   std::vector<float> out(in.size());
   for (const Isa which : isas()) {
-    tile_kernels(which, f32).operations[static_cast<int>(row.op)](out.data(), in.data(), nullptr, nullptr, static_cast<std::int64_t>(in.size()), 0);
+    tile_kernels(which, f32)
+        .operations[static_cast<int>(row.op)](out.data(), in.data(), nullptr, nullptr,
+                                              static_cast<std::int64_t>(in.size()), 0);
     Worst<float> worst;
     worst.take(in, out, row.reference);
     INFO(name_of(row.op) << " f32 on " << name_of(which) << ": " << worst.error << " ulp at " << worst.at);
@@ -165,12 +197,15 @@ TEST_CASE("vector math: f64 functions are as exact as promised") {
   for (int i = 0; i < 200000; ++i) {
     const std::uint64_t bits = random();
     // Half of them in the range where the functions have their shape.
-    in.push_back(double_of(i % 2 == 0 ? bits : (bits & ~(std::uint64_t{0x7ff} << 52)) | ((1011 + random() % 20) << 52)));
+    in.push_back(
+        double_of(i % 2 == 0 ? bits : (bits & ~(std::uint64_t{0x7ff} << 52)) | ((1011 + random() % 20) << 52)));
   }
   std::vector<double> out(in.size());
   for (const Row& row : kRows) {
     for (const Isa which : isas()) {
-      tile_kernels(which, f64).operations[static_cast<int>(row.op)](out.data(), in.data(), nullptr, nullptr, static_cast<std::int64_t>(in.size()), 0);
+      tile_kernels(which, f64)
+          .operations[static_cast<int>(row.op)](out.data(), in.data(), nullptr, nullptr,
+                                                static_cast<std::int64_t>(in.size()), 0);
       Worst<double> worst;
       worst.take(in, out, row.reference);
       INFO(name_of(row.op) << " f64 on " << name_of(which) << ": " << worst.error << " ulp at " << worst.at);
@@ -184,13 +219,19 @@ TEST_CASE("vector math: pow is within 2 ulp") {
   std::vector<float> a, b;
   for (int i = 0; i < 100000; ++i) {
     a.push_back(std::exp(std::uniform_real_distribution<float>(-10, 10)(random)) * (i % 5 == 0 ? -1.0f : 1.0f));
-    b.push_back(i % 5 == 0 ? static_cast<float>(static_cast<int>(random() % 13) - 6) : std::uniform_real_distribution<float>(-8, 8)(random));
+    b.push_back(i % 5 == 0 ? static_cast<float>(static_cast<int>(random() % 13) - 6)
+                           : std::uniform_real_distribution<float>(-8, 8)(random));
   }
   std::vector<float> out(a.size());
   for (const Isa which : isas()) {
-    tile_kernels(which, f32).operations[static_cast<int>(TileOp::pow)](out.data(), a.data(), b.data(), nullptr, static_cast<std::int64_t>(a.size()), 0);
+    tile_kernels(which, f32)
+        .operations[static_cast<int>(TileOp::pow)](out.data(), a.data(), b.data(), nullptr,
+                                                   static_cast<std::int64_t>(a.size()), 0);
     double worst = 0;
-    for (std::size_t i = 0; i < a.size(); ++i) worst = std::max(worst, error_in_ulp(out[i], std::pow(static_cast<long double>(a[i]), static_cast<long double>(b[i]))));
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      worst = std::max(worst,
+                       error_in_ulp(out[i], std::pow(static_cast<long double>(a[i]), static_cast<long double>(b[i]))));
+    }
     INFO(name_of(which) << ": " << worst << " ulp");
     CHECK(worst <= 2);
   }
@@ -200,8 +241,17 @@ TEST_CASE("vector math: zeros, infinities and NaN are handled as C handles them"
   const auto check = [](auto zero, Dtype dtype) {
     using T = decltype(zero);
     constexpr T infinity = std::numeric_limits<T>::infinity(), nan = std::numeric_limits<T>::quiet_NaN();
-    const T in[] = {T(0), -T(0), infinity, -infinity, nan, T(1), T(-1), std::numeric_limits<T>::denorm_min(), -std::numeric_limits<T>::denorm_min(),
-                    std::numeric_limits<T>::max(), std::numeric_limits<T>::lowest()};
+    const T in[] = {T(0),
+                    -T(0),
+                    infinity,
+                    -infinity,
+                    nan,
+                    T(1),
+                    T(-1),
+                    std::numeric_limits<T>::denorm_min(),
+                    -std::numeric_limits<T>::denorm_min(),
+                    std::numeric_limits<T>::max(),
+                    std::numeric_limits<T>::lowest()};
     const T same[] = {T(2), T(2), T(2), T(2), T(2), T(2), T(2), T(2), T(2), T(2), T(2)};
     for (const Isa which : isas()) {
       const TileKernels& kernels = tile_kernels(which, dtype);
@@ -209,8 +259,8 @@ TEST_CASE("vector math: zeros, infinities and NaN are handled as C handles them"
         T out[11];
         kernels.operations[static_cast<int>(row.op)](out, in, same, same, 11, 0);
         for (int i = 0; i < 11; ++i) {
-          INFO(name_of(row.op) << "(" << in[i] << ") = " << out[i] << " for " << static_cast<T>(row.reference(in[i])) << ", " << name_of(dtype) << " on "
-                               << name_of(which));
+          INFO(name_of(row.op) << "(" << in[i] << ") = " << out[i] << " for " << static_cast<T>(row.reference(in[i]))
+                               << ", " << name_of(dtype) << " on " << name_of(which));
           CHECK(error_in_ulp(out[i], row.reference(in[i])) <= 2);
         }
       }
@@ -250,7 +300,9 @@ TEST_CASE("vector math: an element's value does not depend on its place in the s
       operation(whole.data(), in.data(), nullptr, nullptr, 64, 0);
       for (int i = 0; i < 64; ++i) operation(&alone[i], &in[i], nullptr, nullptr, 1, 0);
       INFO(name_of(row.op) << " on " << name_of(which));
-      for (int i = 0; i < 64; ++i) CHECK((std::memcmp(&whole[i], &alone[i], 4) == 0 || (std::isnan(whole[i]) && std::isnan(alone[i]))));
+      for (int i = 0; i < 64; ++i) {
+        CHECK((std::memcmp(&whole[i], &alone[i], 4) == 0 || (std::isnan(whole[i]) && std::isnan(alone[i]))));
+      }
     }
   }
 }

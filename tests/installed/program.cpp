@@ -50,7 +50,9 @@ int main() {
     check("jvp", t.to_vector<double>()[i], first);
     const double orders[] = {value, first, second, third};
     for (int k = 0; k < 4; ++k) check("jet", j[k].to_vector<double>()[i], orders[k]);
-    for (int k = 0; k < 3; ++k) check("hessian", h.to_vector<double>()[3 * i + k], i == k ? (points[i] + 2) * std::exp(points[i]) : 0);
+    for (int k = 0; k < 3; ++k) {
+      check("hessian", h.to_vector<double>()[3 * i + k], i == k ? (points[i] + 2) * std::exp(points[i]) : 0);
+    }
   }
   check("loss", loss, mean_square);
   const double step = 1e-5;
@@ -62,7 +64,9 @@ int main() {
       return mean(square(jet(output, x, ones_like(x), 3)[3])).item();
     };
     const double numeric = (third_order_loss(step) - third_order_loss(-step)) / (2 * step);
-    if (std::abs(numeric - g.to_vector<double>()[k]) > 1e-6 * std::abs(numeric)) check("gradient by w", g.to_vector<double>()[k], numeric);
+    if (std::abs(numeric - g.to_vector<double>()[k]) > 1e-6 * std::abs(numeric)) {
+      check("gradient by w", g.to_vector<double>()[k], numeric);
+    }
   }
   check("conv2d's corner", c.to_vector<double>()[0], 4);
   check("conv2d's middle", c.to_vector<double>()[4], 9);

@@ -40,10 +40,11 @@ TEST_CASE("the mean over the unit directions of single projections is the whole 
   const Tensor x = numbers({5, d}, 0.8);
   const Tensor y = tanh(matmul(x, numbers({d, 1}, 1.7))), zero = zeros({1, 5, 1}, f64);
   double mean = 0;
-  for (std::int64_t i = 0; i < d; ++i)
+  for (std::int64_t i = 0; i < d; ++i) {
     mean += losses::projected_jacobian_matching(losses::jacobian_along(y, x, slice(eye(d, f64), 0, i, i + 1)), zero, d)
                 .item() /
             double(d);
+  }
   CHECK_THAT(mean, WithinRel(losses::jacobian_matching(grad(y, x), zeros_like(x)).item(), 1e-12));
 }
 

@@ -80,8 +80,9 @@ TEST_CASE("derivatives of a known function", "[losses]") {
 
 TEST_CASE("the costs are those of the count", "[losses]") {
   auto cost = [](std::int64_t inputs, int order, Route route) {
-    for (const losses::RouteCost& c : losses::route_costs(inputs, order))
+    for (const losses::RouteCost& c : losses::route_costs(inputs, order)) {
       if (c.route == route) return c.forwards;
+    }
     return 0.0;
   };
   for (const std::int64_t d : {1, 2, 5}) {

@@ -31,9 +31,10 @@ double by_transform(const std::vector<double>& r, double s, Frequencies frequenc
   double total = 0;
   for (std::int64_t k = 0; k < n; ++k) {
     std::complex<double> coefficient = 0;
-    for (std::int64_t j = 0; j < n; ++j)
+    for (std::int64_t j = 0; j < n; ++j) {
       coefficient +=
           r[j] * std::polar(1.0, -2 * std::numbers::pi * static_cast<double>(k * j % n) / static_cast<double>(n));
+    }
     const auto frequency = static_cast<double>(frequencies == Frequencies::one_sided ? k : std::min(k, n - k));
     const double xi = 2 * std::numbers::pi * frequency / static_cast<double>(n);
     total += std::pow(1 + xi * xi, s) * std::norm(coefficient) / static_cast<double>(n);

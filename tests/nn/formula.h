@@ -42,7 +42,9 @@ inline Tensor formula_tensor(std::string_view name, Shape shape, Dtype dtype, do
 }
 
 /// Uniform with mean 0 and variance 1.
-inline Tensor unit_noise(std::string_view name, Shape shape, Dtype dtype) { return formula_tensor(name, shape, dtype, std::sqrt(3.0)); }
+inline Tensor unit_noise(std::string_view name, Shape shape, Dtype dtype) {
+  return formula_tensor(name, shape, dtype, std::sqrt(3.0));
+}
 
 /// Gives every parameter its value by formula; buffers get those that their layers begin with.
 inline void fill(nn::Module& module, Dtype dtype, const std::string& salt = "") {
@@ -111,7 +113,8 @@ inline Tensor spectral_loss(const Tensor& residual) {
         double sum = 0;
         for (std::int64_t k = 0; k < n; ++k) {
           const double frequency = 2 * pi * static_cast<double>(k) / static_cast<double>(n);
-          sum += (1 + frequency * frequency) * std::cos(2 * pi * static_cast<double>(k * shift % n) / static_cast<double>(n));
+          sum += (1 + frequency * frequency) *
+                 std::cos(2 * pi * static_cast<double>(k * shift % n) / static_cast<double>(n));
         }
         values[i * n + j] = sum / static_cast<double>(n);
       }

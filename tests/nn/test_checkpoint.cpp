@@ -22,7 +22,11 @@ namespace {
 
 struct Run {
   explicit Run(std::int64_t width = 3) {
-    network.add<nn::Conv2d>(1, width, 3).add<nn::BatchNorm2d>(width).add<nn::Tanh>().add<nn::Flatten>().add<nn::Linear>(width * 4, 1);
+    network.add<nn::Conv2d>(1, width, 3)
+        .add<nn::BatchNorm2d>(width)
+        .add<nn::Tanh>()
+        .add<nn::Flatten>()
+        .add<nn::Linear>(width * 4, 1);
     network.initialise(4);
     optimizer = std::make_unique<nn::Adam>(network, nn::AdamOptions{.learning_rate = 0.01, .amsgrad = true});
     ema = std::make_unique<nn::Ema>(network, nn::EmaOptions{.decay = 0.9, .every = 2, .after = 2});
@@ -31,7 +35,8 @@ struct Run {
 
   void steps(int count) {
     for (int i = 0; i < count; ++i) {
-      const Tensor x = reshape(linspace(-1, 1, 32), {2, 1, 4, 4}) * scalar(static_cast<double>(++parts.counters["step"]));
+      const Tensor x =
+          reshape(linspace(-1, 1, 32), {2, 1, 4, 4}) * scalar(static_cast<double>(++parts.counters["step"]));
       const Tensor loss = mean(square(network(x) - 1));
       optimizer->step(nn::clip_by_global_norm(optimizer->gradients(loss), 1), {loss});
       ema->update(parts.counters["step"]);
@@ -52,7 +57,8 @@ struct Run {
 };
 
 struct TemporaryPath {
-  std::filesystem::path path = std::filesystem::temp_directory_path() / ("sobograd-checkpoint-" + std::to_string(::getpid()));
+  std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("sobograd-checkpoint-" + std::to_string(::getpid()));
   ~TemporaryPath() { std::filesystem::remove(path); }
 };
 
@@ -104,7 +110,9 @@ TEST_CASE("a checkpoint of another network, without a part, or no checkpoint at 
   Run run(3), other(4);
   run.steps(1);
   nn::save_checkpoint(file.path, run.parts);
-  CHECK_THROWS_WITH(nn::load_checkpoint(file.path, other.parts), ContainsSubstring(file.path.string()) && ContainsSubstring("0.weight is [3, 1, 3, 3], needs [4, 1, 3, 3]"));
+  CHECK_THROWS_WITH(
+      nn::load_checkpoint(file.path, other.parts),
+      ContainsSubstring(file.path.string()) && ContainsSubstring("0.weight is [3, 1, 3, 3], needs [4, 1, 3, 3]"));
   nn::Training without{.network = &run.network};
   nn::save_checkpoint(file.path, without);
   CHECK_THROWS_WITH(nn::load_checkpoint(file.path, run.parts), ContainsSubstring("holds nothing named optimizer."));

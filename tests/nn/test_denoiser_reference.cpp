@@ -46,7 +46,9 @@ TEST_CASE("convolutions and their first and second derivatives are PyTorch's", "
     for (int number = 0; number < 16; ++number) {
       const std::string name = kind + std::to_string(number);
       INFO(name);
-      const auto entry = [&](const std::string& part) { return nn::find(file.tensors, name + "." + part, "reference"); };
+      const auto entry = [&](const std::string& part) {
+        return nn::find(file.tensors, name + "." + part, "reference");
+      };
       const auto s = entry("settings").to_vector<std::int64_t>();
       const Conv2dOptions options{{s[0], s[1]}, {s[2], s[3]}, {s[6], s[7]}, s[8]};
       const Tensor x = entry("x"), weight = entry("weight"), v = entry("v");

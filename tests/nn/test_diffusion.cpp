@@ -1,4 +1,5 @@
-// Diffusion: schedules, objectives and weights against PyTorch's formulas, and the samplers by their laws and PyTorch's samples.
+// Diffusion: schedules, objectives and weights against PyTorch's formulas, and the samplers by their laws and PyTorch's
+// samples.
 #include <catch2/catch_approx.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_all.hpp>
@@ -21,7 +22,9 @@ const nn::SafetensorsFile& file() {
   return loaded;
 }
 
-std::vector<double> figures(const std::string& name) { return nn::find(file().tensors, name, "test").to_vector<double>(); }
+std::vector<double> figures(const std::string& name) {
+  return nn::find(file().tensors, name, "test").to_vector<double>();
+}
 
 constexpr const char* schedules[] = {"sigmoid", "cosine", "linear"};
 constexpr nn::Objective objectives[] = {nn::Objective::x0, nn::Objective::noise, nn::Objective::v};
@@ -30,7 +33,8 @@ constexpr nn::Objective objectives[] = {nn::Objective::x0, nn::Objective::noise,
 nn::Predictor knows(const nn::Diffusion& diffusion, const Tensor& x0) {
   return [&diffusion, x0](const Tensor& x, const Tensor& t) {
     const auto time = static_cast<std::int64_t>(t.to_vector<double>()[0]);
-    return diffusion.target(x0, diffusion.noise_of(x, x0, time), std::vector<std::int64_t>(static_cast<std::size_t>(x.shape(0)), time));
+    return diffusion.target(x0, diffusion.noise_of(x, x0, time),
+                            std::vector<std::int64_t>(static_cast<std::size_t>(x.shape(0)), time));
   };
 }
 
@@ -41,8 +45,10 @@ TEST_CASE("noise schedules have PyTorch's figures") {
     INFO(name);
     const std::string key = "schedule." + name + ".";
     const nn::NoiseSchedule schedule(name, 1000);
-    const nn::Diffusion weighted(schedule, nn::Objective::x0, nn::LossWeight::snr), cut(schedule, nn::Objective::x0, nn::LossWeight::min_snr);
-    const auto betas = figures(key + "betas"), alphas = figures(key + "alphas_cumprod"), snr = figures(key + "snr"), min_snr = figures(key + "min_snr_5");
+    const nn::Diffusion weighted(schedule, nn::Objective::x0, nn::LossWeight::snr),
+        cut(schedule, nn::Objective::x0, nn::LossWeight::min_snr);
+    const auto betas = figures(key + "betas"), alphas = figures(key + "alphas_cumprod"), snr = figures(key + "snr"),
+               min_snr = figures(key + "min_snr_5");
     REQUIRE(betas.size() == 1000);
     for (std::int64_t t = 0; t < 1000; ++t) {
       REQUIRE(std::abs(schedule.beta(t) - betas[t]) <= 1e-12);
@@ -76,7 +82,8 @@ TEST_CASE("schedules of any length keep some signal and end in noise") {
 
 TEST_CASE("sampling times are PyTorch's") {
   for (const std::int64_t steps : {1, 10, 20, 50, 250, 1000}) {
-    const auto expected = nn::find(file().tensors, "sampling_times." + std::to_string(steps), "test").to_vector<std::int64_t>();
+    const auto expected =
+        nn::find(file().tensors, "sampling_times." + std::to_string(steps), "test").to_vector<std::int64_t>();
     CHECK(nn::sampling_times(1000, steps) == expected);
   }
   CHECK(nn::sampling_times(10, 4) == std::vector<std::int64_t>{9, 6, 4, 1, -1});
@@ -101,7 +108,8 @@ TEST_CASE("weights of noise and v count the error as that of the picture") {
   // An error e of x0 is an error e sqrt(snr) of the noise and e sqrt(snr + 1) of v.
   for (const nn::LossWeight weight : {nn::LossWeight::snr, nn::LossWeight::min_snr}) {
     const nn::NoiseSchedule schedule("sigmoid", 50);
-    const nn::Diffusion x0(schedule, nn::Objective::x0, weight), noise(schedule, nn::Objective::noise, weight), v(schedule, nn::Objective::v, weight);
+    const nn::Diffusion x0(schedule, nn::Objective::x0, weight), noise(schedule, nn::Objective::noise, weight),
+        v(schedule, nn::Objective::v, weight);
     for (std::int64_t t = 0; t < 50; ++t) {
       CHECK(noise.weight(t) * schedule.snr(t) == Approx(x0.weight(t)));
       CHECK(v.weight(t) * (schedule.snr(t) + 1) == Approx(x0.weight(t)));
@@ -119,7 +127,9 @@ TEST_CASE("whoever knows the picture samples it from any noise") {
   const Tensor x0 = formula_tensor("picture", {3, 1, 4, 4}, f64), noise = unit_noise("start", {3, 1, 4, 4}, f64);
   for (const nn::Objective objective : objectives) {
     const nn::Diffusion diffusion(nn::NoiseSchedule("sigmoid", 40), objective);
-    for (const nn::SamplerOptions& options : {nn::SamplerOptions{.steps = 7}, nn::SamplerOptions{.steps = 40, .eta = 0.5}, nn::SamplerOptions{.ancestral = true}}) {
+    for (const nn::SamplerOptions& options :
+         {nn::SamplerOptions{.steps = 7}, nn::SamplerOptions{.steps = 40, .eta = 0.5},
+          nn::SamplerOptions{.ancestral = true}}) {
       CHECK(relative_difference(nn::sample(diffusion, knows(diffusion, x0), noise, options), x0) < 1e-9);
     }
   }
@@ -128,10 +138,14 @@ TEST_CASE("whoever knows the picture samples it from any noise") {
 TEST_CASE("ddim with every time and eta 1 is the ancestral chain") {
   const nn::Diffusion diffusion(nn::NoiseSchedule("linear", 60), nn::Objective::x0);
   const Tensor noise = unit_noise("start", {2, 1, 4, 4}, f64);
-  const nn::Predictor predict = [](const Tensor& x, const Tensor& t) { return tanh(x * 0.7 - reshape(t, {2, 1, 1, 1}) * 0.001); };
+  const nn::Predictor predict = [](const Tensor& x, const Tensor& t) {
+    return tanh(x * 0.7 - reshape(t, {2, 1, 1, 1}) * 0.001);
+  };
   const Tensor ancestral = nn::sample(diffusion, predict, noise, {.ancestral = true, .seed = 5}, 3);
-  CHECK(relative_difference(nn::sample(diffusion, predict, noise, {.steps = 60, .eta = 1, .seed = 5}, 3), ancestral) < 1e-9);
-  CHECK(relative_difference(nn::sample(diffusion, predict, noise, {.steps = 60, .eta = 1, .seed = 6}, 3), ancestral) > 1e-3);
+  CHECK(relative_difference(nn::sample(diffusion, predict, noise, {.steps = 60, .eta = 1, .seed = 5}, 3), ancestral) <
+        1e-9);
+  CHECK(relative_difference(nn::sample(diffusion, predict, noise, {.steps = 60, .eta = 1, .seed = 6}, 3), ancestral) >
+        1e-3);
 }
 
 TEST_CASE("noise belongs to seed, sample and time") {
@@ -149,8 +163,9 @@ TEST_CASE("20 steps of ddim with the U-Net give PyTorch's samples and keep no gr
   const Tensor noise = unit_noise("sample.noise", {2, 1, 28, 28}, f32);
   const std::int64_t nodes = live_nodes();
   std::int64_t steps = 0;
-  Tensor pictures = nn::sample(diffusion, [&](const Tensor& x, const Tensor& t) { return network(x, t); }, noise, {}, 0,
-                               [&](const nn::SamplingStep& step) { CHECK(step.number == steps++); });
+  Tensor pictures = nn::sample(
+      diffusion, [&](const Tensor& x, const Tensor& t) { return network(x, t); }, noise, {}, 0,
+      [&](const nn::SamplingStep& step) { CHECK(step.number == steps++); });
   CHECK(steps == 20);
   CHECK(live_nodes() <= nodes + 1);
   pictures = ((pictures + 1) * 0.5).eval();

@@ -1,5 +1,5 @@
-// Derivatives to fourth order of norms, softmax, attention, pooling, interpolation and padding, by every mode, against the same
-// functions written out with loops in Taylor arithmetic.
+// Derivatives to fourth order of norms, softmax, attention, pooling, interpolation and padding, by every mode, against
+// the same functions written out with loops in Taylor arithmetic.
 #include <fmt/format.h>
 
 #include <array>
@@ -76,9 +76,14 @@ constexpr std::int64_t kN = 2, kC = 4, kH = 4, kW = 4;
 struct Pictures {
   std::int64_t n = kN, c = kC, h = kH, w = kW;
   Numbers values;
-  Pictures(std::int64_t n, std::int64_t c, std::int64_t h, std::int64_t w) : n(n), c(c), h(h), w(w), values(n * c * h * w) {}
-  Series& at(std::int64_t i, std::int64_t j, std::int64_t k, std::int64_t l) { return values[((i * c + j) * h + k) * w + l]; }
-  const Series& at(std::int64_t i, std::int64_t j, std::int64_t k, std::int64_t l) const { return values[((i * c + j) * h + k) * w + l]; }
+  Pictures(std::int64_t n, std::int64_t c, std::int64_t h, std::int64_t w)
+      : n(n), c(c), h(h), w(w), values(n * c * h * w) {}
+  Series& at(std::int64_t i, std::int64_t j, std::int64_t k, std::int64_t l) {
+    return values[((i * c + j) * h + k) * w + l];
+  }
+  const Series& at(std::int64_t i, std::int64_t j, std::int64_t k, std::int64_t l) const {
+    return values[((i * c + j) * h + k) * w + l];
+  }
 };
 
 /// Standardises the values at `places`.
@@ -128,7 +133,9 @@ Pictures rms_normalised(Pictures x, const std::vector<double>& g) {
       for (std::int64_t l = 0; l < x.w; ++l) {
         Series squares;
         for (std::int64_t j = 0; j < x.c; ++j) squares = squares + x.at(i, j, k, l) * x.at(i, j, k, l);
-        for (std::int64_t j = 0; j < x.c; ++j) x.at(i, j, k, l) = x.at(i, j, k, l) / sqrt(squares) * (g[j] * std::sqrt(static_cast<double>(x.c)));
+        for (std::int64_t j = 0; j < x.c; ++j) {
+          x.at(i, j, k, l) = x.at(i, j, k, l) / sqrt(squares) * (g[j] * std::sqrt(static_cast<double>(x.c)));
+        }
       }
     }
   }
@@ -166,14 +173,16 @@ Pictures attended(nn::Module& module, const Pictures& x, bool linear) {
   const std::vector<double> mem = parameter(module, "mem_kv");
   const std::int64_t pixels = x.h * x.w, keys = memory + pixels;
   const Pictures qkv = mixed(rms_normalised(x, parameter(module, "norm.g")), parameter(module, "to_qkv.weight"), {});
-  const auto entry = [&](std::int64_t i, std::int64_t which, std::int64_t head, std::int64_t feature, std::int64_t pixel) {
+  const auto entry = [&](std::int64_t i, std::int64_t which, std::int64_t head, std::int64_t feature,
+                         std::int64_t pixel) {
     return qkv.at(i, (which * heads + head) * features + feature, pixel / x.w, pixel % x.w);
   };
   const double scale = 1 / std::sqrt(static_cast<double>(features));
   Pictures out(x.n, heads * features, x.h, x.w);
   for (std::int64_t i = 0; i < x.n; ++i) {
     for (std::int64_t head = 0; head < heads; ++head) {
-      // The memory comes first; it is stored as [2, heads, memory, features] for full attention, and the last two exchanged for linear.
+      // The memory comes first; it is stored as [2, heads, memory, features] for full attention, and the last two
+      // exchanged for linear.
       const auto key_or_value = [&](std::int64_t which, std::int64_t place, std::int64_t feature) -> Series {
         if (place >= memory) return entry(i, 1 + which, head, feature, place - memory);
         return linear ? mem[((which * heads + head) * features + feature) * memory + place]
@@ -211,7 +220,8 @@ Pictures attended(nn::Module& module, const Pictures& x, bool linear) {
     }
   }
   if (!linear) return mixed(out, parameter(module, "to_out.weight"), parameter(module, "to_out.bias"));
-  return rms_normalised(mixed(out, parameter(module, "to_out.0.weight"), parameter(module, "to_out.0.bias")), parameter(module, "to_out.1.g"));
+  return rms_normalised(mixed(out, parameter(module, "to_out.0.weight"), parameter(module, "to_out.0.bias")),
+                        parameter(module, "to_out.1.g"));
 }
 
 /// Each output pixel from the input by `pixel(picture, channel, row, column)`.
@@ -237,15 +247,21 @@ struct Row {
 };
 
 /// k-th derivatives of <f(x + t v), cotangent> at t = 0, k = 0..4, by each of the modes.
-std::vector<std::pair<std::string, std::vector<double>>> by_all_modes(const std::function<Tensor(const Tensor&)>& f, const Tensor& x, const Tensor& v,
+std::vector<std::pair<std::string, std::vector<double>>> by_all_modes(const std::function<Tensor(const Tensor&)>& f,
+                                                                      const Tensor& x, const Tensor& v,
                                                                       const Tensor& cotangent) {
   const Tensor y = f(x);
   const auto along = [&](const Tensor& tensor) { return sum(tensor * cotangent); };
   std::vector<std::pair<std::string, std::vector<double>>> results;
   Tensor reverse = along(y), forward = y;
-  std::vector<double> nested_reverse{reverse.item()}, nested_forward{reverse.item()}, mixed_modes{reverse.item()}, taylor;
-  for (int k = 1; k <= kOrder; ++k) nested_reverse.push_back((reverse = sum(grad(reverse, x, Unused::zeros) * v)).item());
-  for (int k = 1; k <= kOrder; ++k) nested_forward.push_back(along(forward = jvp(forward, {x}, {v}, Unused::zeros)).item());
+  std::vector<double> nested_reverse{reverse.item()}, nested_forward{reverse.item()}, mixed_modes{reverse.item()},
+      taylor;
+  for (int k = 1; k <= kOrder; ++k) {
+    nested_reverse.push_back((reverse = sum(grad(reverse, x, Unused::zeros) * v)).item());
+  }
+  for (int k = 1; k <= kOrder; ++k) {
+    nested_forward.push_back(along(forward = jvp(forward, {x}, {v}, Unused::zeros)).item());
+  }
   // Forward over reverse: one reverse pass, then forward ones through it.
   Tensor over = grad(along(y), x);
   for (int k = 1; k <= kOrder; ++k) {
@@ -253,7 +269,8 @@ std::vector<std::pair<std::string, std::vector<double>>> by_all_modes(const std:
     if (k < kOrder) over = jvp(over, {x}, {v}, Unused::zeros);
   }
   for (const Tensor& coefficient : jet(y, x, v, kOrder)) taylor.push_back(along(coefficient).item());
-  return {{"reverse", nested_reverse}, {"forward", nested_forward}, {"forward over reverse", mixed_modes}, {"jet", taylor}};
+  return {
+      {"reverse", nested_reverse}, {"forward", nested_forward}, {"forward over reverse", mixed_modes}, {"jet", taylor}};
 }
 
 }  // namespace
@@ -265,25 +282,31 @@ TEST_CASE("norms, attention, pooling, interpolation and padding are right to fou
   nn::RMSNorm2d rms(kC);
   nn::FullAttention2d full(kC, kAttention);
   nn::LinearAttention2d linear(kC, kAttention);
-  for (nn::Module* module : std::initializer_list<nn::Module*>{&batch, &batch_eval, &layer, &group, &rms, &full, &linear}) fill(*module, f64);
+  for (nn::Module* module :
+       std::initializer_list<nn::Module*>{&batch, &batch_eval, &layer, &group, &rms, &full, &linear}) {
+    fill(*module, f64);
+  }
   batch_eval.running_mean().set(tensor({0.3, -0.2, 0.1, 0.7}, {kC}, f64));
   batch_eval.running_var().set(tensor({0.5, 1.5, 2.0, 0.25}, {kC}, f64));
   batch_eval.eval();
   const auto layer_weight = parameter(layer, "weight"), layer_bias = parameter(layer, "bias");
-  const auto at_source = [](std::int64_t out, std::int64_t extent) {  // of a bilinear doubling: the two sources and the second one's share
-    const double place = std::max((static_cast<double>(out) + 0.5) / 2 - 0.5, 0.0);
-    const auto first = static_cast<std::int64_t>(place);
-    return std::tuple(first, std::min(first + 1, extent - 1), place - static_cast<double>(first));
-  };
+  const auto at_source =
+      [](std::int64_t out, std::int64_t extent) {  // of a bilinear doubling: the two sources and the second one's share
+        const double place = std::max((static_cast<double>(out) + 0.5) / 2 - 0.5, 0.0);
+        const auto first = static_cast<std::int64_t>(place);
+        return std::tuple(first, std::min(first + 1, extent - 1), place - static_cast<double>(first));
+      };
 
   const std::vector<Row> rows{
       {"batch norm, training", [&](const Tensor& x) { return batch(x); },
        [&](const Pictures& x) {
-         return scaled(standardised(x, 1e-5, [](auto, auto j) { return j; }), parameter(batch, "weight"), parameter(batch, "bias"));
+         return scaled(standardised(x, 1e-5, [](auto, auto j) { return j; }), parameter(batch, "weight"),
+                       parameter(batch, "bias"));
        }},
       {"batch norm, evaluation", [&](const Tensor& x) { return batch_eval(x); },
        [&](Pictures x) {
-         const auto mean = batch_eval.running_mean().value().to_vector<double>(), variance = batch_eval.running_var().value().to_vector<double>();
+         const auto mean = batch_eval.running_mean().value().to_vector<double>(),
+                    variance = batch_eval.running_var().value().to_vector<double>();
          for (std::size_t i = 0; i < x.values.size(); ++i) {
            const std::size_t channel = i / (kH * kW) % kC;
            x.values[i] = (x.values[i] - mean[channel]) / std::sqrt(variance[channel] + 1e-5);
@@ -293,14 +316,18 @@ TEST_CASE("norms, attention, pooling, interpolation and padding are right to fou
       {"layer norm", [&](const Tensor& x) { return layer(x); },
        [&](Pictures x) {
          x = standardised(x, 1e-5, [](auto i, auto) { return i; });
-         for (std::size_t i = 0; i < x.values.size(); ++i) x.values[i] = x.values[i] * layer_weight[i % layer_weight.size()] + layer_bias[i % layer_bias.size()];
+         for (std::size_t i = 0; i < x.values.size(); ++i) {
+           x.values[i] = x.values[i] * layer_weight[i % layer_weight.size()] + layer_bias[i % layer_bias.size()];
+         }
          return x;
        }},
       {"group norm", [&](const Tensor& x) { return group(x); },
        [&](const Pictures& x) {
-         return scaled(standardised(x, 1e-5, [](auto i, auto j) { return 10 * i + j / 2; }), parameter(group, "weight"), parameter(group, "bias"));
+         return scaled(standardised(x, 1e-5, [](auto i, auto j) { return 10 * i + j / 2; }), parameter(group, "weight"),
+                       parameter(group, "bias"));
        }},
-      {"RMS norm", [&](const Tensor& x) { return rms(x); }, [&](const Pictures& x) { return rms_normalised(x, parameter(rms, "g")); }},
+      {"RMS norm", [&](const Tensor& x) { return rms(x); },
+       [&](const Pictures& x) { return rms_normalised(x, parameter(rms, "g")); }},
       {"softmax", [](const Tensor& x) { return softmax(x, 3); },
        [](Pictures x) {
          for (std::size_t i = 0; i < x.values.size(); i += kW) {
@@ -309,13 +336,17 @@ TEST_CASE("norms, attention, pooling, interpolation and padding are right to fou
          }
          return x;
        }},
-      {"attention, full", [&](const Tensor& x) { return full(x); }, [&](const Pictures& x) { return attended(full, x, false); }},
-      {"attention, linear", [&](const Tensor& x) { return linear(x); }, [&](const Pictures& x) { return attended(linear, x, true); }},
+      {"attention, full", [&](const Tensor& x) { return full(x); },
+       [&](const Pictures& x) { return attended(full, x, false); }},
+      {"attention, linear", [&](const Tensor& x) { return linear(x); },
+       [&](const Pictures& x) { return attended(linear, x, true); }},
       {"max pooling, of a square", [](const Tensor& x) { return max_pool2d(square(x)); },
        [](const Pictures& x) {
          return resampled(x, kH / 2, kW / 2, [&](auto i, auto j, auto k, auto l) {
            Series best = x.at(i, j, 2 * k, 2 * l) * x.at(i, j, 2 * k, 2 * l);
-           for (int d = 1; d < 4; ++d) best = greatest(best, x.at(i, j, 2 * k + d / 2, 2 * l + d % 2) * x.at(i, j, 2 * k + d / 2, 2 * l + d % 2));
+           for (int d = 1; d < 4; ++d) {
+             best = greatest(best, x.at(i, j, 2 * k + d / 2, 2 * l + d % 2) * x.at(i, j, 2 * k + d / 2, 2 * l + d % 2));
+           }
            return best;
          });
        }},
@@ -328,7 +359,10 @@ TEST_CASE("norms, attention, pooling, interpolation and padding are right to fou
          });
        }},
       {"nearest interpolation, of an exponential", [](const Tensor& x) { return upsample_nearest2d(sg::exp(x), 2); },
-       [](const Pictures& x) { return resampled(x, 2 * kH, 2 * kW, [&](auto i, auto j, auto k, auto l) { return exp(x.at(i, j, k / 2, l / 2)); }); }},
+       [](const Pictures& x) {
+         return resampled(x, 2 * kH, 2 * kW,
+                          [&](auto i, auto j, auto k, auto l) { return exp(x.at(i, j, k / 2, l / 2)); });
+       }},
       {"bilinear interpolation, squared", [](const Tensor& x) { return square(upsample_bilinear2d(x, 2)); },
        [&](const Pictures& x) {
          return resampled(x, 2 * kH, 2 * kW, [&](auto i, auto j, auto k, auto l) {
@@ -339,7 +373,10 @@ TEST_CASE("norms, attention, pooling, interpolation and padding are right to fou
            return value * value;
          });
        }},
-      {"padding, exponentiated", [](const Tensor& x) { return sg::exp(pad(x, {0, 0, 1, 2}, {0, 0, 2, 0})); },
+      {"padding, exponentiated",
+       [](const Tensor& x) {
+         return sg::exp(pad(x, {0, 0, 1, 2}, {0, 0, 2, 0}));
+       },
        [](const Pictures& x) {
          return resampled(x, kH + 3, kW + 2, [&](auto i, auto j, auto k, auto l) {
            const bool inside = k >= 1 && k < kH + 1 && l >= 2;

@@ -68,7 +68,9 @@ TEST_CASE("L-BFGS asks for the losses that PyTorch's asks for, in the same order
                         {"lbfgs_defaults", 3, {}}};
   for (const Case& c : cases) {
     INFO(c.name);
-    const auto of = [&](const char* key) { return nn::find(file.tensors, std::string(c.name) + "." + key, "test").to_vector<double>(); };
+    const auto of = [&](const char* key) {
+      return nn::find(file.tensors, std::string(c.name) + "." + key, "test").to_vector<double>();
+    };
     Fit fit;
     nn::LBFGS optimizer(fit.network, c.options);
     std::vector<Tensor> asked;

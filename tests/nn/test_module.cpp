@@ -59,9 +59,11 @@ TEST_CASE("load_state names what is missing, unexpected and misshapen, and then 
   layer.initialise(5);
   const auto before = layer.weight().value().to_vector<float>();
   const nn::NamedTensors wrong{{"weight", zeros({2, 4})}, {"extra", zeros({1})}};
-  CHECK_THROWS_WITH(layer.load_state(wrong), ContainsSubstring("missing bias") && ContainsSubstring("unexpected extra") &&
-                                      ContainsSubstring("weight is [2, 4], needs [2, 3]"));
-  CHECK_THROWS_WITH(layer.load_state({{"weight", zeros({2, 3})}, {"weight", zeros({2, 3})}, {"bias", zeros({2})}}), ContainsSubstring("twice"));
+  CHECK_THROWS_WITH(layer.load_state(wrong), ContainsSubstring("missing bias") &&
+                                                 ContainsSubstring("unexpected extra") &&
+                                                 ContainsSubstring("weight is [2, 4], needs [2, 3]"));
+  CHECK_THROWS_WITH(layer.load_state({{"weight", zeros({2, 3})}, {"weight", zeros({2, 3})}, {"bias", zeros({2})}}),
+                    ContainsSubstring("twice"));
   CHECK_THROWS_WITH(layer.load_state({{"weight", zeros({2, 3}, i64)}, {"bias", zeros({2})}}), ContainsSubstring("i64"));
   CHECK(layer.weight().value().to_vector<float>() == before);
 }
@@ -75,7 +77,8 @@ TEST_CASE("state and load_state carry a network to another, across dtypes") {
   const Tensor x = linspace(-1, 1, 2 * 2 * 5 * 5);
   a.eval();
   b.eval();
-  const auto from_a = a(reshape(x, {2, 2, 5, 5})).to_vector<double>(), from_b = b(cast(reshape(x, {2, 2, 5, 5}), f64)).to_vector<double>();
+  const auto from_a = a(reshape(x, {2, 2, 5, 5})).to_vector<double>(),
+             from_b = b(cast(reshape(x, {2, 2, 5, 5}), f64)).to_vector<double>();
   REQUIRE(from_a.size() == from_b.size());
   for (std::size_t i = 0; i < from_a.size(); ++i) CHECK(std::abs(from_a[i] - from_b[i]) < 1e-6);
   CHECK(b.state()[0].second.dtype() == f64);
@@ -106,7 +109,9 @@ TEST_CASE("backward fills the parameters' grad with what grad gives") {
 }
 
 TEST_CASE("activations are found by name, and an unknown name is an error that lists them") {
-  for (const std::string& name : nn::activation_names()) CHECK(nn::activation(name)->forward(zeros({2})).shape() == Shape{2});
+  for (const std::string& name : nn::activation_names()) {
+    CHECK(nn::activation(name)->forward(zeros({2})).shape() == Shape{2});
+  }
   CHECK_THROWS_WITH(nn::activation("tahn"), ContainsSubstring("softplus"));
 }
 

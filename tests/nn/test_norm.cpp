@@ -26,7 +26,10 @@ TEST_CASE("batch norm has PyTorch's values, first and second derivatives, in tra
     const auto of = [&](const char* name) { return nn::find(given, name, "test"); };
     nn::BatchNorm2d layer(2);
     layer.to(f64);
-    layer.load_state({{"weight", of("weight")}, {"bias", of("bias")}, {"running_mean", of("running_mean")}, {"running_var", of("running_var")},
+    layer.load_state({{"weight", of("weight")},
+                      {"bias", of("bias")},
+                      {"running_mean", of("running_mean")},
+                      {"running_var", of("running_var")},
                       {"num_batches_tracked", scalar(0, i64)}});
     layer.train(mode == "train");
     const Tensor x = of("x"), v = of("v");

@@ -83,13 +83,18 @@ class Bowl : public nn::Module {
 std::unique_ptr<nn::Optimizer> make(nn::Module& module, const std::string& kind, const json& options) {
   if (kind == "SGD") {
     return std::make_unique<nn::SGD>(
-        module, nn::SgdOptions{option(options, "lr", 1e-3), option(options, "momentum", 0), option(options, "dampening", 0),
-                               option(options, "weight_decay", 0), options.value("nesterov", false)});
+        module,
+        nn::SgdOptions{option(options, "lr", 1e-3), option(options, "momentum", 0), option(options, "dampening", 0),
+                       option(options, "weight_decay", 0), options.value("nesterov", false)});
   }
   std::vector<double> betas{0.9, 0.999};
   if (options.contains("betas")) betas = numbers(options.at("betas"));
-  const nn::AdamOptions settings{option(options, "lr", 1e-3), betas[0], betas[1], option(options, "eps", 1e-8),
-                                 option(options, "weight_decay", kind == "AdamW" ? 1e-2 : 0), options.value("amsgrad", false)};
+  const nn::AdamOptions settings{option(options, "lr", 1e-3),
+                                 betas[0],
+                                 betas[1],
+                                 option(options, "eps", 1e-8),
+                                 option(options, "weight_decay", kind == "AdamW" ? 1e-2 : 0),
+                                 options.value("amsgrad", false)};
   if (kind == "AdamW") return std::make_unique<nn::AdamW>(module, settings);
   return std::make_unique<nn::Adam>(module, settings);
 }
@@ -141,7 +146,8 @@ TEST_CASE("a parameter without a gradient stays as it is, and a wrong gradient i
   const auto after = bowl.flat();
   for (std::size_t i = 0; i < 6; ++i) CHECK(after[i] == Approx(before[i] - 0.1));
   for (std::size_t i = 6; i < 10; ++i) CHECK(after[i] == before[i]);
-  CHECK_THROWS_WITH(optimizer.step({ones({3, 2}, f64), Tensor()}), ContainsSubstring("gradient of a is [3, 2], needs [2, 3]"));
+  CHECK_THROWS_WITH(optimizer.step({ones({3, 2}, f64), Tensor()}),
+                    ContainsSubstring("gradient of a is [3, 2], needs [2, 3]"));
   CHECK_THROWS_AS(optimizer.step({ones({2, 3}, f64)}), Error);
   CHECK_THROWS_AS(optimizer.minimise(ones({2}, f64)), Error);
 }
@@ -167,7 +173,9 @@ TEST_CASE("clipping gives PyTorch's figures") {
     const Tensors clipped = kind == "norm2"      ? nn::clip_by_global_norm(gradients, limit)
                             : kind == "norm_inf" ? nn::clip_by_largest(gradients, limit)
                                                  : nn::clip_by_value(gradients, limit);
-    if (kind == "norm2") CHECK(nn::global_norm(gradients).item() == Approx(row.at("total_norm").get<double>()).epsilon(1e-14));
+    if (kind == "norm2") {
+      CHECK(nn::global_norm(gradients).item() == Approx(row.at("total_norm").get<double>()).epsilon(1e-14));
+    }
     CHECK_FALSE(clipped[1].defined());
     auto got = clipped[0].to_vector<double>();
     for (double value : clipped[2].to_vector<double>()) got.push_back(value);
@@ -184,7 +192,9 @@ TEST_CASE("schedules give PyTorch's rates") {
     if (name == "step") schedule = nn::step_schedule(rate, 7, option(options, "gamma", 0));
     if (name == "multi_step") {
       std::vector<std::int64_t> milestones;
-      for (double milestone : numbers(options.at("milestones"))) milestones.push_back(static_cast<std::int64_t>(milestone));
+      for (double milestone : numbers(options.at("milestones"))) {
+        milestones.push_back(static_cast<std::int64_t>(milestone));
+      }
       schedule = nn::multi_step_schedule(rate, milestones, option(options, "gamma", 0));
     }
     if (name == "exponential") schedule = nn::exponential_schedule(rate, option(options, "gamma", 0));
@@ -246,7 +256,9 @@ TEST_CASE("the moving average follows its definition, and swap exchanges it with
     ema.update(step);
     const auto weights = bowl.flat();
     if (step % 2) continue;
-    for (std::size_t i = 0; i < expected.size(); ++i) expected[i] = step <= 4 ? weights[i] : 0.9 * expected[i] + 0.1 * weights[i];
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      expected[i] = step <= 4 ? weights[i] : 0.9 * expected[i] + 0.1 * weights[i];
+    }
   }
   const auto weights = bowl.flat();
   ema.swap();

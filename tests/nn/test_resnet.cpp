@@ -31,9 +31,10 @@ struct Training {
   Tensor pictures;
 };
 
-/// 20 steps of Adam in f64: losses and running statistics within `tolerance` of PyTorch's. At each step's weights and running
-/// statistics, rounded, the f32 network is held to the same loss, and to the f64 network's gradients. (Left to itself it goes
-/// another way, as any would: rounding the starting weights to f32 moves the losses of an f64 run by up to a hundredth.)
+/// 20 steps of Adam in f64: losses and running statistics within `tolerance` of PyTorch's. At each step's weights and
+/// running statistics, rounded, the f32 network is held to the same loss, and to the f64 network's gradients. (Left to
+/// itself it goes another way, as any would: rounding the starting weights to f32 moves the losses of an f64 run by up
+/// to a hundredth.)
 void check_training(nn::ResnetKind kind, const std::string& loss_name, double tolerance) {
   const auto file = reference("resnet.safetensors");
   const std::string run = (kind == nn::ResnetKind::light ? "light." : "resnet18.") + loss_name;
@@ -46,7 +47,9 @@ void check_training(nn::ResnetKind kind, const std::string& loss_name, double to
   for (std::size_t step = 0; step < expected.size(); ++step) {
     INFO("step " << step);
     nn::NamedTensors rounded;
-    for (auto& [name, value] : in_f64.network.state()) rounded.emplace_back(name, value.dtype() == f64 ? cast(value, f32) : value);
+    for (auto& [name, value] : in_f64.network.state()) {
+      rounded.emplace_back(name, value.dtype() == f64 ? cast(value, f32) : value);
+    }
     in_f32.network.load_state(rounded);
     const Tensor loss = in_f64.loss(step), loss_in_f32 = in_f32.loss(step);
     CHECK(loss.item() == Approx(expected[step]).epsilon(tolerance));
@@ -58,7 +61,8 @@ void check_training(nn::ResnetKind kind, const std::string& loss_name, double to
       apart = apart + sum(square(cast(gradients_in_f32[i], f64) - gradients[i]));
       whole = whole + sum(square(gradients[i]));
     }
-    // One relu in a million that goes the other way changes a gradient by a thousandth; PyTorch's differ by 1.1e-2 at the start.
+    // One relu in a million that goes the other way changes a gradient by a thousandth; PyTorch's differ by 1.1e-2 at
+    // the start.
     CHECK(std::sqrt(apart.item() / whole.item()) < 3e-2);
     optimizer.minimise(loss);
   }
@@ -103,13 +107,15 @@ TEST_CASE("pictures of fitting sides come back in their own shape, and others ar
     network.eval();
     const Tensor x = formula_tensor("x", {1, 3, 32, 64}, f32, 0.5, 0.5);
     const Tensor latent = network.encode(x);
-    CHECK(latent.shape() == Shape{1, network.latent_channels(), 32 / network.side_multiple(), 64 / network.side_multiple()});
+    CHECK(latent.shape() ==
+          Shape{1, network.latent_channels(), 32 / network.side_multiple(), 64 / network.side_multiple()});
     const Tensor y = network(x);
     CHECK(y.shape() == x.shape());
     CHECK(min(y).item() >= 0);
     CHECK(max(y).item() <= 1);
     CHECK(network.decode(latent).to_vector<float>() == y.to_vector<float>());
-    CHECK_THROWS_WITH(network(zeros({1, 3, 32, 66})), ContainsSubstring(fmt::format("multiples of {}: 32 x 66", network.side_multiple())));
+    CHECK_THROWS_WITH(network(zeros({1, 3, 32, 66})),
+                      ContainsSubstring(fmt::format("multiples of {}: 32 x 66", network.side_multiple())));
     CHECK_THROWS_WITH(network(zeros({1, 1, 32, 32})), ContainsSubstring("needs [N, 3, H, W]"));
   }
 }

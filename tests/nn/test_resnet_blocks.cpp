@@ -17,13 +17,16 @@ void check_block(nn::Module& block, const Shape& shape) {
     std::mt19937_64 generator(5);
     fill(block, f64);
     block.train(training);
-    test::check_derivatives([&](const Tensors& at) { return block(at[0]); }, {test::uniform(generator, shape, -1, 1)}, 2, generator, 1e-5);
+    test::check_derivatives([&](const Tensors& at) { return block(at[0]); }, {test::uniform(generator, shape, -1, 1)},
+                            2, generator, 1e-5);
   }
 }
 
 }  // namespace
 
-TEST_CASE("the residual blocks' second derivatives by the input agree with finite differences, in training and in evaluation") {
+TEST_CASE(
+    "the residual blocks' second derivatives by the input agree with finite differences, in training and in "
+    "evaluation") {
   nn::BasicBlock same(2, 2, 1);
   check_block(same, {2, 2, 4, 4});
   nn::TransposedBlock level(2, 2, 1);

@@ -26,7 +26,8 @@ class Folder {
   ~Folder() { std::filesystem::remove_all(path_); }
   std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
   std::size_t files() const {
-    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(path_), std::filesystem::directory_iterator()));
+    return static_cast<std::size_t>(
+        std::distance(std::filesystem::directory_iterator(path_), std::filesystem::directory_iterator()));
   }
   const std::filesystem::path& path() const { return path_; }
 
@@ -34,7 +35,9 @@ class Folder {
   std::filesystem::path path_;
 };
 
-void write(const std::filesystem::path& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
+void write(const std::filesystem::path& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary) << bytes;
+}
 
 std::string length_of(std::uint64_t length) {
   std::string bytes(8, '\0');
@@ -88,8 +91,9 @@ TEST_CASE("views and tensors not yet computed are written as their values") {
 
 TEST_CASE("half floats become f32 and small integers i64, exactly") {
   const Folder folder;
-  const std::string header = R"({"h":{"dtype":"F16","shape":[6],"data_offsets":[0,12]},"b":{"dtype":"BF16","shape":[2],"data_offsets":[12,16]},)"
-                             R"("i":{"dtype":"I32","shape":[1],"data_offsets":[16,20]},"u":{"dtype":"U8","shape":[2],"data_offsets":[20,22]}})";
+  const std::string header =
+      R"({"h":{"dtype":"F16","shape":[6],"data_offsets":[0,12]},"b":{"dtype":"BF16","shape":[2],"data_offsets":[12,16]},)"
+      R"("i":{"dtype":"I32","shape":[1],"data_offsets":[16,20]},"u":{"dtype":"U8","shape":[2],"data_offsets":[20,22]}})";
   const std::uint16_t halves[6] = {0x3C00, 0xC000, 0x0001, 0x8000, 0x7C00, 0x03FF}, bfloats[2] = {0x3F80, 0xC2F7};
   const std::int32_t whole = -7;
   std::string data(22, '\0');
@@ -144,8 +148,14 @@ TEST_CASE("files that lie are one clear error each") {
       {file_of(entry("F32", "[1,1,1,1,1,1,1,1,1,1,1,1,1]", "[0,4]"), 4), "13 axes"},
       {file_of(entry("F32", "[1]", "[4,8]"), 8), "4 bytes before \"a\" belong to no tensor"},
       {file_of(entry("F32", "[1]", "[0,4]"), 8), "the last 4 bytes belong to no tensor"},
-      {file_of(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 8), "overlap"},
-      {file_of(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 8), "\"a\" comes twice"},
+      {file_of(
+           R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})",
+           8),
+       "overlap"},
+      {file_of(
+           R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})",
+           8),
+       "\"a\" comes twice"},
       {file_of(R"({"__metadata__":3})", 0), "the metadata is no object"},
       {file_of(R"({"__metadata__":{"k":3}})", 0), "the metadata's \"k\" is no text"},
       {file_of("{\"\xff\":1}", 0), "ill-formed UTF-8"},
@@ -190,19 +200,52 @@ TEST_CASE("what is no file, cannot be read or cannot be written is an error, and
   CHECK_THROWS_WITH(nn::save_safetensors(folder / "no" / "file", {}), ContainsSubstring("cannot write: No such file"));
   std::filesystem::create_directory(folder / "folder");
   CHECK_THROWS_WITH(nn::save_safetensors(folder / "folder", {{"a", ones({2})}}), ContainsSubstring("cannot write"));
-  CHECK_THROWS_WITH(nn::save_safetensors(folder / "twice", {{"a", ones({2})}, {"a", ones({2})}}), ContainsSubstring("comes twice"));
-  CHECK_THROWS_WITH(nn::save_safetensors(folder / "reserved", {{"__metadata__", ones({2})}}), ContainsSubstring("comes twice"));
+  CHECK_THROWS_WITH(nn::save_safetensors(folder / "twice", {{"a", ones({2})}, {"a", ones({2})}}),
+                    ContainsSubstring("comes twice"));
+  CHECK_THROWS_WITH(nn::save_safetensors(folder / "reserved", {{"__metadata__", ones({2})}}),
+                    ContainsSubstring("comes twice"));
   CHECK(folder.files() == 1);
   if (std::filesystem::exists("/dev/full")) CHECK_THROWS_AS(nn::load_safetensors("/dev/full"), Error);
 }
 
 TEST_CASE("JSON is read strictly") {
   const auto value = nn::parse_json(R"( {"a":[1,-2.5e1,true,false,null,"\u00e9\ud83d\ude00\n"],"b":{}} )", "test");
-  CHECK(value == nlohmann::json{{"a", {1, -25.0, true, false, nullptr, "\u00e9\U0001F600\n"}}, {"b", nlohmann::json::object()}});
-  for (const char* bad : {"", " ", "{", "[1,]", "{\"a\":1,}", "{a:1}", "01", "1.", ".5", "+1", "1e", "--1", "nul", "tru", "'a'", "\"a",
-                          "\"\\x\"", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\udc00\"", "\"\t\"", "[1 2]", "{\"a\" 1}", "1 1",
-                          "\"\xc0\x80\"", "\"\xed\xa0\x80\"", "\"\xf5\x80\x80\x80\"", "\"\xe2\x82\"", "1e999", "NaN", "{\"a\":1,\"a\":2}",
-                          "[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]", "Infinity", "-"}) {
+  CHECK(value ==
+        nlohmann::json{{"a", {1, -25.0, true, false, nullptr, "\u00e9\U0001F600\n"}}, {"b", nlohmann::json::object()}});
+  for (const char* bad : {"",
+                          " ",
+                          "{",
+                          "[1,]",
+                          "{\"a\":1,}",
+                          "{a:1}",
+                          "01",
+                          "1.",
+                          ".5",
+                          "+1",
+                          "1e",
+                          "--1",
+                          "nul",
+                          "tru",
+                          "'a'",
+                          "\"a",
+                          "\"\\x\"",
+                          "\"\\ud800\"",
+                          "\"\\ud800\\u0041\"",
+                          "\"\\udc00\"",
+                          "\"\t\"",
+                          "[1 2]",
+                          "{\"a\" 1}",
+                          "1 1",
+                          "\"\xc0\x80\"",
+                          "\"\xed\xa0\x80\"",
+                          "\"\xf5\x80\x80\x80\"",
+                          "\"\xe2\x82\"",
+                          "1e999",
+                          "NaN",
+                          "{\"a\":1,\"a\":2}",
+                          "[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]",
+                          "Infinity",
+                          "-"}) {
     INFO(bad);
     CHECK_THROWS_AS(nn::parse_json(bad, "test"), Error);
   }

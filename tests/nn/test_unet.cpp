@@ -84,7 +84,8 @@ std::vector<double> sigmoid_alphas() { return of("schedule.sigmoid.alphas_cumpro
 }  // namespace
 
 TEST_CASE("both U-Nets have the parameters and names of the PyTorch version") {
-  for (const auto& [setting, count] : {std::pair{small, std::int64_t{721185}}, std::pair{large, std::int64_t{9904515}}}) {
+  for (const auto& [setting, count] :
+       {std::pair{small, std::int64_t{721185}}, std::pair{large, std::int64_t{9904515}}}) {
     nn::Unet network({.dim = setting.dim, .channels = setting.channels});
     CHECK(network.parameter_count() == count);
     std::vector<std::string> names, expected = parameter_names(setting);
@@ -99,7 +100,8 @@ TEST_CASE("the U-Net refuses sides, times and settings that do not fit") {
   nn::Unet network({.dim = 8, .mults = {1, 2, 2, 2}, .channels = 1});
   network.initialise(1);
   CHECK(network.side_multiple() == 8);
-  CHECK_THROWS_WITH(network(zeros({1, 1, 28, 32}), zeros({1})), ContainsSubstring("4 mults need sides that are multiples of 8: 28 x 32"));
+  CHECK_THROWS_WITH(network(zeros({1, 1, 28, 32}), zeros({1})),
+                    ContainsSubstring("4 mults need sides that are multiples of 8: 28 x 32"));
   CHECK_THROWS_WITH(network(zeros({2, 1, 8, 8}), zeros({1})), ContainsSubstring("one time a picture"));
   CHECK_THROWS_WITH(network(zeros({2, 3, 8, 8}), zeros({2})), ContainsSubstring("needs pictures [N, 1, H, W]"));
   CHECK_THROWS_WITH(network.forward(zeros({2, 1, 8, 8})), ContainsSubstring("takes other arguments"));
@@ -136,7 +138,9 @@ TEST_CASE("the large U-Net trains as PyTorch's does on replayed batches", "[slow
         noisiness.push_back(std::sqrt(1 - alphas[t]));
       }
       const auto part = [&](const Tensor& x) { return cast(slice(x, 0, step * batch, (step + 1) * batch), f32); };
-      const auto column = [&](const std::vector<double>& values) { return tensor(std::span<const double>(values), {batch, 1, 1, 1}); };
+      const auto column = [&](const std::vector<double>& values) {
+        return tensor(std::span<const double>(values), {batch, 1, 1, 1});
+      };
       const Tensor clean = part(x0);
       const Tensor noisy = column(signal) * clean + column(noisiness) * part(noise);
       const Tensor residual = network(noisy, tensor(std::span<const double>(times), {batch})) - clean;
@@ -155,7 +159,8 @@ TEST_CASE("the U-Net's norm and attentions have PyTorch's values, first and seco
   nn::RMSNorm2d rms(5);
   nn::LinearAttention2d linear(5);
   nn::FullAttention2d full(5);
-  const std::vector<std::pair<std::string, nn::Module*>> blocks{{"rms_norm", &rms}, {"linear_attention", &linear}, {"full_attention", &full}};
+  const std::vector<std::pair<std::string, nn::Module*>> blocks{
+      {"rms_norm", &rms}, {"linear_attention", &linear}, {"full_attention", &full}};
   for (auto& [name, block] : blocks) {
     INFO(name);
     fill(*block, f64);

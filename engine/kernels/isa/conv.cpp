@@ -83,9 +83,11 @@ inline void pack_inside(T* to, std::int64_t count, const T* source, Inside insid
   zero_row(to, inside.first);
   to += inside.first;
   const std::int64_t length = inside.last - inside.first;
-  if (stride == 1) copy_row<T, Lanes>(to, source, length);
-  else if (stride == 2) copy_every_second<T, Lanes>(to, source, length);
-  else {
+  if (stride == 1) {
+    copy_row<T, Lanes>(to, source, length);
+  } else if (stride == 2) {
+    copy_every_second<T, Lanes>(to, source, length);
+  } else {
     for (std::int64_t i = 0; i < length; ++i) to[i] = source[i * stride];
   }
   zero_row(to + length, count - inside.last);
@@ -102,7 +104,8 @@ void pack_rows(T* to, const ConvPackedRows& p, const T* from) {
   const Inside rows(p.rows, p.row_begin, p.row_stride, p.row_size);
   const Inside inside(p.columns, p.column_begin, p.column_stride, p.column_size);
   zero_row(to, rows.first * p.columns);
-  const T* source = from + (p.row_begin + rows.first * p.row_stride) * p.column_size + p.column_begin + inside.first * p.column_stride;
+  const T* source = from + (p.row_begin + rows.first * p.row_stride) * p.column_size + p.column_begin +
+                    inside.first * p.column_stride;
   const std::int64_t step = p.row_stride * p.column_size;
   if (p.column_stride == 1 && inside.last - inside.first == p.columns && step == p.columns) {
     copy_row<T, Lanes>(to + rows.first * p.columns, source, (rows.last - rows.first) * p.columns);
@@ -120,8 +123,8 @@ inline V odd_lanes(V a, V b, std::integer_sequence<int, Lane...>) {
   return __builtin_shufflevector(a, b, (2 * Lane + 1)...);
 }
 
-/// Calls body(lanes, i) for vectors that cover [0, count): whole ones, of which the last overlaps its neighbour, or narrower ones where
-/// none fits. `lanes` is a constant.
+/// Calls body(lanes, i) for vectors that cover [0, count): whole ones, of which the last overlaps its neighbour, or
+/// narrower ones where none fits. `lanes` is a constant.
 template <int Lanes, class Body>
 inline void for_each_vector(std::int64_t count, const Body& body) {
   if constexpr (Lanes > 1) {
@@ -147,11 +150,13 @@ inline void split_pairs(T* __restrict even, T* __restrict odd, const T* __restri
 }
 
 template <class T, int Lanes>
-void split_rows(T* to, std::int64_t to_phase, std::int64_t to_row, const T* from, std::int64_t rows, std::int64_t columns, std::int64_t phases) {
+void split_rows(T* to, std::int64_t to_phase, std::int64_t to_row, const T* from, std::int64_t rows,
+                std::int64_t columns, std::int64_t phases) {
 #pragma GCC unroll 1
   for (std::int64_t y = 0; y < rows; ++y, to += to_row, from += columns) {
-    if (phases == 1) copy_row<T, Lanes>(to, from, columns);
-    else if (phases == 2) {
+    if (phases == 1) {
+      copy_row<T, Lanes>(to, from, columns);
+    } else if (phases == 2) {
       split_pairs<T, Lanes>(to, to + to_phase, from, columns / 2);
       if (columns % 2) to[columns / 2] = from[columns - 1];
     } else {
@@ -216,8 +221,16 @@ void interleave_row(T* to, const T* even, const T* odd, std::int64_t count) {
 
 template <class T, int Lanes>
 constexpr ConvKernels<T> make_kernels() {
-  return {Lanes, kTileRows, product<T, Lanes>, reduction<T, Lanes>, pack_row<T, Lanes>, pack_rows<T, Lanes>,
-          split_rows<T, Lanes>, join_rows<T, Lanes>, scatter_row<T>, interleave_row<T, Lanes>};
+  return {Lanes,
+          kTileRows,
+          product<T, Lanes>,
+          reduction<T, Lanes>,
+          pack_row<T, Lanes>,
+          pack_rows<T, Lanes>,
+          split_rows<T, Lanes>,
+          join_rows<T, Lanes>,
+          scatter_row<T>,
+          interleave_row<T, Lanes>};
 }
 
 }  // namespace

@@ -5,9 +5,9 @@
 
 namespace sg::kernels {
 
-/// The elements of a slot are one vector of neighbouring output pixels. A product computes, for each row m and each slot s,
-/// c[m * c_row + c_offset[s] + lane] (+)= sum over k of a[m * a_row + k] * b[slots[s] + offsets[k] + lane], lane < counts[s].
-/// All of b[slots[s] + offsets[k] + lane] must be readable, for each lane of the vector.
+/// The elements of a slot are one vector of neighbouring output pixels. A product computes, for each row m and each
+/// slot s, c[m * c_row + c_offset[s] + lane] (+)= sum over k of a[m * a_row + k] * b[slots[s] + offsets[k] + lane],
+/// lane < counts[s]. All of b[slots[s] + offsets[k] + lane] must be readable, for each lane of the vector.
 template <class T>
 struct ConvProduct {
   const T* a;
@@ -25,7 +25,8 @@ struct ConvProduct {
   bool accumulate;
 };
 
-/// Sums over slots: c[m * c_row + k] (+)= sum over s and lanes of a[m * a_row + s * lanes + lane] * b[slots[s] + offsets[k] + lane].
+/// Sums over slots: c[m * c_row + k] (+)= sum over s and lanes of a[m * a_row + s * lanes + lane] * b[slots[s] +
+/// offsets[k] + lane].
 template <class T>
 struct ConvReduction {
   const T* a;
@@ -41,8 +42,8 @@ struct ConvReduction {
   bool accumulate;
 };
 
-/// A packed copy of rows x columns elements: element (y, x) is the source's at (y * row_stride + row_begin, x * column_stride +
-/// column_begin), zero where that is outside of row_size x column_size.
+/// A packed copy of rows x columns elements: element (y, x) is the source's at (y * row_stride + row_begin, x *
+/// column_stride + column_begin), zero where that is outside of row_size x column_size.
 struct ConvPackedRows {
   std::int64_t rows, columns;
   std::int64_t row_begin, row_stride, row_size;
@@ -56,11 +57,15 @@ struct ConvKernels {
   void (*product)(const ConvProduct<T>&);
   void (*reduction)(const ConvReduction<T>&);
   /// to[i] = from[begin + i * stride] for i < count; zero where that index is outside of [0, size).
-  void (*pack_row)(T* to, std::int64_t count, const T* from, std::int64_t begin, std::int64_t stride, std::int64_t size);
+  void (*pack_row)(T* to, std::int64_t count, const T* from, std::int64_t begin, std::int64_t stride,
+                   std::int64_t size);
   void (*pack_rows)(T* to, const ConvPackedRows&, const T* from);
-  /// Column x of each row goes to column x / phases of phase x % phases: to[(x % phases) * to_phase + y * to_row + x / phases].
-  void (*split_rows)(T* to, std::int64_t to_phase, std::int64_t to_row, const T* from, std::int64_t rows, std::int64_t columns, std::int64_t phases);
-  /// Copies rows of `columns` elements next to each other. Reads and writes whole vectors: at most lanes - 1 elements more.
+  /// Column x of each row goes to column x / phases of phase x % phases: to[(x % phases) * to_phase + y * to_row + x /
+  /// phases].
+  void (*split_rows)(T* to, std::int64_t to_phase, std::int64_t to_row, const T* from, std::int64_t rows,
+                     std::int64_t columns, std::int64_t phases);
+  /// Copies rows of `columns` elements next to each other. Reads and writes whole vectors: at most lanes - 1 elements
+  /// more.
   void (*join_rows)(T* to, const T* from, std::int64_t from_row, std::int64_t rows, std::int64_t columns);
   /// to[i * stride] = from[i]
   void (*scatter_row)(T* to, std::int64_t stride, const T* from, std::int64_t count);

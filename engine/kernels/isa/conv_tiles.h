@@ -12,7 +12,9 @@ namespace sg::kernels::SG_ISA {
 inline constexpr int kTileRows = kVectorBytes == 64 ? 8 : 4;
 inline constexpr int kTileSlots = 3;
 /// Few rows take more slots, so that enough independent sums are under way.
-constexpr int widest_tile(int rows) { return rows == 1 ? 8 : rows == 2 ? (kTileRows == 8 ? 6 : 5) : rows == 3 && kTileRows == 8 ? 6 : kTileSlots; }
+constexpr int widest_tile(int rows) {
+  return rows == 1 ? 8 : rows == 2 ? (kTileRows == 8 ? 6 : 5) : rows == 3 && kTileRows == 8 ? 6 : kTileSlots;
+}
 
 template <class T, int Lanes, int Rows, int Slots>
 void product_tile(const ConvProduct<T>& p, std::int64_t row, std::int64_t slot) {
@@ -54,8 +56,11 @@ void product_tile(const ConvProduct<T>& p, std::int64_t row, std::int64_t slot) 
 
 template <class T, int Lanes, int Rows, int Slots>
 void product_rows(const ConvProduct<T>& p, std::int64_t slot, int rows, std::int64_t row) {
-  if (rows == Rows) product_tile<T, Lanes, Rows, Slots>(p, row, slot);
-  else if constexpr (Rows > 1) product_rows<T, Lanes, Rows - 1, Slots>(p, slot, rows, row);
+  if (rows == Rows) {
+    product_tile<T, Lanes, Rows, Slots>(p, row, slot);
+  } else if constexpr (Rows > 1) {
+    product_rows<T, Lanes, Rows - 1, Slots>(p, slot, rows, row);
+  }
 }
 
 /// All rows of `Slots` neighbouring slots, whose vectors stay in the first-level cache.
@@ -75,9 +80,13 @@ void product_few_rows(const ConvProduct<T>& p, std::int64_t& slot) {
 template <class T, int Lanes>
 void product(const ConvProduct<T>& p) {
   std::int64_t slot = 0;
-  if (p.rows == 1) product_few_rows<T, Lanes, 1>(p, slot);
-  else if (p.rows == 2) product_few_rows<T, Lanes, 2>(p, slot);
-  else if (p.rows == 3) product_few_rows<T, Lanes, 3>(p, slot);
+  if (p.rows == 1) {
+    product_few_rows<T, Lanes, 1>(p, slot);
+  } else if (p.rows == 2) {
+    product_few_rows<T, Lanes, 2>(p, slot);
+  } else if (p.rows == 3) {
+    product_few_rows<T, Lanes, 3>(p, slot);
+  }
   // Four are left as two and two: a single one would leave the multiply-adds waiting for each other.
   for (; p.slot_count - slot > 4 || p.slot_count - slot == 3; slot += 3) product_column<T, Lanes, 3>(p, slot);
   for (; p.slot_count - slot > 1; slot += 2) product_column<T, Lanes, 2>(p, slot);
@@ -107,7 +116,8 @@ inline V fold_runs(V a, V b, std::integer_sequence<int, Lane...>) {
   return first + second;
 }
 
-/// The sums of the lanes of `Count` vectors, a power of two, become the first lanes of the result: fewer shuffles than one sum after the other.
+/// The sums of the lanes of `Count` vectors, a power of two, become the first lanes of the result: fewer shuffles than
+/// one sum after the other.
 template <int Run, int Count, class V>
 inline V sums_of_lanes(const V* vectors) {
   const auto sequence = std::make_integer_sequence<int, kLanesOf<V>>{};
@@ -185,8 +195,11 @@ void reduction_row(const ConvReduction<T>& p, std::int64_t row) {
 
 template <class T, int Lanes, int Rows>
 void reduction_rows(const ConvReduction<T>& p, int rows, std::int64_t row) {
-  if (rows == Rows) reduction_row<T, Lanes, Rows>(p, row);
-  else if constexpr (Rows > 1) reduction_rows<T, Lanes, Rows - 1>(p, rows, row);
+  if (rows == Rows) {
+    reduction_row<T, Lanes, Rows>(p, row);
+  } else if constexpr (Rows > 1) {
+    reduction_rows<T, Lanes, Rows - 1>(p, rows, row);
+  }
 }
 
 template <class T, int Lanes>

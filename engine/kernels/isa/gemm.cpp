@@ -42,15 +42,22 @@ void tile(const PanelProduct<T>& p, const T* a, const T* b, T* c, std::int64_t c
 
 template <class T, int Lanes, int Rows, int Vectors>
 void last_rows(const PanelProduct<T>& p, std::int64_t rows, const T* a, const T* b, T* c, std::int64_t columns) {
-  if (rows == Rows) tile<T, Lanes, Rows, Vectors>(p, a, b, c, columns);
-  else if constexpr (Rows > 1) last_rows<T, Lanes, Rows - 1, Vectors>(p, rows, a, b, c, columns);
+  if (rows == Rows) {
+    tile<T, Lanes, Rows, Vectors>(p, a, b, c, columns);
+  } else if constexpr (Rows > 1) {
+    last_rows<T, Lanes, Rows - 1, Vectors>(p, rows, a, b, c, columns);
+  }
 }
 
 template <class T, int Lanes, int Vectors>
 void panel(const PanelProduct<T>& p, const T* b, T* c, std::int64_t columns) {
   std::int64_t row = 0;
-  for (; row + kRows <= p.rows; row += kRows) tile<T, Lanes, kRows, Vectors>(p, p.a + row * p.a_row, b, c + row * p.c_row, columns);
-  if (row < p.rows) last_rows<T, Lanes, kRows - 1, Vectors>(p, p.rows - row, p.a + row * p.a_row, b, c + row * p.c_row, columns);
+  for (; row + kRows <= p.rows; row += kRows) {
+    tile<T, Lanes, kRows, Vectors>(p, p.a + row * p.a_row, b, c + row * p.c_row, columns);
+  }
+  if (row < p.rows) {
+    last_rows<T, Lanes, kRows - 1, Vectors>(p, p.rows - row, p.a + row * p.a_row, b, c + row * p.c_row, columns);
+  }
 }
 
 /// A panel of B stays in the first-level cache while all rows pass.
@@ -59,8 +66,11 @@ void product(const PanelProduct<T>& p) {
   const T* b = p.b;
   for (std::int64_t column = 0; column < p.columns; column += 2 * Lanes, b += p.b_panel) {
     const std::int64_t columns = p.columns - column;
-    if (columns > Lanes) panel<T, Lanes, 2>(p, b, p.c + column, columns);
-    else panel<T, Lanes, 1>(p, b, p.c + column, columns);
+    if (columns > Lanes) {
+      panel<T, Lanes, 2>(p, b, p.c + column, columns);
+    } else {
+      panel<T, Lanes, 1>(p, b, p.c + column, columns);
+    }
   }
 }
 

@@ -5,8 +5,8 @@
 
 namespace sg::kernels {
 
-/// c[i * c_row + j] (+)= sum over k of a[i * a_row + k * a_step] * b(k, j). B lies in panels of `width` columns: b(k, j) is
-/// b[j / width * b_panel + k * b_step + j % width]. All columns of the last panel must be readable.
+/// c[i * c_row + j] (+)= sum over k of a[i * a_row + k * a_step] * b(k, j). B lies in panels of `width` columns: b(k,
+/// j) is b[j / width * b_panel + k * b_step + j % width]. All columns of the last panel must be readable.
 template <class T>
 struct PanelProduct {
   std::int64_t rows, columns, depth;

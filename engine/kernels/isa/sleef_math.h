@@ -1,4 +1,5 @@
-// The f64 elementary functions on vectors: SLEEF's (within 1 ulp) for each instruction set, C's where SLEEF is not used.
+// The f64 elementary functions on vectors: SLEEF's (within 1 ulp) for each instruction set, C's where SLEEF is not
+// used.
 #pragma once
 
 #include <cmath>

@@ -12,24 +12,27 @@ namespace sg::kernels {
 /// Loops over spans of one element type T. Sums are kept as f64 (f32 and f64) or i64 accumulators of 8 bytes.
 struct TileKernels {
   /// out[i] = op(a[i], b[i], c[i]) for i in [0, count). `out` may be one of the operands.
-  using Operation = void (*)(void* out, const void* a, const void* b, const void* c, std::int64_t count, double immediate);
+  using Operation = void (*)(void* out, const void* a, const void* b, const void* c, std::int64_t count,
+                             double immediate);
   Operation operations[kTileOpCount];  // null where the type lacks it
 
-  /// values[r * count + i] = source[r * row_stride + i * stride], converted from the dtype in memory. The `splat` of one
-  /// element is the case of zero strides.
-  using Gather = void (*)(void* values, const void* source, std::int64_t rows, std::int64_t row_stride, std::int64_t count,
-                          std::int64_t stride);
+  /// values[r * count + i] = source[r * row_stride + i * stride], converted from the dtype in memory. The `splat` of
+  /// one element is the case of zero strides.
+  using Gather = void (*)(void* values, const void* source, std::int64_t rows, std::int64_t row_stride,
+                          std::int64_t count, std::int64_t stride);
   Gather gather[3];
   /// The mirror of Gather.
-  using Scatter = void (*)(void* destination, const void* values, std::int64_t rows, std::int64_t row_stride, std::int64_t count,
-                           std::int64_t stride);
+  using Scatter = void (*)(void* destination, const void* values, std::int64_t rows, std::int64_t row_stride,
+                           std::int64_t count, std::int64_t stride);
   Scatter scatter[3];
 
   /// accumulators[r] op= values[r * count ...] reduced, for r in [0, rows).
   using ReduceRows = void (*)(void* accumulators, const void* values, std::int64_t rows, std::int64_t count);
   ReduceRows reduce_rows[3];
-  /// accumulators[j] op= values[r * count + j] over r, for j in [0, count). `scratch` has room for rows * count elements.
-  using ReduceColumns = void (*)(void* accumulators, const void* values, std::int64_t rows, std::int64_t count, void* scratch);
+  /// accumulators[j] op= values[r * count + j] over r, for j in [0, count). `scratch` has room for rows * count
+  /// elements.
+  using ReduceColumns = void (*)(void* accumulators, const void* values, std::int64_t rows, std::int64_t count,
+                                 void* scratch);
   ReduceColumns reduce_columns[3];
 
   /// accumulators[i] = the reduction of nothing.

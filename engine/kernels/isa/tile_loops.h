@@ -65,7 +65,8 @@ void add_immediate_loop(void* out, const void* a, const void* b, const void* c, 
   for_vectors<T, 1, 4>(out, a, b, c, count, [=](V x) { return x + value; });
 }
 template <class T>
-void multiply_immediate_loop(void* out, const void* a, const void* b, const void* c, std::int64_t count, double immediate) {
+void multiply_immediate_loop(void* out, const void* a, const void* b, const void* c, std::int64_t count,
+                             double immediate) {
   using V = Vector<T, kLanes<T>>;
   const V value = splat<V>(static_cast<T>(immediate));
   for_vectors<T, 1, 4>(out, a, b, c, count, [=](V x) { return x * value; });

@@ -78,20 +78,31 @@ template <ReduceOp Op>
 struct Reduce {
   template <class V>
   static V apply(V a, V b) {
-    if constexpr (Op == ReduceOp::sum) return a + b;
-    else if constexpr (std::is_arithmetic_v<V>) {
+    if constexpr (Op == ReduceOp::sum) {
+      return a + b;
+    } else if constexpr (std::is_arithmetic_v<V>) {
       if (a != a) return a;
       if (b != b) return b;
-      if constexpr (Op == ReduceOp::max) return a > b ? a : b;
-      else return a < b ? a : b;
-    } else if constexpr (Op == ReduceOp::max) return maximum(a, b);
-    else return minimum(a, b);
+      if constexpr (Op == ReduceOp::max) {
+        return a > b ? a : b;
+      } else {
+        return a < b ? a : b;
+      }
+    } else if constexpr (Op == ReduceOp::max) {
+      return maximum(a, b);
+    } else {
+      return minimum(a, b);
+    }
   }
   template <class T>
   static T nothing() {
-    if constexpr (Op == ReduceOp::sum) return T(0);
-    else if constexpr (std::is_same_v<T, std::int64_t>) return Op == ReduceOp::max ? INT64_MIN : INT64_MAX;
-    else return Op == ReduceOp::max ? -__builtin_inf() : __builtin_inf();
+    if constexpr (Op == ReduceOp::sum) {
+      return T(0);
+    } else if constexpr (std::is_same_v<T, std::int64_t>) {
+      return Op == ReduceOp::max ? INT64_MIN : INT64_MAX;
+    } else {
+      return Op == ReduceOp::max ? -__builtin_inf() : __builtin_inf();
+    }
   }
 };
 
@@ -149,7 +160,9 @@ void reduce_rows(void* accumulators, const void* values, std::int64_t rows, std:
       }
       for (; i + lanes <= count; i += lanes) v = R::apply(v, load<V>(in + i));
       // What is left: zeros do no harm to a sum, nor elements seen twice to a maximum.
-      if (i < count) v = R::apply(v, Op == ReduceOp::sum ? load_partial<V>(in + i, count - i) : load<V>(in + count - lanes));
+      if (i < count) {
+        v = R::apply(v, Op == ReduceOp::sum ? load_partial<V>(in + i, count - i) : load<V>(in + count - lanes));
+      }
       total = reduce_lanes<Op>(v);
     } else {
       total = in[0];
