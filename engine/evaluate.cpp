@@ -137,7 +137,7 @@ class Run {
   }
 
   void run(bool check) {
-    for (const Step& step : plan_.steps) {
+    for (const PlanStep& step : plan_.steps) {
       prepare_outputs(step);
       if (profile::enabled()) {
         const profile::Timer timer(step.label, step.flops, step.bytes);
@@ -164,13 +164,13 @@ class Run {
   }
 
  private:
-  void* address(const Step::Operand& operand) const {
+  void* address(const PlanStep::Operand& operand) const {
     const std::int64_t storage = operand.place.storage;
     return static_cast<char*>(buffers_[storage]->data()) +
            (operand.place.layout.offset + offsets_[storage]) * size_of(operand.dtype);
   }
 
-  void prepare_outputs(const Step& step) {
+  void prepare_outputs(const PlanStep& step) {
     for (std::size_t o = 0; o < step.outputs.size(); ++o) {
       const std::int64_t storage = step.outputs[o].place.storage;
       if (buffers_[storage]) continue;
@@ -179,29 +179,29 @@ class Run {
     }
   }
 
-  void run_step(const Step& step) {
+  void run_step(const PlanStep& step) {
     switch (step.kind) {
-      case Step::Kind::fused: {
+      case PlanStep::Kind::fused: {
         loads_.clear();
         stores_.clear();
-        for (const Step::Operand& operand : step.inputs) loads_.push_back(address(operand));
-        for (const Step::Operand& operand : step.outputs) stores_.push_back(address(operand));
+        for (const PlanStep::Operand& operand : step.inputs) loads_.push_back(address(operand));
+        for (const PlanStep::Operand& operand : step.outputs) stores_.push_back(address(operand));
         step.tile->run(loads_.data(), stores_.data(), stores_.data() + step.store_count);
         break;
       }
-      case Step::Kind::copy: {
-        const Step::Operand& from = step.inputs[0];
+      case PlanStep::Kind::copy: {
+        const PlanStep::Operand& from = step.inputs[0];
         kernels::copy_strided(address(step.outputs[0]), address(from), {from.shape.data(), from.shape.size()},
                               {from.place.layout.strides.data(), from.shape.size()},
                               static_cast<int>(size_of(from.dtype)));
         break;
       }
-      case Step::Kind::primitive: {
+      case PlanStep::Kind::primitive: {
         spans_.clear();
-        for (const Step::Operand& operand : step.inputs) {
+        for (const PlanStep::Operand& operand : step.inputs) {
           spans_.push_back({address(operand), &operand.shape, &operand.place.layout.strides, operand.dtype});
         }
-        const Step::Operand& to = step.outputs[0];
+        const PlanStep::Operand& to = step.outputs[0];
         step.primitive->run(spans_, {address(to), &to.shape, &to.place.layout.strides, to.dtype});
         break;
       }
@@ -209,8 +209,8 @@ class Run {
   }
 
   /// Under check_finite nothing is fused, so that the step is the primitive.
-  void check_outputs(const Step& step) const {
-    const Step::Operand& output = step.outputs[0];
+  void check_outputs(const PlanStep& step) const {
+    const PlanStep::Operand& output = step.outputs[0];
     const std::int64_t count = element_count(output.shape);
     if (!has_non_finite(address(output), count, output.dtype)) return;
     std::string name;

@@ -19,7 +19,7 @@ class ProgramBuilder {
       : in_(input), f_(fusion), shape_(iteration_shape(*input.nodes[members[0]])) {
     const Node& first = *in_.nodes[members[0]];
     program_.dtype = first.dtype;
-    step_.kind = Step::Kind::fused;
+    step_.kind = PlanStep::Kind::fused;
     for (std::int64_t i : members) {
       const Node& node = *in_.nodes[i];
       if (f_.roles[i] == Role::reduction) continue;
@@ -45,14 +45,14 @@ class ProgramBuilder {
     }
   }
 
-  Step build() {
+  PlanStep build() {
     program_.value_count = values_;
     step_.tile = std::make_shared<const kernels::CompiledTile>(
         program_, std::span<const std::int64_t>(shape_.data(), shape_.size()));
     const auto elements = static_cast<double>(element_count(shape_));
     step_.flops = operations_ * elements;
     for (const auto& operands : {step_.inputs, step_.outputs}) {
-      for (const Step::Operand& operand : operands) {
+      for (const PlanStep::Operand& operand : operands) {
         double size = static_cast<double>(size_of(operand.dtype));
         for (std::size_t i = 0; i < operand.shape.size(); ++i) {
           if (operand.place.layout.strides[i] != 0) size *= static_cast<double>(operand.shape[i]);
@@ -98,7 +98,7 @@ class ProgramBuilder {
     const Node& node = *in_.nodes[i];
     const Place& place = f_.places[i];
     for (std::size_t k = 0; k < step_.inputs.size(); ++k) {
-      const Step::Operand& operand = step_.inputs[k];
+      const PlanStep::Operand& operand = step_.inputs[k];
       if (operand.place.storage == place.storage && operand.place.layout == place.layout &&
           operand.dtype == node.dtype) {
         return program_.loads[k].value;
@@ -121,7 +121,7 @@ class ProgramBuilder {
   const Fusion& f_;
   const Shape shape_;
   kernels::TileProgram program_;
-  Step step_;
+  PlanStep step_;
   std::unordered_map<std::int64_t, std::uint16_t> known_;
   int values_ = 0;
   double operations_ = 0;
@@ -200,7 +200,7 @@ class Planner {
     }
   }
 
-  Step fill_step(std::int64_t i) {
+  PlanStep fill_step(std::int64_t i) {
     const Node& node = *in_.nodes[i];
     kernels::TileProgram program;
     program.dtype = node.dtype;
@@ -209,8 +209,8 @@ class Planner {
     kernels::TileOperand store{0, node.dtype};
     std::copy(f_.places[i].layout.strides.begin(), f_.places[i].layout.strides.end(), store.strides);
     program.stores.push_back(store);
-    Step step;
-    step.kind = Step::Kind::fused;
+    PlanStep step;
+    step.kind = PlanStep::Kind::fused;
     step.tile = std::make_shared<const kernels::CompiledTile>(
         program, std::span<const std::int64_t>(node.shape.data(), node.shape.size()));
     step.outputs.push_back({f_.places[i], node.shape, node.dtype});
@@ -220,10 +220,10 @@ class Planner {
     return step;
   }
 
-  Step copy_step(std::int64_t from, const Place& to, const char* label) {
+  PlanStep copy_step(std::int64_t from, const Place& to, const char* label) {
     const Node& source = *in_.nodes[from];
-    Step step;
-    step.kind = Step::Kind::copy;
+    PlanStep step;
+    step.kind = PlanStep::Kind::copy;
     step.inputs.push_back({f_.places[from], source.shape, source.dtype});
     step.outputs.push_back({to, source.shape, source.dtype});
     step.label = label;
@@ -231,10 +231,10 @@ class Planner {
     return step;
   }
 
-  Step kernel_step(std::int64_t i) {
+  PlanStep kernel_step(std::int64_t i) {
     const Node& node = *in_.nodes[i];
-    Step step;
-    step.kind = Step::Kind::primitive;
+    PlanStep step;
+    step.kind = PlanStep::Kind::primitive;
     step.primitive = node.primitive;
     std::vector<const Shape*> shapes;
     for (std::int64_t from : in_.inputs[i]) {
@@ -282,7 +282,7 @@ class Planner {
     for (const Plan::Kept& kept : plan_.kept) outlives[kept.place.storage] = true;
     for (std::size_t s = 0; s < plan_.steps.size(); ++s) {
       for (const auto* operands : {&plan_.steps[s].inputs, &plan_.steps[s].outputs}) {
-        for (const Step::Operand& operand : *operands) last[operand.place.storage] = static_cast<std::int64_t>(s);
+        for (const PlanStep::Operand& operand : *operands) last[operand.place.storage] = static_cast<std::int64_t>(s);
       }
     }
     for (std::size_t storage = 0; storage < last.size(); ++storage) {
@@ -290,17 +290,17 @@ class Planner {
         plan_.steps[last[storage]].releases.push_back(static_cast<std::int64_t>(storage));
       }
     }
-    for (Step& step : plan_.steps) take_over(step);
+    for (PlanStep& step : plan_.steps) take_over(step);
   }
 
   /// A fused store may use the memory of a load that nobody reads later, if both lie in the same order.
-  void take_over(Step& step) {
+  void take_over(PlanStep& step) {
     step.takes_over.assign(step.outputs.size(), -1);
     for (std::size_t o = 0; o < step.outputs.size(); ++o) {
       ++plan_.new_buffers;
-      if (step.kind != Step::Kind::fused || o >= step.store_count) continue;
-      const Step::Operand& output = step.outputs[o];
-      for (const Step::Operand& input : step.inputs) {
+      if (step.kind != PlanStep::Kind::fused || o >= step.store_count) continue;
+      const PlanStep::Operand& output = step.outputs[o];
+      for (const PlanStep::Operand& input : step.inputs) {
         const std::int64_t storage = input.place.storage;
         const auto reads = std::count_if(step.inputs.begin(), step.inputs.end(),
                                          [&](const auto& other) { return other.place.storage == storage; });

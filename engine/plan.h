@@ -18,7 +18,7 @@ struct Place {
 };
 
 /// One kernel.
-struct Step {
+struct PlanStep {
   enum class Kind { fused, primitive, copy };
   Kind kind = Kind::fused;
   std::shared_ptr<const kernels::CompiledTile> tile;  // fused
@@ -42,7 +42,7 @@ struct Step {
 };
 
 struct Plan {
-  std::vector<Step> steps;
+  std::vector<PlanStep> steps;
   std::vector<std::int64_t> leaves;  // places in the order of nodes, one for each leaf storage
   std::vector<std::int64_t> storage_bytes;
   struct Kept {

@@ -9,7 +9,7 @@
 
 #include "data/pictures.h"
 #include "engine/tensor.h"
-#include "nn/unet.h"
+#include "nn/models/unet.h"
 
 namespace sg::ddim {
 

@@ -7,7 +7,7 @@
 
 #include "apps/common/options.h"
 #include "nn/diffusion.h"
-#include "nn/unet.h"
+#include "nn/models/unet.h"
 
 namespace sg::ddim {
 

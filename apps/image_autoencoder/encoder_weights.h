@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "nn/resnet.h"
+#include "nn/models/resnet.h"
 
 namespace sg::image_autoencoder {
 

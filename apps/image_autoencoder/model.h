@@ -10,7 +10,7 @@
 
 #include "apps/common/options.h"
 #include "data/image_io.h"
-#include "nn/resnet.h"
+#include "nn/models/resnet.h"
 
 namespace sg::image_autoencoder {
 

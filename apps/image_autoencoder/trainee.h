@@ -9,8 +9,8 @@
 #include "apps/common/training.h"
 #include "apps/image_autoencoder/pictures.h"
 #include "data/picture_loader.h"
+#include "nn/models/resnet.h"
 #include "nn/optim/adam.h"
-#include "nn/resnet.h"
 
 namespace sg::image_autoencoder {
 

@@ -8,7 +8,7 @@
 #include "apps/mnist_denoise/command.h"
 #include "data/image_io.h"
 #include "data/pictures.h"
-#include "nn/denoiser.h"
+#include "nn/models/denoiser.h"
 #include "nn/safetensors.h"
 
 namespace sg::mnist_denoise {

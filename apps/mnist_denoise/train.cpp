@@ -16,7 +16,7 @@
 #include "engine/profile.h"
 #include "losses/sobolev.h"
 #include "losses/spectral.h"
-#include "nn/denoiser.h"
+#include "nn/models/denoiser.h"
 #include "nn/optim/adam.h"
 #include "nn/safetensors.h"
 

@@ -3,7 +3,7 @@
 
 #include <fmt/ranges.h>
 
-#include "nn/mlp.h"
+#include "nn/models/mlp.h"
 #include "nn/safetensors.h"
 
 namespace sg::regression {

@@ -20,7 +20,7 @@
 #include "nn/container.h"
 #include "nn/conv.h"
 #include "nn/linear.h"
-#include "nn/mlp.h"
+#include "nn/models/mlp.h"
 #include "nn/norm.h"
 #include "nn/optim/adam.h"
 #include "nn/optim/gradient_clipping.h"

@@ -50,7 +50,7 @@ struct CompiledTile::Plan {
     std::uint16_t slot;
     double value;
   };
-  struct Step {
+  struct TileStep {
     TileKernels::Operation operation;
     std::uint16_t out, a, b, c;  // indices of pointers: slots, then loads, then stores
     double immediate;
@@ -62,7 +62,7 @@ struct CompiledTile::Plan {
   struct Code {
     std::vector<Constant> constants;
     std::vector<std::uint16_t> load_slots;  // for each load its slot, or kDirect
-    std::vector<Step> steps;
+    std::vector<TileStep> steps;
     std::vector<LateStore> late_stores;
     std::vector<std::uint16_t> reduction_pointers;
     int slots = 0;

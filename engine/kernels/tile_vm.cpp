@@ -134,7 +134,7 @@ void Plan::run_tile(Task& task, std::int64_t rows) const {
       gather(load, 0, rows, sources[i], values);
     }
   }
-  for (const Step& step : code.steps) {
+  for (const TileStep& step : code.steps) {
     step.operation(pointers[step.out], pointers[step.a], pointers[step.b], pointers[step.c], count, step.immediate);
   }
   for (std::size_t i = 0; i < reductions.size(); ++i) {

@@ -7,6 +7,7 @@ namespace sg {
 
 using kernels::TileOp;
 
+namespace {
 struct Add final : Primitive {
   std::string_view name() const override { return "add"; }
   Kind kind() const override { return Kind::elementwise; }
@@ -22,6 +23,7 @@ struct Add final : Primitive {
     return y;
   }
 };
+}  // namespace
 Tensor add(const Tensor& a, const Tensor& b) {
   if (a.shape() == b.shape() && a.dtype() == b.dtype()) {
     if (constant_value(a) == 0.0) return b;
@@ -30,6 +32,7 @@ Tensor add(const Tensor& a, const Tensor& b) {
   return binary<Add>(a, b);
 }
 
+namespace {
 struct Sub final : Primitive {
   std::string_view name() const override { return "sub"; }
   Kind kind() const override { return Kind::elementwise; }
@@ -50,8 +53,10 @@ struct Sub final : Primitive {
  private:
   static Tensor difference(const Tensor& a, const Tensor& b) { return !b.defined() ? a : !a.defined() ? -b : a - b; }
 };
+}  // namespace
 Tensor sub(const Tensor& a, const Tensor& b) { return binary<Sub>(a, b); }
 
+namespace {
 struct Mul final : Primitive {
   std::string_view name() const override { return "mul"; }
   Kind kind() const override { return Kind::elementwise; }
@@ -61,6 +66,7 @@ struct Mul final : Primitive {
   }
   Linearity linearity() const override { return Linearity::bilinear; }
 };
+}  // namespace
 Tensor mul(const Tensor& a, const Tensor& b) {
   if (a.shape() == b.shape() && a.dtype() == b.dtype()) {
     if (constant_value(a) == 1.0) return b;
@@ -69,6 +75,7 @@ Tensor mul(const Tensor& a, const Tensor& b) {
   return binary<Mul>(a, b);
 }
 
+namespace {
 struct Div final : Primitive {
   std::string_view name() const override { return "div"; }
   Kind kind() const override { return Kind::elementwise; }
@@ -94,8 +101,10 @@ struct Div final : Primitive {
     return y;
   }
 };
+}  // namespace
 Tensor div(const Tensor& a, const Tensor& b) { return binary<Div>(a, b); }
 
+namespace {
 struct Pow final : Primitive {
   std::string_view name() const override { return "pow"; }
   Kind kind() const override { return Kind::elementwise; }
@@ -159,6 +168,7 @@ struct Pow final : Primitive {
     return where(mul(equal(base, zero), less_equal(zero, exponent)), zero, output * log(base));
   }
 };
+}  // namespace
 Tensor pow(const Tensor& base, const Tensor& exponent) {
   if (!is_floating(base.dtype())) fail("pow: needs f32 or f64, got {}", name_of(base.dtype()));
   return binary<Pow>(base, exponent);
@@ -173,6 +183,7 @@ Tensor pow(const Tensor& base, double exponent) {
   return pow(base, full_like(base, exponent));
 }
 
+namespace {
 /// The larger or the smaller of two: the derivative goes to the one that is chosen, half to each where they are equal.
 template <class P>
 struct Choice : Primitive {
@@ -207,42 +218,54 @@ struct Maximum final : Choice<Maximum> {
   static Tensor before(const Tensor& a, const Tensor& b) { return less(a, b); }
   static Tensor before_or_equal(const Tensor& a, const Tensor& b) { return less_equal(a, b); }
 };
+}  // namespace
 Tensor maximum(const Tensor& a, const Tensor& b) { return binary<Maximum>(a, b); }
 
+namespace {
 struct Minimum final : Choice<Minimum> {
   std::string_view name() const override { return "minimum"; }
   TileOp tile_op() const override { return TileOp::minimum; }
   static Tensor before(const Tensor& a, const Tensor& b) { return less(b, a); }
   static Tensor before_or_equal(const Tensor& a, const Tensor& b) { return less_equal(b, a); }
 };
+}  // namespace
 Tensor minimum(const Tensor& a, const Tensor& b) { return binary<Minimum>(a, b); }
 
-struct Equal final : Step {
+namespace {
+struct Equal final : StepFunction {
   std::string_view name() const override { return "equal"; }
   TileOp tile_op() const override { return TileOp::equal; }
 };
+}  // namespace
 Tensor equal(const Tensor& a, const Tensor& b) { return binary<Equal>(a, b); }
 
-struct NotEqual final : Step {
+namespace {
+struct NotEqual final : StepFunction {
   std::string_view name() const override { return "not_equal"; }
   TileOp tile_op() const override { return TileOp::not_equal; }
 };
+}  // namespace
 Tensor not_equal(const Tensor& a, const Tensor& b) { return binary<NotEqual>(a, b); }
 
-struct Less final : Step {
+namespace {
+struct Less final : StepFunction {
   std::string_view name() const override { return "less"; }
   TileOp tile_op() const override { return TileOp::less; }
 };
+}  // namespace
 Tensor less(const Tensor& a, const Tensor& b) { return binary<Less>(a, b); }
 Tensor greater(const Tensor& a, const Tensor& b) { return binary<Less>(b, a); }
 
-struct LessEqual final : Step {
+namespace {
+struct LessEqual final : StepFunction {
   std::string_view name() const override { return "less_equal"; }
   TileOp tile_op() const override { return TileOp::less_equal; }
 };
+}  // namespace
 Tensor less_equal(const Tensor& a, const Tensor& b) { return binary<LessEqual>(a, b); }
 Tensor greater_equal(const Tensor& a, const Tensor& b) { return binary<LessEqual>(b, a); }
 
+namespace {
 struct Where final : Primitive {
   std::string_view name() const override { return "where"; }
   Kind kind() const override { return Kind::elementwise; }
@@ -269,6 +292,7 @@ struct Where final : Primitive {
     return where(condition, a.defined() ? a : zeros_like(b), b.defined() ? b : zeros_like(a));
   }
 };
+}  // namespace
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   if (a.dtype() != b.dtype()) fail("where: dtypes differ: {} and {}", name_of(a.dtype()), name_of(b.dtype()));
   const Shape shape = broadcast_shapes("where", broadcast_shapes("where", a.shape(), b.shape()), condition.shape());

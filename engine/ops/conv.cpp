@@ -61,8 +61,6 @@ std::int64_t conv_extent(std::int64_t extent, std::int64_t kernel, const Conv2dO
   return reach < 0 ? 0 : reach / options.stride[axis] + 1;
 }
 
-}  // namespace
-
 /// What the three have in common: the options as attributes.
 class Convolution : public Primitive {
  public:
@@ -76,10 +74,12 @@ class Convolution : public Primitive {
  protected:
   Conv2dOptions options_;
 };
+}  // namespace
 
 static Tensor input_gradient(const Tensor& cotangent, const Tensor& weight, const Conv2dOptions& options,
                              const Shape& image);
 
+namespace {
 struct Conv2d final : Convolution {
   using Convolution::Convolution;
   std::string_view name() const override { return "conv2d"; }
@@ -99,6 +99,7 @@ struct Conv2d final : Convolution {
     return conv2d_weight_gradient(inputs[0], cotangent, {inputs[1].shape()[2], inputs[1].shape()[3]}, options_);
   }
 };
+}  // namespace
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Conv2dOptions& options) {
   check_images("conv2d", x, "the input", weight, "the weight");
   check_options("conv2d", options);
@@ -114,6 +115,7 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Conv2dOptions& option
   return make_node(std::make_shared<const Conv2d>(options), {x, weight}, shape, x.dtype());
 }
 
+namespace {
 struct ConvTranspose2d final : Convolution {
   using Convolution::Convolution;
   std::string_view name() const override { return "conv_transpose2d"; }
@@ -134,6 +136,7 @@ struct ConvTranspose2d final : Convolution {
     return conv2d_weight_gradient(cotangent, inputs[0], {inputs[1].shape()[2], inputs[1].shape()[3]}, options_);
   }
 };
+}  // namespace
 static Tensor input_gradient(const Tensor& cotangent, const Tensor& weight, const Conv2dOptions& options,
                              const Shape& image) {
   return make_node(std::make_shared<const ConvTranspose2d>(options), {cotangent, weight}, image, cotangent.dtype());
@@ -167,6 +170,7 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Conv2dOptio
   return input_gradient(x, weight, options, image);
 }
 
+namespace {
 struct Conv2dWeightGradient final : Convolution {
   using Convolution::Convolution;
   std::string_view name() const override { return "conv2d_weight_gradient"; }
@@ -188,6 +192,7 @@ struct Conv2dWeightGradient final : Convolution {
     return conv2d(inputs[0], cotangent, options_);
   }
 };
+}  // namespace
 Tensor conv2d_weight_gradient(const Tensor& x, const Tensor& cotangent, std::array<std::int64_t, 2> kernel,
                               const Conv2dOptions& options) {
   check_images("conv2d_weight_gradient", x, "the input", cotangent, "the cotangent");

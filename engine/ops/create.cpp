@@ -33,8 +33,6 @@ Tensor from_values(std::span<const Source> values, const Shape& shape, Dtype dty
   return make_leaf(std::move(buffer), shape, dtype);
 }
 
-}  // namespace
-
 struct Full final : Primitive {
   explicit Full(double value) : value_(value) {}
   std::string_view name() const override { return "full"; }
@@ -46,6 +44,7 @@ struct Full final : Primitive {
  private:
   double value_;
 };
+}  // namespace
 Tensor full(Shape shape, double value, Dtype dtype) {
   check_shape("full", shape);
   // The numbers that derivatives are made of come up all the time: one instance each will do.

@@ -24,7 +24,7 @@ class Unary : public Primitive {
 };
 
 /// A step function: its derivative is zero wherever it has one.
-class Step : public Primitive {
+class StepFunction : public Primitive {
  public:
   Kind kind() const final { return Kind::elementwise; }
   Tensor vjp(const Tensors&, const Tensor&, const Tensor&, std::size_t) const final { return {}; }

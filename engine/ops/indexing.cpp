@@ -42,8 +42,6 @@ Tensor cut_to(const Tensor& x, const Tensor& index, std::int64_t axis) {
   return result;
 }
 
-}  // namespace
-
 struct Gather final : Primitive {
   explicit Gather(std::int64_t axis) : axis_(axis) {}
   std::string_view name() const override { return "gather"; }
@@ -83,12 +81,14 @@ struct Gather final : Primitive {
  private:
   std::int64_t axis_;
 };
+}  // namespace
 Tensor gather(const Tensor& x, const Tensor& index, std::int64_t axis) {
   axis = normalise_axis("gather", axis, x.rank());
   check_index("gather", x, index, axis);
   return make_node(std::make_shared<const Gather>(axis), {cut_to(x, index, axis), index}, index.shape(), x.dtype());
 }
 
+namespace {
 struct ScatterAdd final : Primitive {
   explicit ScatterAdd(std::int64_t axis) : axis_(axis) {}
   std::string_view name() const override { return "scatter_add"; }
@@ -132,6 +132,7 @@ struct ScatterAdd final : Primitive {
  private:
   std::int64_t axis_;
 };
+}  // namespace
 Tensor scatter_add(const Tensor& x, const Tensor& index, const Tensor& source, std::int64_t axis) {
   axis = normalise_axis("scatter_add", axis, x.rank());
   check_index("scatter_add", x, index, axis);

@@ -38,8 +38,6 @@ std::optional<std::int64_t> batch_stride(const Shape& shape, const Shape& stride
   return stride < 0 ? std::nullopt : std::optional(stride);
 }
 
-}  // namespace
-
 struct Matmul final : Primitive {
   std::string_view name() const override { return "matmul"; }
   bool accepts_strides(const Shape& shape, const Shape& strides) const override {
@@ -78,6 +76,7 @@ struct Matmul final : Primitive {
   }
   Linearity linearity() const override { return Linearity::bilinear; }
 };
+}  // namespace
 Tensor matmul(const Tensor& a, const Tensor& b) {
   if (a.dtype() != b.dtype() || !is_floating(a.dtype())) {
     fail("matmul: needs two of f32 or two of f64, got {} and {}", name_of(a.dtype()), name_of(b.dtype()));

@@ -4,12 +4,14 @@
 
 namespace sg {
 
+namespace {
 /// A linear primitive with a shape rule of its own: views and copies.
 class Movement : public Primitive {
  public:
   Linearity linearity() const final { return Linearity::linear; }
   double flops(std::span<const Shape* const>, const Shape&) const final { return 0; }
 };
+}  // namespace
 
 /// Writes `input` into the part of the zeroed `output` that begins at element `offset` and has the given strides.
 static void scatter_into(const Span& output, std::int64_t offset, const Shape& strides, const Span& input) {
@@ -24,6 +26,7 @@ static void fill_with_zeros(const Span& output) {
   kernels::fill(output.data, &zero, element_count(*output.shape), static_cast<int>(size_of(output.dtype)));
 }
 
+namespace {
 struct Reshape final : Movement {
   std::string_view name() const override { return "reshape"; }
   Kind kind() const override { return Kind::view; }
@@ -79,6 +82,7 @@ struct Reshape final : Movement {
     return true;
   }
 };
+}  // namespace
 Tensor reshape(const Tensor& x, Shape shape) {
   std::int64_t known = 1;
   std::int64_t* free = nullptr;
@@ -98,6 +102,7 @@ Tensor reshape(const Tensor& x, Shape shape) {
   return make_node(instance<Reshape>(), {x}, shape, x.dtype());
 }
 
+namespace {
 struct Transpose final : Movement {
   explicit Transpose(Axes permutation) : permutation_(std::move(permutation)) {}
   std::string_view name() const override { return "transpose"; }
@@ -118,6 +123,7 @@ struct Transpose final : Movement {
  private:
   Axes permutation_;
 };
+}  // namespace
 Tensor transpose(const Tensor& x, const Axes& permutation) {
   if (permutation.size() != x.rank()) {
     fail("transpose: {} axes for a tensor of shape {}", permutation.size(), x.shape());
@@ -143,6 +149,7 @@ Tensor transpose(const Tensor& x) {
   return transpose(x, axes);
 }
 
+namespace {
 struct BroadcastTo final : Movement {
   std::string_view name() const override { return "broadcast_to"; }
   Kind kind() const override { return Kind::view; }
@@ -159,6 +166,7 @@ struct BroadcastTo final : Movement {
     return sum_to(cotangent, inputs[0].shape());
   }
 };
+}  // namespace
 Tensor broadcast_to(const Tensor& x, Shape shape) {
   if (x.shape() == shape) return x;
   if (broadcast_shapes("broadcast_to", x.shape(), shape) != shape) {
@@ -181,6 +189,7 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
   return reshape(sum(x, axes, true), shape);
 }
 
+namespace {
 struct Slice final : Movement {
   Slice(std::int64_t axis, std::int64_t start, std::int64_t step) : axis_(axis), start_(start), step_(step) {}
   std::string_view name() const override { return "slice"; }
@@ -205,6 +214,7 @@ struct Slice final : Movement {
  private:
   std::int64_t axis_, start_, step_;
 };
+}  // namespace
 Tensor slice(const Tensor& x, std::int64_t axis, std::int64_t start, std::int64_t stop, std::int64_t step) {
   axis = normalise_axis("slice", axis, x.rank());
   const std::int64_t extent = x.shape()[axis];
@@ -219,6 +229,7 @@ Tensor slice(const Tensor& x, std::int64_t axis, std::int64_t start, std::int64_
   return make_node(std::make_shared<const Slice>(axis, start, step), {x}, shape, x.dtype());
 }
 
+namespace {
 struct Flip final : Movement {
   explicit Flip(Axes axes) : axes_(std::move(axes)) {}
   std::string_view name() const override { return "flip"; }
@@ -240,12 +251,14 @@ struct Flip final : Movement {
  private:
   Axes axes_;
 };
+}  // namespace
 Tensor flip(const Tensor& x, const Axes& axes) {
   Axes sorted = normalise_axes("flip", axes, x.rank());
   if (sorted.empty()) return x;
   return make_node(std::make_shared<const Flip>(std::move(sorted)), {x}, x.shape(), x.dtype());
 }
 
+namespace {
 struct Pad final : Movement {
   explicit Pad(Shape before) : before_(before) {}
   std::string_view name() const override { return "pad"; }
@@ -267,6 +280,7 @@ struct Pad final : Movement {
  private:
   Shape before_;
 };
+}  // namespace
 Tensor pad(const Tensor& x, const Shape& before, const Shape& after) {
   if (before.size() != x.rank() || after.size() != x.rank()) {
     fail("pad: {} and {} for a tensor of shape {}: one amount an axis is needed", before, after, x.shape());
@@ -280,6 +294,7 @@ Tensor pad(const Tensor& x, const Shape& before, const Shape& after) {
   return make_node(std::make_shared<const Pad>(before), {x}, shape, x.dtype());
 }
 
+namespace {
 struct Dilate final : Movement {
   Dilate(std::int64_t axis, std::int64_t step) : axis_(axis), step_(step) {}
   std::string_view name() const override { return "dilate"; }
@@ -298,6 +313,7 @@ struct Dilate final : Movement {
  private:
   std::int64_t axis_, step_;
 };
+}  // namespace
 Tensor dilate(const Tensor& x, std::int64_t axis, std::int64_t step, std::int64_t extent) {
   axis = normalise_axis("dilate", axis, x.rank());
   const std::int64_t count = x.shape()[axis];
@@ -311,6 +327,7 @@ Tensor dilate(const Tensor& x, std::int64_t axis, std::int64_t step, std::int64_
   return make_node(std::make_shared<const Dilate>(axis, step), {x}, shape, x.dtype());
 }
 
+namespace {
 struct Concat final : Movement {
   explicit Concat(std::int64_t axis) : axis_(axis) {}
   std::string_view name() const override { return "concat"; }
@@ -331,6 +348,7 @@ struct Concat final : Movement {
  private:
   std::int64_t axis_;
 };
+}  // namespace
 Tensor concat(const Tensors& parts, std::int64_t axis) {
   if (parts.empty()) fail("concat: no parts");
   axis = normalise_axis("concat", axis, parts[0].rank());

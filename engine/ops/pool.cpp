@@ -33,8 +33,6 @@ Shape pooled_shape(const Shape& shape, const Pool2dOptions& options) {
   return result;
 }
 
-}  // namespace
-
 /// Where each window's maximum is, as h * W + w; the first of equals, and the first NaN if there is one.
 struct MaxPool2dIndex final : Primitive {
   explicit MaxPool2dIndex(const Pool2dOptions& options) : options_(options) {}
@@ -75,6 +73,7 @@ struct MaxPool2dIndex final : Primitive {
  private:
   Pool2dOptions options_;
 };
+}  // namespace
 Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options) {
   check_pool("max_pool2d", x, options);
   const Shape shape = pooled_shape(x.shape(), options);

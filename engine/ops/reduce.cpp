@@ -8,6 +8,7 @@ namespace sg {
 
 using kernels::TileOp;
 
+namespace {
 /// A reduction over axes that stay in the shape with extent 1.
 class Reduction : public Primitive {
  public:
@@ -22,6 +23,7 @@ class Reduction : public Primitive {
  private:
   Axes axes_;
 };
+}  // namespace
 
 static Axes all_axes(const Tensor& x) {
   Axes axes(x.rank());
@@ -54,6 +56,7 @@ static Tensor reduce(const Tensor& x, const Axes& unsorted, bool keepdims) {
   return keepdims ? result : without_axes(result, axes);
 }
 
+namespace {
 struct Sum final : Reduction {
   static constexpr std::string_view operation = "sum";
   using Reduction::Reduction;
@@ -64,9 +67,11 @@ struct Sum final : Reduction {
   }
   Linearity linearity() const override { return Linearity::linear; }
 };
+}  // namespace
 Tensor sum(const Tensor& x, const Axes& axes, bool keepdims) { return reduce<Sum>(x, axes, keepdims); }
 Tensor sum(const Tensor& x) { return sum(x, all_axes(x)); }
 
+namespace {
 /// The largest or the smallest: the derivative is shared among the elements that attain it.
 class Extremum : public Reduction {
  public:
@@ -92,6 +97,7 @@ class Extremum : public Reduction {
     return attains / broadcast_to(sum(attains, Axes(axes().begin(), axes().end()), true), x.shape());
   }
 };
+}  // namespace
 
 template <class P>
 static Tensor extremum(const Tensor& x, const Axes& axes, bool keepdims) {
@@ -101,24 +107,29 @@ static Tensor extremum(const Tensor& x, const Axes& axes, bool keepdims) {
   return reduce<P>(x, axes, keepdims);
 }
 
+namespace {
 struct Max final : Extremum {
   static constexpr std::string_view operation = "max";
   using Extremum::Extremum;
   std::string_view name() const override { return operation; }
   TileOp tile_op() const override { return TileOp::maximum; }
 };
+}  // namespace
 Tensor max(const Tensor& x, const Axes& axes, bool keepdims) { return extremum<Max>(x, axes, keepdims); }
 Tensor max(const Tensor& x) { return max(x, all_axes(x)); }
 
+namespace {
 struct Min final : Extremum {
   static constexpr std::string_view operation = "min";
   using Extremum::Extremum;
   std::string_view name() const override { return operation; }
   TileOp tile_op() const override { return TileOp::minimum; }
 };
+}  // namespace
 Tensor min(const Tensor& x, const Axes& axes, bool keepdims) { return extremum<Min>(x, axes, keepdims); }
 Tensor min(const Tensor& x) { return min(x, all_axes(x)); }
 
+namespace {
 struct Argmax final : Primitive {
   explicit Argmax(std::int64_t axis) : axis_(axis) {}
   std::string_view name() const override { return "argmax"; }
@@ -151,6 +162,7 @@ struct Argmax final : Primitive {
  private:
   std::int64_t axis_;
 };
+}  // namespace
 Tensor argmax(const Tensor& x, std::int64_t axis, bool keepdims) {
   axis = normalise_axis("argmax", axis, x.rank());
   if (x.shape()[axis] == 0) fail("argmax: nothing to choose from along axis {} of {}", axis, x.shape());

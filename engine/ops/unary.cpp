@@ -8,6 +8,7 @@ namespace sg {
 
 using kernels::TileOp;
 
+namespace {
 struct Neg final : Primitive {
   std::string_view name() const override { return "neg"; }
   Kind kind() const override { return Kind::elementwise; }
@@ -15,11 +16,13 @@ struct Neg final : Primitive {
   Tensor vjp(const Tensors&, const Tensor&, const Tensor& cotangent, std::size_t) const override { return -cotangent; }
   Linearity linearity() const override { return Linearity::linear; }
 };
+}  // namespace
 Tensor neg(const Tensor& x) {
   if (const auto value = constant_value(x)) return full(x.shape(), -*value, x.dtype());
   return make_node(instance<Neg>(), {x}, x.shape(), x.dtype());
 }
 
+namespace {
 struct Abs final : Unary {
   std::string_view name() const override { return "abs"; }
   TileOp tile_op() const override { return TileOp::abs; }
@@ -30,23 +33,29 @@ struct Abs final : Unary {
     return y;
   }
 };
+}  // namespace
 Tensor abs(const Tensor& x) {
   if (!is_floating(x.dtype())) return maximum(x, neg(x));
   return unary<Abs>(x);
 }
 
-struct Sign final : Step {
+namespace {
+struct Sign final : StepFunction {
   std::string_view name() const override { return "sign"; }
   TileOp tile_op() const override { return TileOp::sign; }
 };
+}  // namespace
 Tensor sign(const Tensor& x) { return make_node(instance<Sign>(), {x}, x.shape(), x.dtype()); }
 
-struct Floor final : Step {
+namespace {
+struct Floor final : StepFunction {
   std::string_view name() const override { return "floor"; }
   TileOp tile_op() const override { return TileOp::floor; }
 };
+}  // namespace
 Tensor floor(const Tensor& x) { return unary<Floor>(x); }
 
+namespace {
 struct Square final : Unary {
   std::string_view name() const override { return "square"; }
   TileOp tile_op() const override { return TileOp::square; }
@@ -57,6 +66,7 @@ struct Square final : Unary {
     return y;
   }
 };
+}  // namespace
 Tensor square(const Tensor& x) { return is_floating(x.dtype()) ? unary<Square>(x) : x * x; }
 
 /// The series of x to a constant power, from x y' = power y x'; x[0] must not be 0.
@@ -74,6 +84,7 @@ static Series power_jet(const Series& x, const Tensor& output, double power, int
   return y;
 }
 
+namespace {
 struct Sqrt final : Unary {
   std::string_view name() const override { return "sqrt"; }
   TileOp tile_op() const override { return TileOp::sqrt; }
@@ -82,8 +93,10 @@ struct Sqrt final : Unary {
     return power_jet(inputs[0], output, 0.5, order);
   }
 };
+}  // namespace
 Tensor sqrt(const Tensor& x) { return unary<Sqrt>(x); }
 
+namespace {
 struct Rsqrt final : Unary {
   std::string_view name() const override { return "rsqrt"; }
   TileOp tile_op() const override { return TileOp::rsqrt; }
@@ -92,8 +105,10 @@ struct Rsqrt final : Unary {
     return power_jet(inputs[0], output, -0.5, order);
   }
 };
+}  // namespace
 Tensor rsqrt(const Tensor& x) { return unary<Rsqrt>(x); }
 
+namespace {
 struct Reciprocal final : Unary {
   std::string_view name() const override { return "reciprocal"; }
   TileOp tile_op() const override { return TileOp::reciprocal; }
@@ -102,8 +117,10 @@ struct Reciprocal final : Unary {
     return power_jet(inputs[0], output, -1, order);
   }
 };
+}  // namespace
 Tensor reciprocal(const Tensor& x) { return unary<Reciprocal>(x); }
 
+namespace {
 struct Exp final : Unary {
   std::string_view name() const override { return "exp"; }
   TileOp tile_op() const override { return TileOp::exp; }
@@ -114,8 +131,10 @@ struct Exp final : Unary {
     return y;
   }
 };
+}  // namespace
 Tensor exp(const Tensor& x) { return unary<Exp>(x); }
 
+namespace {
 struct Expm1 final : Unary {
   std::string_view name() const override { return "expm1"; }
   TileOp tile_op() const override { return TileOp::expm1; }
@@ -126,8 +145,10 @@ struct Expm1 final : Unary {
     return y;
   }
 };
+}  // namespace
 Tensor expm1(const Tensor& x) { return unary<Expm1>(x); }
 
+namespace {
 struct Log final : Unary {
   std::string_view name() const override { return "log"; }
   TileOp tile_op() const override { return TileOp::log; }
@@ -137,8 +158,10 @@ struct Log final : Unary {
     return series::integrate(x, series::of(reciprocal(x[0]), x, order), output, order);
   }
 };
+}  // namespace
 Tensor log(const Tensor& x) { return unary<Log>(x); }
 
+namespace {
 struct Log1p final : Unary {
   std::string_view name() const override { return "log1p"; }
   TileOp tile_op() const override { return TileOp::log1p; }
@@ -149,6 +172,7 @@ struct Log1p final : Unary {
     return series::integrate(inputs[0], series::of(reciprocal(shifted[0]), shifted, order), output, order);
   }
 };
+}  // namespace
 Tensor log1p(const Tensor& x) { return unary<Log1p>(x); }
 
 /// Sine and cosine are each other's derivative, so their series grow together.
@@ -162,6 +186,7 @@ static std::pair<Series, Series> sine_cosine_jet(const Series& x, const Tensor& 
   return {s, c};
 }
 
+namespace {
 struct Sin final : Unary {
   std::string_view name() const override { return "sin"; }
   TileOp tile_op() const override { return TileOp::sin; }
@@ -170,8 +195,10 @@ struct Sin final : Unary {
     return sine_cosine_jet(inputs[0], output, cos(inputs[0][0]), order).first;
   }
 };
+}  // namespace
 Tensor sin(const Tensor& x) { return unary<Sin>(x); }
 
+namespace {
 struct Cos final : Unary {
   std::string_view name() const override { return "cos"; }
   TileOp tile_op() const override { return TileOp::cos; }
@@ -180,8 +207,10 @@ struct Cos final : Unary {
     return sine_cosine_jet(inputs[0], sin(inputs[0][0]), output, order).second;
   }
 };
+}  // namespace
 Tensor cos(const Tensor& x) { return unary<Cos>(x); }
 
+namespace {
 struct Tanh final : Unary {
   std::string_view name() const override { return "tanh"; }
   TileOp tile_op() const override { return TileOp::tanh; }
@@ -195,8 +224,10 @@ struct Tanh final : Unary {
     return y;
   }
 };
+}  // namespace
 Tensor tanh(const Tensor& x) { return unary<Tanh>(x); }
 
+namespace {
 struct Sigmoid final : Unary {
   std::string_view name() const override { return "sigmoid"; }
   TileOp tile_op() const override { return TileOp::sigmoid; }
@@ -210,8 +241,10 @@ struct Sigmoid final : Unary {
     return y;
   }
 };
+}  // namespace
 Tensor sigmoid(const Tensor& x) { return unary<Sigmoid>(x); }
 
+namespace {
 struct Softplus final : Unary {
   std::string_view name() const override { return "softplus"; }
   TileOp tile_op() const override { return TileOp::softplus; }
@@ -221,8 +254,10 @@ struct Softplus final : Unary {
     return series::integrate(x, series::of(sigmoid(x[0]), x, order), output, order);
   }
 };
+}  // namespace
 Tensor softplus(const Tensor& x) { return unary<Softplus>(x); }
 
+namespace {
 struct Erf final : Unary {
   std::string_view name() const override { return "erf"; }
   TileOp tile_op() const override { return TileOp::erf; }
@@ -238,8 +273,10 @@ struct Erf final : Unary {
     return series::integrate(x, slope, output, order);
   }
 };
+}  // namespace
 Tensor erf(const Tensor& x) { return unary<Erf>(x); }
 
+namespace {
 struct Atan final : Unary {
   std::string_view name() const override { return "atan"; }
   TileOp tile_op() const override { return TileOp::atan; }
@@ -251,8 +288,10 @@ struct Atan final : Unary {
     return series::integrate(x, power_jet(divisor, derivative(x[0], output), -1, order), output, order);
   }
 };
+}  // namespace
 Tensor atan(const Tensor& x) { return unary<Atan>(x); }
 
+namespace {
 struct Cast final : Primitive {
   std::string_view name() const override { return "cast"; }
   Kind kind() const override { return Kind::elementwise; }
@@ -277,12 +316,14 @@ struct Cast final : Primitive {
     return is_floating(inputs[0].dtype()) && is_floating(output.dtype());
   }
 };
+}  // namespace
 Tensor cast(const Tensor& x, Dtype dtype) {
   if (x.dtype() == dtype) return x;
   if (const auto value = constant_value(x)) return full(x.shape(), dtype == i64 ? std::trunc(*value) : *value, dtype);
   return make_node(instance<Cast>(), {x}, x.shape(), dtype);
 }
 
+namespace {
 struct StopGradient final : Primitive {
   std::string_view name() const override { return "stop_gradient"; }
   Kind kind() const override { return Kind::elementwise; }
@@ -291,6 +332,7 @@ struct StopGradient final : Primitive {
   Tensor jvp(const Tensors&, const Tensor&, const Tensors&) const override { return {}; }
   Series jet(const std::vector<Series>&, const Tensor& output, int) const override { return {output}; }
 };
+}  // namespace
 Tensor stop_gradient(const Tensor& x) {
   Tensor result = make_node(instance<StopGradient>(), {x}, x.shape(), x.dtype());
   result.node()->constant = true;

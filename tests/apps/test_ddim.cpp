@@ -15,7 +15,7 @@
 #include "data/image_io.h"
 #include "engine/kernels/parallel.h"
 #include "nn/diffusion_sampler.h"
-#include "nn/unet.h"
+#include "nn/models/unet.h"
 #include "tests/apps/run_capture.h"
 #include "tests/data/temporary_folder.h"
 #include "tests/nn/formula.h"

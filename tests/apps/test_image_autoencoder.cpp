@@ -8,7 +8,7 @@
 
 #include "apps/common/metrics.h"
 #include "engine/ops.h"
-#include "nn/resnet.h"
+#include "nn/models/resnet.h"
 #include "nn/safetensors.h"
 #include "tests/apps/image_autoencoder_run.h"
 

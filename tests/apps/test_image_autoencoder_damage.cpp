@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/ops.h"
-#include "nn/resnet.h"
+#include "nn/models/resnet.h"
 #include "nn/safetensors.h"
 #include "tests/apps/image_autoencoder_run.h"
 

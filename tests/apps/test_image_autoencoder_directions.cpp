@@ -5,7 +5,7 @@
 
 #include "apps/image_autoencoder/directions.h"
 #include "engine/autodiff.h"
-#include "nn/resnet.h"
+#include "nn/models/resnet.h"
 #include "tests/gradcheck.h"
 #include "tests/nn/formula.h"
 

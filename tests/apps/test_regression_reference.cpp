@@ -7,7 +7,7 @@
 
 #include "apps/regression/network.h"
 #include "apps/regression/objective.h"
-#include "nn/mlp.h"
+#include "nn/models/mlp.h"
 #include "nn/optim/adam.h"
 #include "nn/optim/lbfgs.h"
 #include "nn/safetensors.h"

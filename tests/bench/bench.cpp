@@ -23,12 +23,12 @@
 #include "nn/activation.h"
 #include "nn/container.h"
 #include "nn/conv.h"
-#include "nn/denoiser.h"
 #include "nn/linear.h"
-#include "nn/mlp.h"
+#include "nn/models/denoiser.h"
+#include "nn/models/mlp.h"
+#include "nn/models/resnet.h"
+#include "nn/models/unet.h"
 #include "nn/optim/adam.h"
-#include "nn/resnet.h"
-#include "nn/unet.h"
 
 namespace {
 

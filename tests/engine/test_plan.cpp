@@ -13,8 +13,8 @@
 #include "losses/route.h"
 #include "losses/sobolev.h"
 #include "nn/conv.h"
-#include "nn/denoiser.h"
-#include "nn/mlp.h"
+#include "nn/models/denoiser.h"
+#include "nn/models/mlp.h"
 #include "nn/optim/adam.h"
 #include "tests/gradcheck.h"
 

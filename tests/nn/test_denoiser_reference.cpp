@@ -7,7 +7,7 @@
 #include "data/pictures.h"
 #include "losses/sobolev.h"
 #include "losses/spectral.h"
-#include "nn/denoiser.h"
+#include "nn/models/denoiser.h"
 #include "nn/optim/adam.h"
 #include "tests/gradcheck.h"
 #include "tests/nn/formula.h"

@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "nn/diffusion_sampler.h"
-#include "nn/unet.h"
+#include "nn/models/unet.h"
 #include "tests/nn/formula.h"
 
 using namespace sg;

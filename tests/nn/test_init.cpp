@@ -7,9 +7,9 @@
 #include <sstream>
 
 #include "engine/kernels/parallel.h"
-#include "nn/denoiser.h"
 #include "nn/init.h"
-#include "nn/mlp.h"
+#include "nn/models/denoiser.h"
+#include "nn/models/mlp.h"
 
 using namespace sg;
 using Catch::Approx;

@@ -6,10 +6,10 @@
 #include "nn/activation.h"
 #include "nn/attention.h"
 #include "nn/linear.h"
-#include "nn/mlp.h"
+#include "nn/models/mlp.h"
+#include "nn/models/resnet.h"
+#include "nn/models/unet.h"
 #include "nn/pool.h"
-#include "nn/resnet.h"
-#include "nn/unet.h"
 #include "tests/gradcheck.h"
 #include "tests/nn/formula.h"
 

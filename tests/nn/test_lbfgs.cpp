@@ -3,7 +3,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_all.hpp>
 
-#include "nn/mlp.h"
+#include "nn/models/mlp.h"
 #include "nn/optim/lbfgs.h"
 #include "tests/nn/formula.h"
 

@@ -9,7 +9,7 @@
 
 #include "engine/autodiff.h"
 #include "nn/linear.h"
-#include "nn/mlp.h"
+#include "nn/models/mlp.h"
 #include "nn/norm.h"
 #include "nn/optim/adam.h"
 #include "nn/optim/ema.h"

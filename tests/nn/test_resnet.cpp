@@ -3,8 +3,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_all.hpp>
 
+#include "nn/models/resnet.h"
 #include "nn/optim/adam.h"
-#include "nn/resnet.h"
 #include "tests/nn/formula.h"
 
 using namespace sg;

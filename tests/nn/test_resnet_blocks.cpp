@@ -1,7 +1,7 @@
 // The residual networks' blocks: second derivatives by finite differences, in training and in evaluation.
 #include <catch2/catch_test_macros.hpp>
 
-#include "nn/resnet.h"
+#include "nn/models/resnet.h"
 #include "tests/gradcheck.h"
 #include "tests/nn/formula.h"
 

@@ -4,9 +4,9 @@
 #include <catch2/matchers/catch_matchers_all.hpp>
 #include <nlohmann/json.hpp>
 
+#include "nn/models/unet.h"
 #include "nn/optim/adam.h"
 #include "nn/optim/gradient_clipping.h"
-#include "nn/unet.h"
 #include "tests/nn/formula.h"
 
 using namespace sg;

@@ -1,5 +1,5 @@
 // Networks of functions on points.
-#include "nn/mlp.h"
+#include "nn/models/mlp.h"
 
 #include <numbers>
 

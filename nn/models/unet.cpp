@@ -1,5 +1,5 @@
 // The U-Net of diffusion models.
-#include "nn/unet.h"
+#include "nn/models/unet.h"
 
 #include <cmath>
 

@@ -1,5 +1,5 @@
 // ResNet-18 as an autoencoder.
-#include "nn/resnet.h"
+#include "nn/models/resnet.h"
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // The digits' denoiser.
-#include "nn/denoiser.h"
+#include "nn/models/denoiser.h"
 
 #include "nn/activation.h"
 #include "nn/conv.h"
