@@ -5,7 +5,9 @@
 
 #include "engine/node.h"
 #include "engine/ops.h"
+#include "engine/ops/series.h"
 #include "engine/primitive.h"
+#include "engine/transforms.h"
 
 namespace sg {
 namespace {
@@ -73,16 +75,29 @@ void check_like(std::string_view operation, std::string_view what, const Tensor&
 
 Tensor accumulate(const Tensor& a, const Tensor& b) { return a.defined() ? a + b : b; }
 
-/// The element-th unit tensor of the given shape.
-Tensor unit(const Shape& shape, Dtype dtype, std::int64_t element) {
-  std::vector<double> values(element_count(shape), 0.0);
-  values[element] = 1;
-  return tensor(std::span<const double>(values), shape, dtype);
+/// Results of one derivative that are computed at once; more would need too much memory for what is between.
+constexpr std::int64_t kUnitsAtOnce = 256;
+
+/// The unit tensors of the given shape for elements first..last - 1: [last - first, shape].
+Tensor units(const Shape& shape, Dtype dtype, std::int64_t first, std::int64_t last) {
+  const std::int64_t count = element_count(shape);
+  std::vector<double> values((last - first) * count, 0.0);
+  for (std::int64_t row = 0; row < last - first; ++row) values[row * count + first + row] = 1;
+  Shape all = shape;
+  all.insert(all.begin(), last - first);
+  return tensor(std::span<const double>(values), all, dtype);
 }
 
-/// The unit row of d columns, repeated for n rows.
-Tensor unit_column(std::int64_t n, std::int64_t d, Dtype dtype, std::int64_t column) {
-  return broadcast_to(unit({1, d}, dtype, column), {n, d});
+/// f mapped over the unit tensors of the given shape, one for each element, stacked along `out_axis`.
+Tensor map_over_units(const std::function<Tensor(const Tensor&)>& f, const Shape& shape, Dtype dtype,
+                      std::int64_t out_axis) {
+  const std::int64_t count = element_count(shape);
+  const TensorFunction mapped = vmap([&](const Tensors& unit) { return Tensors{f(unit[0])}; }, {}, out_axis);
+  Tensors parts;
+  for (std::int64_t first = 0; first < count; first += kUnitsAtOnce) {
+    parts.push_back(mapped({units(shape, dtype, first, std::min(first + kUnitsAtOnce, count))})[0]);
+  }
+  return concat(parts, out_axis);
 }
 
 Shape joined(const Shape& a, const Shape& b) {
@@ -194,13 +209,12 @@ Tensor hvp(const Tensor& y, const Tensor& x, const Tensor& v) {
 Tensor jacobian(const Tensor& y, const Tensor& x) {
   check_dependence("jacobian", y, x);
   if (y.size() == 0 || x.size() == 0) return zeros(joined(y.shape(), x.shape()), x.dtype());
-  Tensors parts;
-  if (x.size() < y.size()) {  // a forward pass for each column
-    for (std::int64_t i = 0; i < x.size(); ++i) parts.push_back(flatten(jvp(y, {x}, {unit(x.shape(), x.dtype(), i)})));
-    return reshape(stack(parts, 1), joined(y.shape(), x.shape()));
-  }
-  for (std::int64_t i = 0; i < y.size(); ++i) parts.push_back(flatten(grad(y, {x}, unit(y.shape(), y.dtype(), i))[0]));
-  return reshape(stack(parts, 0), joined(y.shape(), x.shape()));
+  const bool forward = x.size() < y.size();
+  const Tensor result =
+      forward ? map_over_units([&](const Tensor& tangent) { return jvp(y, {x}, {tangent}); }, x.shape(), x.dtype(), -1)
+              : map_over_units([&](const Tensor& cotangent) { return grad(y, {x}, cotangent)[0]; }, y.shape(),
+                               y.dtype(), 0);
+  return reshape(result, joined(y.shape(), x.shape()));
 }
 
 Tensor hessian(const Tensor& y, const Tensor& x) {
@@ -217,13 +231,13 @@ Tensor batched_jacobian(const Tensor& y, const Tensor& x) {
   if (y.rank() == 1) return batched_jacobian(unsqueeze(y, 1), x);
   const std::int64_t n = x.shape()[0], d = x.shape()[1], m = y.shape()[1];
   if (n == 0 || d == 0 || m == 0) return zeros({n, m, d}, x.dtype());
-  Tensors parts;
+  // Row n of y depends on row n of x only, so that one unit serves all rows.
   if (d < m) {
-    for (std::int64_t i = 0; i < d; ++i) parts.push_back(jvp(y, {x}, {unit_column(n, d, x.dtype(), i)}));
-    return stack(parts, 2);
+    const auto column = [&](const Tensor& unit) { return jvp(y, {x}, {broadcast_to(unit, {n, d})}); };
+    return map_over_units(column, {1, d}, x.dtype(), 2);
   }
-  for (std::int64_t i = 0; i < m; ++i) parts.push_back(grad(y, {x}, unit_column(n, m, y.dtype(), i))[0]);
-  return stack(parts, 1);
+  const auto row = [&](const Tensor& unit) { return grad(y, {x}, broadcast_to(unit, {n, m}))[0]; };
+  return map_over_units(row, {1, m}, y.dtype(), 1);
 }
 
 Tensor batched_hessian(const Tensor& y, const Tensor& x) {
@@ -236,24 +250,16 @@ Tensor batched_hessian(const Tensor& y, const Tensor& x) {
   return batched_jacobian(gradient, x);
 }
 
-Tensors jet(const Tensor& y, const Tensor& x, const Tensor& v, int order, Unused unused) {
-  check_differentiable("jet", {y, x});
-  check_like("jet", "direction", v, x);
-  if (order < 0) fail("jet: the order must not be negative, got {}", order);
-  const DerivativeScope scope;
-  const Walk walk({y}, {x});
-  if (walk.xs[0] < 0) {
-    if (unused == Unused::error) fail("jet: y does not depend on {}", describe(x, 0));
-    Tensors constant(order + 1, zeros_like(y));
-    constant[0] = y;
-    return constant;
-  }
+Series series::through(const Tensor& y, const Tensors& xs, const std::vector<Series>& given, int order) {
+  const Walk walk({y}, xs);
   const auto varies = [](const Series& s) {
     return std::any_of(s.begin() + std::min<std::size_t>(1, s.size()), s.end(),
                        [](const Tensor& t) { return t.defined(); });
   };
   std::vector<Series> series(walk.nodes.size());
-  series[walk.xs[0]] = {x, v};
+  for (std::size_t i = 0; i < xs.size(); ++i) {
+    if (walk.xs[i] >= 0) series[walk.xs[i]] = given[i];
+  }
   for (std::size_t i = 0; i < walk.nodes.size(); ++i) {
     Node& node = *walk.nodes[i];
     if (!walk.depends[i]) continue;
@@ -269,11 +275,27 @@ Tensors jet(const Tensor& y, const Tensor& x, const Tensor& v, int order, Unused
     }
     if (any) series[i] = node.primitive->jet(arguments, handle(&node), order);
   }
+  const std::int64_t place = walk.ys[0];
+  return place >= 0 && !series[place].empty() ? series[place] : Series{y};
+}
+
+Tensors jet(const Tensor& y, const Tensor& x, const Tensor& v, int order, Unused unused) {
+  check_differentiable("jet", {y, x});
+  check_like("jet", "direction", v, x);
+  if (order < 0) fail("jet: the order must not be negative, got {}", order);
+  const DerivativeScope scope;
+  const Walk walk({y}, {x});
+  if (walk.xs[0] < 0) {
+    if (unused == Unused::error) fail("jet: y does not depend on {}", describe(x, 0));
+    Tensors constant(order + 1, zeros_like(y));
+    constant[0] = y;
+    return constant;
+  }
+  const Series s = series::through(y, {x}, {{x, v}}, order);
   Tensors result{y};
   double factorial = 1;
   for (int k = 1; k <= order; ++k) {
     factorial *= k;
-    const Series& s = series[walk.ys[0]];
     const Tensor coefficient = k < static_cast<int>(s.size()) ? s[k] : Tensor();
     result.push_back(!coefficient.defined() ? zeros_like(y) : factorial == 1 ? coefficient : coefficient * factorial);
   }

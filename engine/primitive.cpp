@@ -1,6 +1,7 @@
 // Primitive: what holds for every primitive that does not say otherwise, and the list of all names.
 #include "engine/primitive.h"
 
+#include <algorithm>
 #include <array>
 
 #include "engine/autodiff.h"
@@ -27,6 +28,31 @@ double Primitive::flops(std::span<const Shape* const>, const Shape& output) cons
 
 Tensor Primitive::apply(Tensors inputs, const Tensor& like) const {
   return make_node(like.node()->primitive, std::move(inputs), like.shape(), like.dtype());
+}
+
+Tensor Primitive::batch(const Tensors& inputs, const std::vector<bool>& mapped, const Tensor& output,
+                        std::int64_t n) const {
+  if (kind() == Kind::elementwise) {
+    Shape shape = output.shape();
+    shape.insert(shape.begin(), n);
+    Tensors wide;
+    for (const Tensor& input : inputs) wide.push_back(broadcast_to(input, shape));
+    return make_node(output.node()->primitive, std::move(wide), shape, output.dtype());
+  }
+  if (n == 0) {
+    Shape shape = output.shape();
+    shape.insert(shape.begin(), 0);
+    return zeros(shape, output.dtype());
+  }
+  Tensors results;
+  for (std::int64_t row = 0; row < n; ++row) {
+    Tensors slices;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      slices.push_back(mapped[i] ? squeeze(slice(inputs[i], 0, row, row + 1), 0) : inputs[i]);
+    }
+    results.push_back(apply(std::move(slices), output));
+  }
+  return stack(results, 0);
 }
 
 Tensor Primitive::jvp(const Tensors& inputs, const Tensor& output, const Tensors& tangents) const {
@@ -80,7 +106,36 @@ Series Primitive::jet(const std::vector<Series>& inputs, const Tensor& output, i
     }
     return result;
   }
-  if (order > 0) fail("jet: {} has no Taylor rule, asked for order {}", name(), order);
+  // From y' = (the rule of jvp at x and y, along x'): y's coefficients to k - 1 give those of y' to k - 1, and so y's
+  // k.
+  Tensors variables, velocities;
+  std::vector<Series> known;
+  for (const Series& input : inputs) {
+    Series velocity;
+    for (int k = 1; k <= order; ++k) velocity.push_back(series::scale(series::at(input, k), k));
+    const bool moves = std::any_of(velocity.begin(), velocity.end(), [](const Tensor& t) { return t.defined(); });
+    if (moves) {
+      // A node of its own, which stands for nothing else in the rule's result.
+      const Tensor start = velocity[0].defined() ? velocity[0] : zeros_like(input[0]);
+      velocity[0] = squeeze(unsqueeze(start, 0), 0);
+      variables.push_back(velocity[0]);
+      known.push_back(velocity);
+    }
+    variables.push_back(input[0]);
+    known.push_back(input);
+    velocities.push_back(moves ? velocity[0] : Tensor());
+  }
+  if (order == 0) return result;
+  Tensors values;
+  for (const Series& input : inputs) values.push_back(input[0]);
+  const Tensor slope = jvp(values, output, velocities);
+  variables.push_back(output);
+  for (int k = 1; k <= order && slope.defined(); ++k) {
+    known.resize(variables.size() - 1);
+    known.push_back(result);
+    const Series slopes = series::through(slope, variables, known, k - 1);
+    result.push_back(series::scale(series::at(slopes, k - 1), 1.0 / k));
+  }
   return result;
 }
 
@@ -139,6 +194,8 @@ std::span<const std::string_view> primitive_names() {
       "conv_transpose2d",
       "conv2d_weight_gradient",  // conv.cpp
       "max_pool2d_index",        // pool.cpp
+      "vmap_input",
+      "custom_derivative",  // transforms.cpp
   });
   return names;
 }

@@ -76,6 +76,11 @@ class Primitive {
   /// linear or bilinear primitive go through.
   Tensor apply(Tensors inputs, const Tensor& like) const;
 
+  /// The output for a batch (vmap): input i is [n, its shape] where `mapped[i]` and as it was elsewhere; gives [n, the
+  /// output's shape]. Elementwise primitives have the rule; one that says nothing is looped over the batch.
+  virtual Tensor batch(const Tensors& inputs, const std::vector<bool>& mapped, const Tensor& output,
+                       std::int64_t n) const;
+
   /// The tangent of the output; an undefined tangent stands for zeros, and at least one is defined.
   virtual Tensor jvp(const Tensors& inputs, const Tensor& output, const Tensors& tangents) const;
 

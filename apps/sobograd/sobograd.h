@@ -8,6 +8,7 @@
 #include "engine/plan.h"
 #include "engine/profile.h"
 #include "engine/random.h"
+#include "engine/transforms.h"
 #include "losses/derivatives.h"
 #include "losses/distillation.h"
 #include "losses/pinn.h"

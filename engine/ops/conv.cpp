@@ -80,6 +80,33 @@ static Tensor input_gradient(const Tensor& cotangent, const Tensor& weight, cons
                              const Shape& image);
 
 namespace {
+/// [n, N, C, H, W] -> [n N, C, H, W].
+Tensor folded(const Tensor& x) {
+  return reshape(x, {x.shape()[0] * x.shape()[1], x.shape()[2], x.shape()[3], x.shape()[4]});
+}
+
+/// [n, N, C, H, W] -> [N, n C, H, W]: a batch of convolutions as groups of one.
+Tensor batch_to_channels(const Tensor& x) {
+  const Shape& s = x.shape();
+  return reshape(transpose(x, {1, 0, 2, 3, 4}), {s[1], s[0] * s[2], s[3], s[4]});
+}
+
+/// The inverse of batch_to_channels.
+Tensor channels_to_batch(const Tensor& x, std::int64_t n) {
+  const Shape& s = x.shape();
+  return transpose(reshape(x, {s[0], n, s[1] / n, s[2], s[3]}), {1, 0, 2, 3, 4});
+}
+
+Tensor unfolded(const Tensor& x, std::int64_t n) {
+  const Shape& s = x.shape();
+  return reshape(x, {n, s[0] / n, s[1], s[2], s[3]});
+}
+
+Conv2dOptions grouped(Conv2dOptions options, std::int64_t n) {
+  options.groups *= n;
+  return options;
+}
+
 struct Conv2d final : Convolution {
   using Convolution::Convolution;
   std::string_view name() const override { return "conv2d"; }
@@ -97,6 +124,11 @@ struct Conv2d final : Convolution {
   Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t argument) const override {
     if (argument == 0) return input_gradient(cotangent, inputs[1], options_, inputs[0].shape());
     return conv2d_weight_gradient(inputs[0], cotangent, {inputs[1].shape()[2], inputs[1].shape()[3]}, options_);
+  }
+  Tensor batch(const Tensors& inputs, const std::vector<bool>& mapped, const Tensor&, std::int64_t n) const override {
+    if (!mapped[1]) return unfolded(conv2d(folded(inputs[0]), inputs[1], options_), n);
+    const Tensor images = batch_to_channels(with_batch(inputs[0], mapped[0], n));
+    return channels_to_batch(conv2d(images, folded(inputs[1]), grouped(options_, n)), n);
   }
 };
 }  // namespace
@@ -134,6 +166,17 @@ struct ConvTranspose2d final : Convolution {
   Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t argument) const override {
     if (argument == 0) return conv2d(cotangent, inputs[1], options_);
     return conv2d_weight_gradient(cotangent, inputs[0], {inputs[1].shape()[2], inputs[1].shape()[3]}, options_);
+  }
+  Tensor batch(const Tensors& inputs, const std::vector<bool>& mapped, const Tensor& output,
+               std::int64_t n) const override {
+    Shape image = output.shape();
+    if (!mapped[1]) {
+      image[0] *= n;
+      return unfolded(input_gradient(folded(inputs[0]), inputs[1], options_, image), n);
+    }
+    image[1] *= n;
+    const Tensor cotangents = batch_to_channels(with_batch(inputs[0], mapped[0], n));
+    return channels_to_batch(input_gradient(cotangents, folded(inputs[1]), grouped(options_, n), image), n);
   }
 };
 }  // namespace
@@ -190,6 +233,13 @@ struct Conv2dWeightGradient final : Convolution {
     // The cotangent has the weight's shape, and stands in its place.
     if (argument == 0) return input_gradient(inputs[1], cotangent, options_, inputs[0].shape());
     return conv2d(inputs[0], cotangent, options_);
+  }
+  Tensor batch(const Tensors& inputs, const std::vector<bool>& mapped, const Tensor& output,
+               std::int64_t n) const override {
+    const Tensor images = batch_to_channels(with_batch(inputs[0], mapped[0], n));
+    const Tensor cotangents = batch_to_channels(with_batch(inputs[1], mapped[1], n));
+    const Shape& weight = output.shape();
+    return unfolded(conv2d_weight_gradient(images, cotangents, {weight[2], weight[3]}, grouped(options_, n)), n);
   }
 };
 }  // namespace

@@ -58,6 +58,9 @@ Tensor binary(const Tensor& a, const Tensor& b) {
   return make_node(primitive, {broadcast_to(a, shape), broadcast_to(b, shape)}, shape, a.dtype());
 }
 
+/// [n, x's shape]: x as it is when it is mapped, else repeated for each of the batch.
+Tensor with_batch(const Tensor& x, bool mapped, std::int64_t n);
+
 /// The number that a constant tensor holds everywhere, when it is one.
 std::optional<double> constant_value(const Tensor& x);
 

@@ -67,6 +67,9 @@ struct Gather final : Primitive {
   Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t argument) const override {
     return argument == 0 ? scatter_add(zeros_like(inputs[0]), inputs[1], cotangent, axis_) : Tensor();
   }
+  Tensor batch(const Tensors& inputs, const std::vector<bool>& mapped, const Tensor&, std::int64_t n) const override {
+    return gather(with_batch(inputs[0], mapped[0], n), with_batch(inputs[1], mapped[1], n), axis_ + 1);
+  }
   Tensor jvp(const Tensors& inputs, const Tensor&, const Tensors& tangents) const override {
     return tangents[0].defined() ? gather(tangents[0], inputs[1], axis_) : Tensor();
   }
@@ -115,6 +118,10 @@ struct ScatterAdd final : Primitive {
   Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t argument) const override {
     if (argument == 0) return cotangent;
     return argument == 2 ? gather(cotangent, inputs[1], axis_) : Tensor();
+  }
+  Tensor batch(const Tensors& inputs, const std::vector<bool>& mapped, const Tensor&, std::int64_t n) const override {
+    return scatter_add(with_batch(inputs[0], mapped[0], n), with_batch(inputs[1], mapped[1], n),
+                       with_batch(inputs[2], mapped[2], n), axis_ + 1);
   }
   Tensor jvp(const Tensors& inputs, const Tensor&, const Tensors& tangents) const override {
     if (!tangents[2].defined()) return tangents[0];

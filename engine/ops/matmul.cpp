@@ -74,6 +74,9 @@ struct Matmul final : Primitive {
   Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t argument) const override {
     return argument == 0 ? matmul(cotangent, transpose(inputs[1])) : matmul(transpose(inputs[0]), cotangent);
   }
+  Tensor batch(const Tensors& inputs, const std::vector<bool>&, const Tensor&, std::int64_t) const override {
+    return matmul(inputs[0], inputs[1]);  // the batch is one more leading axis, to which the other operand broadcasts
+  }
   Linearity linearity() const override { return Linearity::bilinear; }
 };
 }  // namespace

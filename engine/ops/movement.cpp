@@ -13,6 +13,27 @@ class Movement : public Primitive {
 };
 }  // namespace
 
+Tensor with_batch(const Tensor& x, bool mapped, std::int64_t n) {
+  if (mapped) return x;
+  Shape shape = x.shape();
+  shape.insert(shape.begin(), n);
+  return broadcast_to(x, shape);
+}
+
+/// The shape behind the batch's axis.
+static Shape batch_shape(std::int64_t n, const Shape& shape) {
+  Shape result = shape;
+  result.insert(result.begin(), n);
+  return result;
+}
+
+/// The axes behind the batch's axis.
+static Axes shifted(const Axes& axes) {
+  Axes result;
+  for (const std::int64_t axis : axes) result.push_back(axis + 1);
+  return result;
+}
+
 /// Writes `input` into the part of the zeroed `output` that begins at element `offset` and has the given strides.
 static void scatter_into(const Span& output, std::int64_t offset, const Shape& strides, const Span& input) {
   const std::int64_t element_size = size_of(output.dtype);
@@ -39,6 +60,9 @@ struct Reshape final : Movement {
   }
   Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t) const override {
     return reshape(cotangent, inputs[0].shape());
+  }
+  Tensor batch(const Tensors& inputs, const std::vector<bool>&, const Tensor& output, std::int64_t n) const override {
+    return reshape(inputs[0], batch_shape(n, output.shape()));
   }
 
  private:
@@ -119,6 +143,11 @@ struct Transpose final : Movement {
     for (std::size_t i = 0; i < inverse.size(); ++i) inverse[permutation_[i]] = static_cast<std::int64_t>(i);
     return transpose(cotangent, inverse);
   }
+  Tensor batch(const Tensors& inputs, const std::vector<bool>&, const Tensor&, std::int64_t) const override {
+    Axes axes = shifted(permutation_);
+    axes.insert(axes.begin(), 0);
+    return transpose(inputs[0], axes);
+  }
 
  private:
   Axes permutation_;
@@ -165,6 +194,12 @@ struct BroadcastTo final : Movement {
   Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t) const override {
     return sum_to(cotangent, inputs[0].shape());
   }
+  Tensor batch(const Tensors& inputs, const std::vector<bool>&, const Tensor& output, std::int64_t n) const override {
+    // The axes that broadcasting puts in front stand behind the batch's.
+    Shape shape = inputs[0].shape();
+    while (shape.size() < output.rank() + 1) shape.insert(shape.begin() + 1, 1);
+    return broadcast_to(reshape(inputs[0], shape), batch_shape(n, output.shape()));
+  }
 };
 }  // namespace
 Tensor broadcast_to(const Tensor& x, Shape shape) {
@@ -210,6 +245,10 @@ struct Slice final : Movement {
     after[axis_] = shape[axis_] - start_ - covered;
     return pad(dilate(cotangent, axis_, step_, covered), before, after);
   }
+  Tensor batch(const Tensors& inputs, const std::vector<bool>&, const Tensor& output, std::int64_t) const override {
+    const std::int64_t count = output.shape()[axis_];
+    return slice(inputs[0], axis_ + 1, start_, count == 0 ? start_ : start_ + (count - 1) * step_ + 1, step_);
+  }
 
  private:
   std::int64_t axis_, start_, step_;
@@ -247,6 +286,9 @@ struct Flip final : Movement {
   Tensor vjp(const Tensors&, const Tensor&, const Tensor& cotangent, std::size_t) const override {
     return flip(cotangent, axes_);
   }
+  Tensor batch(const Tensors& inputs, const std::vector<bool>&, const Tensor&, std::int64_t) const override {
+    return flip(inputs[0], shifted(axes_));
+  }
 
  private:
   Axes axes_;
@@ -275,6 +317,14 @@ struct Pad final : Movement {
       result = slice(result, static_cast<std::int64_t>(i), before_[i], before_[i] + inputs[0].shape()[i]);
     }
     return result;
+  }
+  Tensor batch(const Tensors& inputs, const std::vector<bool>&, const Tensor& output, std::int64_t) const override {
+    Shape before{0}, after{0};
+    for (std::size_t i = 0; i < before_.size(); ++i) {
+      before.push_back(before_[i]);
+      after.push_back(output.shape()[i] - before_[i] - inputs[0].shape()[i + 1]);
+    }
+    return pad(inputs[0], before, after);
   }
 
  private:
@@ -308,6 +358,9 @@ struct Dilate final : Movement {
   Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t) const override {
     const std::int64_t count = inputs[0].shape()[axis_];
     return slice(cotangent, axis_, 0, count == 0 ? 0 : (count - 1) * step_ + 1, step_);
+  }
+  Tensor batch(const Tensors& inputs, const std::vector<bool>&, const Tensor& output, std::int64_t) const override {
+    return dilate(inputs[0], axis_ + 1, step_, output.shape()[axis_]);
   }
 
  private:
@@ -343,6 +396,11 @@ struct Concat final : Movement {
     std::int64_t start = 0;
     for (std::size_t i = 0; i < argument; ++i) start += inputs[i].shape()[axis_];
     return slice(cotangent, axis_, start, start + inputs[argument].shape()[axis_]);
+  }
+  Tensor batch(const Tensors& inputs, const std::vector<bool>& mapped, const Tensor&, std::int64_t n) const override {
+    Tensors parts;
+    for (std::size_t i = 0; i < inputs.size(); ++i) parts.push_back(with_batch(inputs[i], mapped[i], n));
+    return concat(parts, axis_ + 1);
   }
 
  private:

@@ -69,6 +69,12 @@ struct MaxPool2dIndex final : Primitive {
   Tensor vjp(const Tensors&, const Tensor&, const Tensor&, std::size_t) const override { return {}; }
   Tensor jvp(const Tensors&, const Tensor&, const Tensors&) const override { return {}; }
   Series jet(const std::vector<Series>&, const Tensor& output, int) const override { return {output}; }
+  Tensor batch(const Tensors& inputs, const std::vector<bool>&, const Tensor& output, std::int64_t n) const override {
+    const Shape &in = inputs[0].shape(), &out = output.shape();
+    const Tensor images = reshape(inputs[0], {n * in[1], in[2], in[3], in[4]});
+    const Tensor index = make_node(output.node()->primitive, {images}, {n * out[0], out[1], out[2], out[3]}, i64);
+    return reshape(index, {n, out[0], out[1], out[2], out[3]});
+  }
 
  private:
   Pool2dOptions options_;

@@ -25,6 +25,13 @@ class Reduction : public Primitive {
 };
 }  // namespace
 
+/// The axes of a reduction when a batch's axis stands before them.
+static Axes behind_batch(std::span<const std::int64_t> axes) {
+  Axes result;
+  for (const std::int64_t axis : axes) result.push_back(axis + 1);
+  return result;
+}
+
 static Axes all_axes(const Tensor& x) {
   Axes axes(x.rank());
   for (std::size_t i = 0; i < axes.size(); ++i) axes[i] = static_cast<std::int64_t>(i);
@@ -64,6 +71,9 @@ struct Sum final : Reduction {
   TileOp tile_op() const override { return TileOp::add; }
   Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t) const override {
     return broadcast_to(cotangent, inputs[0].shape());
+  }
+  Tensor batch(const Tensors& inputs, const std::vector<bool>&, const Tensor&, std::int64_t) const override {
+    return sum(inputs[0], behind_batch(axes()), true);
   }
   Linearity linearity() const override { return Linearity::linear; }
 };
@@ -113,6 +123,9 @@ struct Max final : Extremum {
   using Extremum::Extremum;
   std::string_view name() const override { return operation; }
   TileOp tile_op() const override { return TileOp::maximum; }
+  Tensor batch(const Tensors& inputs, const std::vector<bool>&, const Tensor&, std::int64_t) const override {
+    return max(inputs[0], behind_batch(axes()), true);
+  }
 };
 }  // namespace
 Tensor max(const Tensor& x, const Axes& axes, bool keepdims) { return extremum<Max>(x, axes, keepdims); }
@@ -124,6 +137,9 @@ struct Min final : Extremum {
   using Extremum::Extremum;
   std::string_view name() const override { return operation; }
   TileOp tile_op() const override { return TileOp::minimum; }
+  Tensor batch(const Tensors& inputs, const std::vector<bool>&, const Tensor&, std::int64_t) const override {
+    return min(inputs[0], behind_batch(axes()), true);
+  }
 };
 }  // namespace
 Tensor min(const Tensor& x, const Axes& axes, bool keepdims) { return extremum<Min>(x, axes, keepdims); }
@@ -158,6 +174,9 @@ struct Argmax final : Primitive {
   Tensor vjp(const Tensors&, const Tensor&, const Tensor&, std::size_t) const override { return {}; }
   Tensor jvp(const Tensors&, const Tensor&, const Tensors&) const override { return {}; }
   Series jet(const std::vector<Series>&, const Tensor& output, int) const override { return {output}; }
+  Tensor batch(const Tensors& inputs, const std::vector<bool>&, const Tensor&, std::int64_t) const override {
+    return argmax(inputs[0], axis_ + 1, true);
+  }
 
  private:
   std::int64_t axis_;

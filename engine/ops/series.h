@@ -30,4 +30,7 @@ Series integrate(const Series& x, const Series& d, const Tensor& y0, int order);
 /// The series of the function of one input whose node `y0` is, at x.
 Series of(const Tensor& y0, const Series& x, int order);
 
+/// The series of y, when those of `xs` are given and nothing else varies.
+Series through(const Tensor& y, const Tensors& xs, const std::vector<Series>& given, int order);
+
 }  // namespace sg::series

@@ -3,6 +3,8 @@
 
 #include <cmath>
 
+#include "engine/transforms.h"
+
 namespace sg::test {
 namespace {
 
@@ -432,6 +434,26 @@ std::vector<PrimitiveCase> make_cases() {
        [] {
          return max_pool2d(some({1, 1, 4, 4}), {{2, 2}, {2, 2}, {2, 2}});
        }}));
+
+  // transforms.cpp
+  rows.push_back({"vmap_input",
+                  [](const Tensors& x) {
+                    return squeeze(vmap([](const Tensor& slice) { return sin(slice); })(unsqueeze(x[0], 0)), 0);
+                  },
+                  {{2, 3}},
+                  -1,
+                  1,
+                  [](const Values& x) { return std::sin(x[0]); }});
+  DerivativeRules sine;
+  sine.vjp = [](const Tensors& in, const Tensor&, const Tensor& cotangent) { return Tensors{cotangent * cos(in[0])}; };
+  rows.push_back({"custom_derivative",
+                  [sine](const Tensors& x) {
+                    return custom_derivative([](const Tensors& in) { return sin(in[0]); }, sine)({x[0]});
+                  },
+                  {{2, 3}},
+                  -1,
+                  1,
+                  [](const Values& x) { return std::sin(x[0]); }});
   return rows;
 }
 
