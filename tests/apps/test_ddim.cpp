@@ -19,6 +19,7 @@
 #include "tests/apps/run_capture.h"
 #include "tests/data/temporary_folder.h"
 #include "tests/nn/formula.h"
+#include "tests/paths.h"
 
 using namespace sg;
 using namespace sg::tests;
@@ -276,7 +277,7 @@ TEST_CASE("ddim refuses what does not fit in one line and leaves nothing behind"
     CHECK(std::count(result.error.begin(), result.error.end(), '\n') == 1);
     CHECK_FALSE(fs::exists(out));
   };
-  const std::string photographs = std::string(SOBOGRAD_SOURCE) + "/data/embedded/photos";
+  const std::string photographs = (sg::test::source_folder() / "data/embedded/photos").string();
   refuses({"train", "--mults", "1,2,2,2"}, "4 mults need a side that is a multiple of 8: 28 is not");
   refuses({"train", "--data", photographs, "--size", "30"}, "multiple of 4: 30 is not");
   refuses({"train", "--data", photographs, "--channels", "2"}, "1 (grey) or 3 (colour), not 2");

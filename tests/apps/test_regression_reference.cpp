@@ -11,6 +11,7 @@
 #include "nn/optim/adam.h"
 #include "nn/optim/lbfgs.h"
 #include "nn/safetensors.h"
+#include "tests/paths.h"
 
 using namespace sg;
 using namespace sg::regression;
@@ -19,7 +20,7 @@ namespace {
 
 const nn::NamedTensors& reference() {
   static const nn::NamedTensors tensors =
-      nn::load_safetensors(std::filesystem::path(SOBOGRAD_REFERENCE) / "regression.safetensors").tensors;
+      nn::load_safetensors(sg::test::reference_folder() / "regression.safetensors").tensors;
   return tensors;
 }
 

@@ -11,6 +11,7 @@
 #include "data/idx.h"
 #include "engine/random.h"
 #include "tests/data/temporary_folder.h"
+#include "tests/paths.h"
 
 using namespace sg;
 using namespace sg::data;
@@ -134,8 +135,7 @@ TEST_CASE("the embedded digits are 8,000 and 2,000 pictures of 28 x 28 with labe
 TEST_CASE("embedded files are the bytes of data/embedded", "[embedded]") {
   for (const std::string& name : embedded_names()) {
     const auto bytes = embedded_file(name);
-    const std::string file =
-        read_file(std::filesystem::path(SOBOGRAD_SOURCE) / "data/embedded" / name, std::size_t{1} << 30);
+    const std::string file = read_file(sg::test::source_folder() / "data/embedded" / name, std::size_t{1} << 30);
     CHECK(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()) == file);
   }
   CHECK(embedded_names("photos/").size() == 10);

@@ -11,12 +11,13 @@
 #include "engine/ops.h"
 #include "nn/module.h"
 #include "nn/safetensors.h"
+#include "tests/paths.h"
 
 namespace sg::tests {
 
 /// The reference file of that name, its tensors by name.
 inline nn::SafetensorsFile reference(const std::string& file) {
-  return nn::load_safetensors(std::string(SOBOGRAD_REFERENCE) + "/" + file);
+  return nn::load_safetensors((sg::test::reference_folder() / file).string());
 }
 
 /// u(name, i), i = 0, 1, ...: a hash in [-1, 1).

@@ -10,6 +10,7 @@
 #include "nn/init.h"
 #include "nn/models/denoiser.h"
 #include "nn/models/mlp.h"
+#include "tests/paths.h"
 
 using namespace sg;
 using Catch::Approx;
@@ -53,7 +54,7 @@ void check_normal(const init::Rule& rule, const Shape& shape, double deviation) 
 }  // namespace
 
 TEST_CASE("rules keep PyTorch's bounds and deviations") {
-  std::ifstream file(std::string(SOBOGRAD_REFERENCE) + "/optimizers.json");
+  std::ifstream file(sg::test::reference_folder() / "optimizers.json");
   const auto rows = nlohmann::json::parse(file).at("initialisers").at("shapes");
   CHECK(rows.size() >= 4);
   for (const auto& row : rows) {

@@ -17,6 +17,7 @@
 #include "nn/optim/schedule.h"
 #include "nn/optim/sgd.h"
 #include "tests/nn/formula.h"
+#include "tests/paths.h"
 
 using namespace sg;
 using Catch::Approx;
@@ -27,7 +28,7 @@ namespace {
 
 const json& figures() {
   static const json root = [] {
-    std::ifstream file(std::string(SOBOGRAD_REFERENCE) + "/optimizers.json");
+    std::ifstream file(sg::test::reference_folder() / "optimizers.json");
     return json::parse(file);
   }();
   return root;
