@@ -194,6 +194,13 @@ std::span<const std::string_view> primitive_names() {
       "conv_transpose2d",
       "conv2d_weight_gradient",  // conv.cpp
       "max_pool2d_index",        // pool.cpp
+      "solve",
+      "triangular_solve_lower",
+      "triangular_solve_upper",
+      "cholesky",
+      "determinant_sign",
+      "log_determinant",
+      "eigh",  // linalg.cpp
       "vmap_input",
       "custom_derivative",  // transforms.cpp
   });

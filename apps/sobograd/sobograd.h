@@ -4,6 +4,7 @@
 #include "engine/autodiff.h"
 #include "engine/inspect.h"
 #include "engine/kernels/parallel.h"
+#include "engine/linalg.h"
 #include "engine/ops.h"
 #include "engine/plan.h"
 #include "engine/profile.h"

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "engine/linalg.h"
 #include "engine/transforms.h"
 
 namespace sg::test {
@@ -434,6 +435,85 @@ std::vector<PrimitiveCase> make_cases() {
        [] {
          return max_pool2d(some({1, 1, 4, 4}), {{2, 2}, {2, 2}, {2, 2}});
        }}));
+
+  // linalg.cpp: symmetric and well-conditioned matrices are made of any inputs
+  const auto near_identity = [](const Tensor& x) { return x * 0.3 + eye(2, x.dtype()) * 2; };
+  const auto symmetric = [](const Tensor& x) {
+    return (x + transpose(x)) * 0.1 + tensor({2, 0.2, 0.2, 3}, {2, 2}, x.dtype());
+  };
+  rows.push_back(plain(
+      "solve", [=](const Tensors& x) { return solve(near_identity(x[0]), x[1]); }, {{2, 2}, {2, 1}},
+      [](const auto& v) {
+        const double a = v[0][0] * 0.3 + 2, b = v[0][1] * 0.3, c = v[0][2] * 0.3, d = v[0][3] * 0.3 + 2;
+        const double p = v[1][0], q = v[1][1], det = a * d - b * c;
+        return Values{(d * p - b * q) / det, (a * q - c * p) / det};
+      },
+      {[] {
+         return solve(some({2, 3}), some({2, 1}));
+       },
+       [] {
+         return solve(some({2, 2}), some({3, 1}));
+       },
+       [] {
+         return solve(some({2, 2}), some({2, 1})).eval();
+       }}));
+  rows.push_back(plain(
+      "triangular_solve_lower", [=](const Tensors& x) { return triangular_solve(near_identity(x[0]), x[1]); },
+      {{2, 2}, {2, 1}},
+      [](const auto& v) {
+        const double a = v[0][0] * 0.3 + 2, c = v[0][2] * 0.3, d = v[0][3] * 0.3 + 2, first = v[1][0] / a;
+        return Values{first, (v[1][1] - c * first) / d};
+      },
+      {[] {
+        return triangular_solve(zeros({2, 2}), some({2, 1}, f32)).eval();
+      }}));
+  rows.push_back(plain(
+      "triangular_solve_upper", [=](const Tensors& x) { return triangular_solve(near_identity(x[0]), x[1], false); },
+      {{2, 2}, {2, 1}},
+      [](const auto& v) {
+        const double a = v[0][0] * 0.3 + 2, b = v[0][1] * 0.3, d = v[0][3] * 0.3 + 2, last = v[1][1] / d;
+        return Values{(v[1][0] - b * last) / a, last};
+      },
+      {[] {
+        return triangular_solve(some({2, 2}), some({2, 1}, f32), false);
+      }}));
+  rows.push_back(plain(
+      "cholesky", [=](const Tensors& x) { return cholesky(symmetric(x[0])); }, {{2, 2}},
+      [](const auto& v) {
+        const double a = v[0][0] * 0.2 + 2, b = (v[0][1] + v[0][2]) * 0.1 + 0.2, d = v[0][3] * 0.2 + 3;
+        const double l = std::sqrt(a);
+        return Values{l, 0, b / l, std::sqrt(d - b * b / a)};
+      },
+      {[] { return cholesky(neg(eye(2))).eval(); }, [] { return cholesky(some({2})); }}));
+  rows.push_back(plain(
+      "determinant_sign", [=](const Tensors& x) { return slogdet(near_identity(x[0])).first * x[0]; }, {{2, 2}},
+      [](const auto& v) { return v[0]; }, {[] {
+        return slogdet(some({2, 3})).first;
+      }}));
+  rows.push_back(plain(
+      "log_determinant", [=](const Tensors& x) { return slogdet(near_identity(x[0])).second; }, {{2, 2}},
+      [](const auto& v) {
+        const double a = v[0][0] * 0.3 + 2, b = v[0][1] * 0.3, c = v[0][2] * 0.3, d = v[0][3] * 0.3 + 2;
+        return Values{std::log(a * d - b * c)};
+      },
+      {[] { return det(some({3})); }}));
+  rows.push_back(plain(
+      "eigh", [=](const Tensors& x) { return eigh(symmetric(x[0])).first; }, {{2, 2}},
+      [](const auto& v) {
+        const double a = v[0][0] * 0.2 + 2, b = (v[0][1] + v[0][2]) * 0.1 + 0.2, d = v[0][3] * 0.2 + 3;
+        const double middle = (a + d) / 2, radius = std::sqrt((a - d) * (a - d) / 4 + b * b);
+        return Values{middle - radius, middle + radius};
+      },
+      {[] {
+        return eigh(some({2, 3})).first;
+      }}));
+  // A vector's projector does not depend on its sign.
+  rows.push_back({"eigh",
+                  [=](const Tensors& x) {
+                    const Tensor first = slice(eigh(symmetric(x[0])).second, 1, 0, 1);
+                    return matmul(first, transpose(first));
+                  },
+                  {{2, 2}}});
 
   // transforms.cpp
   rows.push_back({"vmap_input",
