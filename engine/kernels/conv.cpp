@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/kernels/conv_gather.h"
+#include "engine/kernels/conv_winograd.h"
 #include "engine/kernels/cpu.h"
 #include "engine/kernels/memory.h"
 #include "engine/kernels/parallel.h"
@@ -95,11 +96,15 @@ const ConvKernels<double>& conv_kernels<double>() {
 
 template <class T>
 void conv2d(const ConvGeometry& g, const T* input, const T* weight, T* output) {
+  if (const auto shape = winograd_forward<T>(g)) return run_winograd(*shape, false, input, weight, output);
   run_gather(conv_kernels<T>(), forward_gather(g), input, weight, output);
 }
 
 template <class T>
 void conv2d_input_gradient(const ConvGeometry& g, const T* output_cotangent, const T* weight, T* input_cotangent) {
+  if (const auto shape = winograd_input_gradient<T>(g)) {
+    return run_winograd(*shape, true, output_cotangent, weight, input_cotangent);
+  }
   const Gather gather = input_gradient_gather(g);
   const std::int64_t taps = g.kernel_height * g.kernel_width;
   const Scratch transposed(static_cast<std::size_t>(g.out_channels * gather.rows * taps) * sizeof(T));
@@ -109,6 +114,9 @@ void conv2d_input_gradient(const ConvGeometry& g, const T* output_cotangent, con
 
 template <class T>
 void conv2d_weight_gradient(const ConvGeometry& g, const T* input, const T* output_cotangent, T* weight_cotangent) {
+  if (const auto shape = winograd_forward<T>(g)) {
+    return run_winograd_weight_gradient(*shape, input, output_cotangent, weight_cotangent);
+  }
   run_weight_gradient(conv_kernels<T>(), forward_gather(g), input, output_cotangent, weight_cotangent);
 }
 

@@ -166,6 +166,47 @@ TEST_CASE("convolutions agree with plain loops on sizes that are cut into blocks
   check_against_loops<double>(square(17, 96, 100, 2, 3, 1, 1));
 }
 
+TEST_CASE("3 x 3 convolutions of many channels agree with plain loops over paddings, odd sides and blocks", "[conv]") {
+  for (const std::int64_t side : {1, 2, 3, 4, 7, 12}) {
+    for (const std::int64_t padding : {0, 1, 2, 3}) {
+      if (side + 2 * padding < 3) continue;
+      check_against_loops<float>(square(3, 17, 35, side, 3, 1, padding));
+      check_against_loops<double>(square(2, 33, 18, side, 3, 1, padding));
+    }
+  }
+  check_against_loops<float>({2, 20, 5, 37, 24, 3, 3, 5, 39, {1, 1}, {1, 2}, {1, 1}, 1});
+  check_against_loops<float>({2, 20, 33, 6, 24, 3, 3, 31, 6, {1, 1}, {0, 1}, {1, 1}, 1});
+  check_against_loops<float>(square(1, 16, 16, 80, 3, 1, 1));
+  check_against_loops<float>(square(60, 16, 32, 6, 3, 1, 1));
+  check_against_loops<float>(square(2, 300, 130, 4, 3, 1, 1));
+}
+
+TEST_CASE("the rms error of 3 x 3 convolutions is no larger than that of plain sums in f32", "[conv]") {
+  const ConvGeometry g = square(2, 64, 64, 16, 3, 1, 1);
+  const auto input = random_values<float>(input_size(g), 1), weight = random_values<float>(weight_size(g), 2);
+  const auto output = random_values<float>(output_size(g), 3);
+  for (const Kind kind : {Kind::forward, Kind::input_gradient, Kind::weight_gradient}) {
+    INFO("kind " << static_cast<int>(kind));
+    const std::vector<float> result = run(kind, g, input, weight, output);
+    std::vector<float> plain(result.size(), 0);
+    std::vector<double> expected(result.size(), 0);
+    for_each_product(g, [&](std::int64_t i, std::int64_t w, std::int64_t o) {
+      const std::int64_t to = kind == Kind::forward ? o : kind == Kind::input_gradient ? i : w;
+      const float a = kind == Kind::input_gradient ? output[o] : input[i];
+      const float b = kind == Kind::weight_gradient ? output[o] : weight[w];
+      expected[to] += double(a) * double(b);
+      plain[to] += a * b;
+    });
+    double square_error = 0, plain_square_error = 0;
+    for (std::size_t i = 0; i < result.size(); ++i) {
+      square_error += std::pow(result[i] - expected[i], 2);
+      plain_square_error += std::pow(plain[i] - expected[i], 2);
+    }
+    INFO("ratio of rms errors " << std::sqrt(square_error / plain_square_error));
+    CHECK(square_error <= plain_square_error);
+  }
+}
+
 TEST_CASE("convolutions whose axes differ agree with plain loops", "[conv]") {
   check_against_loops<float>({2, 3, 9, 14, 4, 2, 5, 10, 6, {1, 3}, {1, 2}, {2, 1}, 1});
   check_against_loops<float>({2, 3, 20, 3, 4, 7, 1, 5, 3, {3, 1}, {0, 0}, {1, 4}, 1});
@@ -190,7 +231,8 @@ TEST_CASE("empty convolutions give zeros or nothing", "[conv]") {
 
 const std::vector<ConvGeometry> kShapes = {square(13, 16, 24, 14, 3, 1, 1),  square(6, 24, 40, 13, 3, 2, 1),
                                            square(16, 128, 128, 2, 3, 1, 1), square(2, 3, 16, 50, 7, 2, 3),
-                                           square(5, 40, 9, 17, 1, 1, 0),    square(3, 16, 16, 20, 3, 1, 1, 1, 16)};
+                                           square(5, 40, 9, 17, 1, 1, 0),    square(3, 16, 16, 20, 3, 1, 1, 1, 16),
+                                           square(6, 20, 33, 21, 3, 1, 2)};
 
 TEST_CASE("convolutions give the same bits on any number of threads", "[conv]") {
   const int before = threads();
