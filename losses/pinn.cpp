@@ -1,6 +1,8 @@
 // Residual losses of partial differential equations.
 #include "losses/pinn.h"
 
+#include <cmath>
+
 #include "engine/autodiff.h"
 #include "engine/ops.h"
 
@@ -92,6 +94,32 @@ Tensor pinn_loss(const PinnProblem& problem, const Network& network, int order, 
     loss = loss + trace_weight * trace_norm(difference, trace.points, trace.axis, order);
   }
   return loss;
+}
+
+Tensor pinn_residuals(const PinnProblem& problem, const Network& network, int order, double trace_weight) {
+  Tensors parts;
+  const auto add = [&](const Tensor& x, const Tensor& points, double weight) {
+    parts.push_back(flatten(x) * std::sqrt(weight / static_cast<double>(points.shape(0))));
+  };
+  const Tensor residual =
+      pinn_residual(problem.equation, network, problem.interior, problem.coefficient, problem.source);
+  check_points("pinn_residuals", residual, problem.interior, order);
+  add(residual, problem.interior, 1);
+  if (order >= 1) {
+    const Tensor first = grad(residual, problem.interior, Unused::zeros);
+    add(first, problem.interior, 1);
+    for (std::int64_t i = 0; order == 2 && i < problem.interior.shape(1); ++i) {
+      add(grad(slice(first, 1, i, i + 1), problem.interior, Unused::zeros), problem.interior, 1);
+    }
+  }
+  for (const Trace& trace : problem.traces) {
+    const Tensor difference = network(trace.points) - problem.boundary_value(trace.points);
+    const std::int64_t axis = normalise_axis("pinn_residuals", trace.axis, trace.points.shape(1));
+    for (const Tensor& derivative : jet(difference, trace.points, direction(trace.points, axis), order)) {
+      add(derivative, trace.points, trace_weight);
+    }
+  }
+  return concat(parts, 0);
 }
 
 }  // namespace sg::losses

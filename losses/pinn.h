@@ -51,4 +51,7 @@ struct PinnProblem {
 /// of one order.
 Tensor pinn_loss(const PinnProblem& problem, const Network& network, int order, double trace_weight = 1);
 
+/// The same loss as a flat vector of residuals, whose sum of squares it is: for Gauss-Newton steps.
+Tensor pinn_residuals(const PinnProblem& problem, const Network& network, int order, double trace_weight = 1);
+
 }  // namespace sg::losses

@@ -16,6 +16,9 @@ Tensor mse(const Tensor& prediction, const Tensor& target);
 /// are 1; an order of weight 0 is left out.
 Tensor sobolev(const Tensors& prediction, const Tensors& target, const std::vector<double>& weights = {});
 
+/// The same loss as a flat vector of residuals, whose sum of squares it is: for Gauss-Newton steps.
+Tensor sobolev_residuals(const Tensors& prediction, const Tensors& target, const std::vector<double>& weights = {});
+
 /// |prediction - target| / |target| over all elements, Euclidean norms: the relative error that the applications print.
 Tensor relative_error(const Tensor& prediction, const Tensor& target);
 

@@ -27,6 +27,7 @@
 #include "nn/optim/adam.h"
 #include "nn/optim/gradient_clipping.h"
 #include "nn/optim/lbfgs.h"
+#include "nn/optim/levenberg_marquardt.h"
 #include "nn/optim/schedule.h"
 #include "nn/optim/sgd.h"
 #include "nn/pool.h"

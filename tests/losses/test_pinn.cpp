@@ -82,3 +82,15 @@ TEST_CASE("residuals refuse what does not fit", "[losses]") {
   CHECK_THROWS_AS(losses::residual_norm(zeros({3, 1}, f64), zeros({4, 2}, f64), 1), Error);
   CHECK_THROWS_AS(losses::residual_norm(zeros({3, 1}, f64), zeros({3, 2}, f64), 3), Error);
 }
+
+TEST_CASE("the residuals' squares add up to the PINN's loss") {
+  for (const Exact& exact : exact_solutions()) {
+    const Tensor p = points();
+    const losses::PinnProblem problem{exact.equation, exact.coefficient, exact.source, exact.u, p, {{p, 0}, {p, 1}}};
+    const losses::Network wrong = [](const Tensor& x) { return sin(first(x) * 2.0) * exp(second(x)); };
+    for (const int order : {0, 1, 2}) {
+      const Tensor residuals = losses::pinn_residuals(problem, wrong, order, 0.7);
+      CHECK_THAT(sum(square(residuals)).item(), WithinRel(losses::pinn_loss(problem, wrong, order, 0.7).item(), 1e-13));
+    }
+  }
+}

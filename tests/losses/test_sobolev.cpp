@@ -24,6 +24,19 @@ TEST_CASE("a Sobolev loss sums components, averages over points and weighs order
   CHECK(losses::sobolev({u, du}, {zero, dzero}, {0, 0}).item() == 0);
 }
 
+TEST_CASE("the residuals' squares add up to the Sobolev loss", "[losses]") {
+  const Tensor u = tensor({1.0, 3.0}, {2, 1}, f64), du = tensor({1.0, 2.0, 3.0, 4.0}, {2, 2}, f64);
+  const Tensor zero = zeros({2, 1}, f64), dzero = ones({2, 2}, f64);
+  for (const std::vector<double>& weights : {std::vector<double>{}, {2, 0.5}, {0, 3}}) {
+    const Tensor residuals = losses::sobolev_residuals({u, du}, {zero, dzero}, weights);
+    CHECK(residuals.rank() == 1);
+    CHECK_THAT(sum(square(residuals)).item(),
+               WithinRel(losses::sobolev({u, du}, {zero, dzero}, weights).item(), 1e-14));
+  }
+  CHECK_THROWS_AS(losses::sobolev_residuals({u}, {zero}, {-1}), Error);
+  CHECK_THROWS_AS(losses::sobolev_residuals({u}, {zero}, {0}), Error);
+}
+
 TEST_CASE("a Sobolev loss names what does not fit", "[losses]") {
   const Tensor u = zeros({2, 1}, f64), du = zeros({2, 2}, f64);
   CHECK_THROWS_AS(losses::sobolev({}, {}), Error);
