@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <utility>
 
 #include "engine/autodiff.h"
 #include "engine/ops.h"
+#include "losses/partials.h"
 
 namespace sg::losses {
 
@@ -29,33 +31,24 @@ Tensors by_reverse(const Tensor& u, const Tensor& x, int order) {
   return result;
 }
 
+/// All d^k components from the partials, each of which is found once.
 Tensors by_jets(const Tensor& u, const Tensor& x, int order) {
   const std::int64_t d = x.shape(1);
-  if (d > 1 && order > 2) fail("derivatives: jets give order {} of one input only, not of {}", order, d);
-  auto along = [&](const std::vector<std::int64_t>& axes) {
-    std::vector<double> direction(d, 0.0);
-    for (const std::int64_t axis : axes) direction[axis] += 1;
-    return jet(u, x, broadcast_to(tensor(direction, {1, d}, x.dtype()), x.shape()), order);
-  };
-  if (d == 1) return along({0});
-  std::vector<Tensors> straight;
-  for (std::int64_t i = 0; i < d; ++i) straight.push_back(along({i}));
+  if (d == 1) return jet(u, x, ones_like(x), order);
+  const Tensors found = partials(u, x, order);
   Tensors result{u};
-  for (int k = 1; k <= std::min(order, 1); ++k) {
-    Tensors parts;
-    for (std::int64_t i = 0; i < d; ++i) parts.push_back(straight[i][1]);
-    result.push_back(columns(parts));
-  }
-  if (order >= 2) {
-    Tensors parts(d * d);
-    for (std::int64_t i = 0; i < d; ++i) {
-      parts[i * d + i] = straight[i][2];
-      // Polarisation: the second derivative along e_i + e_j is u_ii + 2 u_ij + u_jj.
-      for (std::int64_t j = i + 1; j < d; ++j) {
-        parts[i * d + j] = parts[j * d + i] = (along({i, j})[2] - straight[i][2] - straight[j][2]) * 0.5;
-      }
+  for (int k = 1; k <= order; ++k) {
+    std::map<MultiIndex, std::int64_t> place;
+    for (const MultiIndex& index : multi_indices(d, k)) place.emplace(index, static_cast<std::int64_t>(place.size()));
+    std::vector<std::int64_t> component_places;
+    const auto components = static_cast<std::int64_t>(std::llround(std::pow(d, k)));
+    for (std::int64_t component = 0; component < components; ++component) {
+      MultiIndex index(d, 0);
+      for (std::int64_t rest = component, i = 0; i < k; ++i, rest /= d) ++index[rest % d];
+      component_places.push_back(place.at(index));
     }
-    result.push_back(columns(parts));
+    const bool once = k == 1;  // the components are the partials
+    result.push_back(once ? found[k] : take(found[k], tensor(component_places, {components}), 1));
   }
   return result;
 }
@@ -80,11 +73,10 @@ std::vector<RouteCost> route_costs(std::int64_t inputs, int order) {
   }
   std::vector<RouteCost> costs{
       {Route::reverse, 3 * reverse, fmt::format("3 ({}) F = {:g} F", reverse_terms, 3 * reverse)}};
-  if (inputs == 1 || order <= 2) {
-    const double directions = order < 2 ? d : d * (d + 1) / 2;
-    const double jets = 3 * (1 + order * directions);
-    costs.push_back({Route::jets, jets, fmt::format("3 (1 + {} x {:g}) F = {:g} F", order, directions, jets)});
-  }
+  double directions = 1;  // as many as there are partials of the highest order
+  for (int k = 0; k < std::max(order, 1); ++k) directions *= (d + k) / (k + 1);
+  const double jets = 3 * (1 + order * directions);
+  costs.push_back({Route::jets, jets, fmt::format("3 (1 + {} x {:g}) F = {:g} F", order, directions, jets)});
   std::stable_sort(costs.begin(), costs.end(), [](const RouteCost& a, const RouteCost& b) {
     return std::pair(a.forwards, a.route == Route::reverse) < std::pair(b.forwards, b.route == Route::reverse);
   });

@@ -26,12 +26,10 @@ struct RouteCost {
 /// Both routes' costs for a network of `inputs` inputs and one output, the cheaper one first; among equals the jets,
 /// which keep fewer tensors. In units of F:
 ///  - reverse: values 1, gradient +1; from there each of the d^(k-1) components of order k - 1 is differentiated by a
-///  pass
-///    over the graph that made it. d = 1: 2^k. The parameters' gradients triple it: 6 F for a gradient, 3 2^k F for d
-///    = 1.
+///    pass over the graph that made it. d = 1: 2^k. The parameters' gradients triple it: 6 F for a gradient, 3 2^k F
+///    for d = 1.
 ///  - jets: 1 + k for each direction; all of order k need as many directions as there are partial derivatives of order
-///  k. Tripled: 3 (1 + d) F
-///    for a gradient, 3 (k + 1) F for d = 1. From order 3 on only in one dimension.
+///    k (partials.h). Tripled: 3 (1 + d) F for a gradient, 3 (k + 1) F for d = 1.
 std::vector<RouteCost> route_costs(std::int64_t inputs, int order);
 Route cheapest_route(std::int64_t inputs, int order);
 
@@ -39,7 +37,7 @@ Route cheapest_route(std::int64_t inputs, int order);
 using Network = std::function<Tensor(const Tensor&)>;
 
 /// u [N, 1] and its derivatives of order 1..order by x: [N, d], [N, d d], ..., [N, d^order], row-major in the indices.
-/// Throws when u is not [N, 1], or does not depend on x, or the route does not reach the order.
+/// Throws when u is not [N, 1] or does not depend on x.
 Tensors derivatives(const Network& network, const Tensor& x, int order);
 Tensors derivatives(const Network& network, const Tensor& x, int order, Route route);
 

@@ -12,6 +12,7 @@
 #include "engine/transforms.h"
 #include "losses/derivatives.h"
 #include "losses/distillation.h"
+#include "losses/partials.h"
 #include "losses/pinn.h"
 #include "losses/route.h"
 #include "losses/sobolev.h"

@@ -46,7 +46,7 @@ void check_near(const Tensor& a, const Tensor& b) {
 TEST_CASE("all routes give the same derivatives and the same parameter gradients", "[losses]") {
   const std::int64_t d = GENERATE(1, 2, 3);
   const int activation = GENERATE(0, 1, 2, 3);
-  const int order = d == 1 ? 4 : 2;
+  const int order = d == 1 ? 4 : d == 2 ? 3 : 2;
   const SmallNetwork network(d);
   const Tensor x = numbers({7, d}, 3.1).eval();
   auto f = [&](const Tensor& points) { return network(points, activation); };
@@ -103,6 +103,4 @@ TEST_CASE("derivatives refuse a network that is no scalar function of the points
   CHECK_THROWS_AS(losses::derivatives([](const Tensor& p) { return p; }, x, 1), Error);
   CHECK_THROWS_AS(losses::derivatives([](const Tensor&) { return ones({4, 1}, f64); }, x, 1), Error);
   CHECK_THROWS_AS(losses::derivatives([](const Tensor& p) { return sum(p, {1}, true); }, flatten(x), 1), Error);
-  CHECK_THROWS_AS(losses::derivatives([](const Tensor& p) { return sum(sin(p), {1}, true); }, x, 3, Route::jets),
-                  Error);
 }
