@@ -2,27 +2,28 @@
 #include "engine/autodiff.h"
 
 #include <algorithm>
+#include <mutex>
 
 #include "engine/node.h"
 #include "engine/ops.h"
 #include "engine/ops/series.h"
 #include "engine/primitive.h"
 #include "engine/transforms.h"
+#include "engine/walk.h"
 
 namespace sg {
 namespace {
 
 /// The part of a graph between `ys` and `xs`: nodes in order, inputs before outputs. The places of inputs are written
-/// down at once, because a rule may walk the graph itself and number the nodes anew.
-struct Walk {
+/// down at once, because a rule may walk the graph itself.
+struct Path {
   std::vector<Node*> nodes;
-  std::vector<std::vector<std::int64_t>> inputs;  // for each node, its inputs' places; -1 outside the walk
-  std::vector<std::int64_t> xs, ys;               // places of the xs and ys; -1 outside the walk
+  std::vector<std::vector<std::int64_t>> inputs;  // for each node, its inputs' places; -1 outside the path
+  std::vector<std::int64_t> xs, ys;               // places of the xs and ys; -1 outside the path
   std::vector<bool> depends;                      // on an x
-
   std::vector<bool> is_x;
 
-  Walk(const Tensors& y_tensors, const Tensors& x_tensors) {
+  Path(const Tensors& y_tensors, const Tensors& x_tensors) {
     const auto among_xs = [&](const Node& node) {
       return std::any_of(x_tensors.begin(), x_tensors.end(), [&](const Tensor& x) { return x.node() == &node; });
     };
@@ -30,13 +31,11 @@ struct Walk {
     // interest.
     const Node* single = x_tensors.size() == 1 ? x_tensors[0].node() : nullptr;
     const auto expand = [&](const Node& node) { return &node != single; };
-    nodes = topological_order(
+    const Walk walk(
         y_tensors, [&](const Node& node) { return node.constant && !among_xs(node); }, expand);
-    const auto place = [&](const Node* node) {
-      return !nodes.empty() && node->walk == nodes[0]->walk ? node->index : -1;
-    };
-    for (const Tensor& x : x_tensors) xs.push_back(place(x.node()));
-    for (const Tensor& y : y_tensors) ys.push_back(place(y.node()));
+    nodes = walk.nodes();
+    for (const Tensor& x : x_tensors) xs.push_back(walk.index_of(x.node()));
+    for (const Tensor& y : y_tensors) ys.push_back(walk.index_of(y.node()));
     is_x.assign(nodes.size(), false);
     for (std::int64_t x : xs) {
       if (x >= 0) is_x[x] = true;
@@ -46,7 +45,7 @@ struct Walk {
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       if (!expand(*nodes[i])) continue;
       for (const Tensor& input : nodes[i]->inputs) {
-        const std::int64_t from = place(input.node());
+        const std::int64_t from = walk.index_of(input.node());
         inputs[i].push_back(from);
         if (from >= 0 && depends[from]) depends[i] = true;
       }
@@ -74,6 +73,12 @@ void check_like(std::string_view operation, std::string_view what, const Tensor&
 }
 
 Tensor accumulate(const Tensor& a, const Tensor& b) { return a.defined() ? a + b : b; }
+
+/// Guards the grads of all leaves: held for a few assignments at a time.
+std::mutex& grad_mutex() {
+  static std::mutex mutex;
+  return mutex;
+}
 
 /// Results of one derivative that are computed at once; more would need too much memory for what is between.
 constexpr std::int64_t kUnitsAtOnce = 256;
@@ -109,7 +114,7 @@ Shape joined(const Shape& a, const Shape& b) {
 /// An error in the name of what the caller asked for, before the modes that it is made of would speak in theirs.
 void check_dependence(std::string_view operation, const Tensor& y, const Tensor& x) {
   check_differentiable(operation, {y, x});
-  if (Walk({y}, {x}).xs[0] < 0) fail("{}: y does not depend on {}", operation, describe(x, 0));
+  if (Path({y}, {x}).xs[0] < 0) fail("{}: y does not depend on {}", operation, describe(x, 0));
 }
 
 void check_rows(std::string_view operation, const Tensor& y, const Tensor& x) {
@@ -125,36 +130,85 @@ Tensors grad(const Tensors& ys, const Tensors& xs, const Tensors& cotangents, Un
   check_differentiable("grad", xs);
   if (ys.size() != cotangents.size()) fail("grad: {} outputs and {} cotangents", ys.size(), cotangents.size());
   const DerivativeScope scope;
-  const Walk walk(ys, xs);
-  Tensors cotangent(walk.nodes.size());
+  const Path path(ys, xs);
+  Tensors cotangent(path.nodes.size());
   for (std::size_t i = 0; i < ys.size(); ++i) {
     if (cotangents[i].defined()) check_like("grad", "cotangent", cotangents[i], ys[i]);
-    if (walk.ys[i] < 0) continue;
-    cotangent[walk.ys[i]] =
-        accumulate(cotangent[walk.ys[i]], cotangents[i].defined() ? cotangents[i] : ones_like(ys[i]));
+    if (path.ys[i] < 0) continue;
+    cotangent[path.ys[i]] =
+        accumulate(cotangent[path.ys[i]], cotangents[i].defined() ? cotangents[i] : ones_like(ys[i]));
   }
-  for (std::size_t i = walk.nodes.size(); i-- > 0;) {
-    Node& node = *walk.nodes[i];
-    if (!walk.depends[i]) continue;
+  for (std::size_t i = path.nodes.size(); i-- > 0;) {
+    Node& node = *path.nodes[i];
+    if (!path.depends[i]) continue;
     node.differentiated = true;
-    if (!cotangent[i].defined() || walk.inputs[i].empty()) continue;
+    if (!cotangent[i].defined() || path.inputs[i].empty()) continue;
     const Tensor output = handle(&node);
     for (std::size_t argument = 0; argument < node.inputs.size(); ++argument) {
-      const std::int64_t from = walk.inputs[i][argument];
-      if (from < 0 || !walk.depends[from]) continue;
+      const std::int64_t from = path.inputs[i][argument];
+      if (from < 0 || !path.depends[from]) continue;
       const Tensor contribution = node.primitive->vjp(node.inputs, output, cotangent[i], argument);
       if (contribution.defined()) cotangent[from] = accumulate(cotangent[from], contribution);
     }
     // An inner cotangent is not needed any more once it has been passed on.
-    if (!walk.is_x[i]) cotangent[i] = Tensor();
+    if (!path.is_x[i]) cotangent[i] = Tensor();
   }
   Tensors result;
   for (std::size_t i = 0; i < xs.size(); ++i) {
-    if (walk.xs[i] < 0 && unused == Unused::error) fail("grad: y does not depend on {}", describe(xs[i], i));
-    const bool known = walk.xs[i] >= 0 && cotangent[walk.xs[i]].defined();
-    result.push_back(known ? cotangent[walk.xs[i]] : zeros_like(xs[i]));
+    if (path.xs[i] < 0 && unused == Unused::error) fail("grad: y does not depend on {}", describe(xs[i], i));
+    const bool known = path.xs[i] >= 0 && cotangent[path.xs[i]].defined();
+    result.push_back(known ? cotangent[path.xs[i]] : zeros_like(xs[i]));
   }
   return result;
+}
+
+void Tensor::backward() const {
+  if (size() != 1) fail("backward: needs a scalar, got {}", shape());
+  Tensors leaves;
+  const auto is_constant = [](const Node& node) { return node.constant; };
+  const Walk walk({*this}, is_constant, [](const Node&) { return true; });
+  for (Node* node : walk.nodes()) {
+    if (node->requires_grad) leaves.push_back(handle(node));
+  }
+  if (leaves.empty()) fail("backward: no leaf that the value depends on has requires_grad");
+  Tensors gradients = sg::grad(*this, leaves);
+  Tensors together{*this};  // what the gradients are computed with, all at once: their graph may be gone later
+  while (!leaves.empty()) {
+    Tensors before, sums;
+    for (std::size_t i = 0; i < leaves.size(); ++i) {
+      before.push_back(leaves[i].grad());
+      sums.push_back(accumulate(before[i], gradients[i]));
+    }
+    together.insert(together.end(), sums.begin(), sums.end());
+    sg::eval(together);
+    together.clear();
+    // Where another thread has added to a leaf that it shares, this one adds again.
+    std::size_t left = 0;
+    const std::lock_guard lock(grad_mutex());
+    for (std::size_t i = 0; i < leaves.size(); ++i) {
+      Tensor& slot = extra_of(*leaves[i].node()).grad;
+      if (slot.node() == before[i].node()) {
+        slot = sums[i].detach();
+      } else {
+        leaves[left] = leaves[i];
+        gradients[left++] = gradients[i];
+      }
+    }
+    leaves.resize(left);
+    gradients.resize(left);
+  }
+}
+
+Tensor Tensor::grad() const {
+  if (!defined()) fail("grad: the tensor is undefined");
+  const std::lock_guard lock(grad_mutex());
+  return node_->extra ? node_->extra->grad : Tensor();
+}
+
+void Tensor::zero_grad() const {
+  if (!defined() || !node_->extra) return;
+  const std::lock_guard lock(grad_mutex());
+  node_->extra->grad = Tensor();
 }
 
 Tensors grad(const Tensor& y, const Tensors& xs, const Tensor& cotangent, Unused unused) {
@@ -170,28 +224,28 @@ Tensors jvp(const Tensors& ys, const Tensors& xs, const Tensors& tangents, Unuse
   check_differentiable("jvp", xs);
   if (xs.size() != tangents.size()) fail("jvp: {} inputs and {} tangents", xs.size(), tangents.size());
   const DerivativeScope scope;
-  const Walk walk(ys, xs);
-  Tensors tangent(walk.nodes.size());
+  const Path path(ys, xs);
+  Tensors tangent(path.nodes.size());
   for (std::size_t i = 0; i < xs.size(); ++i) {
     check_like("jvp", "tangent", tangents[i], xs[i]);
-    if (walk.xs[i] < 0 && unused == Unused::error) fail("jvp: y does not depend on {}", describe(xs[i], i));
-    if (walk.xs[i] >= 0) tangent[walk.xs[i]] = tangents[i];
+    if (path.xs[i] < 0 && unused == Unused::error) fail("jvp: y does not depend on {}", describe(xs[i], i));
+    if (path.xs[i] >= 0) tangent[path.xs[i]] = tangents[i];
   }
-  for (std::size_t i = 0; i < walk.nodes.size(); ++i) {
-    Node& node = *walk.nodes[i];
-    if (!walk.depends[i]) continue;
+  for (std::size_t i = 0; i < path.nodes.size(); ++i) {
+    Node& node = *path.nodes[i];
+    if (!path.depends[i]) continue;
     node.differentiated = true;
-    if (walk.is_x[i]) continue;
+    if (path.is_x[i]) continue;
     Tensors arguments(node.inputs.size());
     bool any = false;
     for (std::size_t k = 0; k < arguments.size(); ++k) {
-      if (walk.inputs[i][k] >= 0) arguments[k] = tangent[walk.inputs[i][k]];
+      if (path.inputs[i][k] >= 0) arguments[k] = tangent[path.inputs[i][k]];
       any = any || arguments[k].defined();
     }
     if (any) tangent[i] = node.primitive->jvp(node.inputs, handle(&node), arguments);
   }
   Tensors result;
-  for (std::int64_t y : walk.ys) result.push_back(y >= 0 ? tangent[y] : Tensor());
+  for (std::int64_t y : path.ys) result.push_back(y >= 0 ? tangent[y] : Tensor());
   return result;
 }
 
@@ -221,7 +275,7 @@ Tensor hessian(const Tensor& y, const Tensor& x) {
   if (y.size() != 1) fail("hessian: needs a scalar, got {}", y.shape());
   check_dependence("hessian", y, x);
   const Tensor gradient = grad(y, x);
-  if (Walk({gradient}, {x}).xs[0] < 0) return zeros(joined(x.shape(), x.shape()), x.dtype());
+  if (Path({gradient}, {x}).xs[0] < 0) return zeros(joined(x.shape(), x.shape()), x.dtype());
   return jacobian(gradient, x);
 }
 
@@ -246,36 +300,36 @@ Tensor batched_hessian(const Tensor& y, const Tensor& x) {
   check_dependence("batched_hessian", y, x);
   const Tensor gradient = grad(y, x);
   const std::int64_t n = x.shape()[0], d = x.shape()[1];
-  if (Walk({gradient}, {x}).xs[0] < 0) return zeros({n, d, d}, x.dtype());
+  if (Path({gradient}, {x}).xs[0] < 0) return zeros({n, d, d}, x.dtype());
   return batched_jacobian(gradient, x);
 }
 
 Series series::through(const Tensor& y, const Tensors& xs, const std::vector<Series>& given, int order) {
-  const Walk walk({y}, xs);
+  const Path path({y}, xs);
   const auto varies = [](const Series& s) {
     return std::any_of(s.begin() + std::min<std::size_t>(1, s.size()), s.end(),
                        [](const Tensor& t) { return t.defined(); });
   };
-  std::vector<Series> series(walk.nodes.size());
+  std::vector<Series> series(path.nodes.size());
   for (std::size_t i = 0; i < xs.size(); ++i) {
-    if (walk.xs[i] >= 0) series[walk.xs[i]] = given[i];
+    if (path.xs[i] >= 0) series[path.xs[i]] = given[i];
   }
-  for (std::size_t i = 0; i < walk.nodes.size(); ++i) {
-    Node& node = *walk.nodes[i];
-    if (!walk.depends[i]) continue;
+  for (std::size_t i = 0; i < path.nodes.size(); ++i) {
+    Node& node = *path.nodes[i];
+    if (!path.depends[i]) continue;
     node.differentiated = true;
-    if (walk.is_x[i]) continue;
+    if (path.is_x[i]) continue;
     std::vector<Series> arguments;
     bool any = false;
     for (std::size_t k = 0; k < node.inputs.size(); ++k) {
-      const std::int64_t from = walk.inputs[i][k];
+      const std::int64_t from = path.inputs[i][k];
       const bool moves = from >= 0 && varies(series[from]);
       arguments.push_back(moves ? series[from] : Series{node.inputs[k]});
       any = any || moves;
     }
     if (any) series[i] = node.primitive->jet(arguments, handle(&node), order);
   }
-  const std::int64_t place = walk.ys[0];
+  const std::int64_t place = path.ys[0];
   return place >= 0 && !series[place].empty() ? series[place] : Series{y};
 }
 
@@ -284,8 +338,8 @@ Tensors jet(const Tensor& y, const Tensor& x, const Tensor& v, int order, Unused
   check_like("jet", "direction", v, x);
   if (order < 0) fail("jet: the order must not be negative, got {}", order);
   const DerivativeScope scope;
-  const Walk walk({y}, {x});
-  if (walk.xs[0] < 0) {
+  const Path path({y}, {x});
+  if (path.xs[0] < 0) {
     if (unused == Unused::error) fail("jet: y does not depend on {}", describe(x, 0));
     Tensors constant(order + 1, zeros_like(y));
     constant[0] = y;

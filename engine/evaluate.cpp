@@ -3,18 +3,18 @@
 #include <cstring>
 #include <unordered_map>
 
+#include "engine/context.h"
 #include "engine/inspect.h"
 #include "engine/kernels/copy.h"
 #include "engine/node.h"
 #include "engine/plan.h"
 #include "engine/profile.h"
+#include "engine/walk.h"
 
 namespace sg {
 namespace {
 
 constexpr std::size_t kPlanCacheSize = 256;
-
-EvaluationStatistics statistics;
 
 /// The form of a graph: equal keys have equal plans.
 using Key = std::vector<std::int64_t>;
@@ -29,9 +29,19 @@ struct KeyHash {
   }
 };
 
-std::unordered_map<Key, Plan, KeyHash>& plan_cache() {
-  static std::unordered_map<Key, Plan, KeyHash> cache;
-  return cache;
+}  // namespace
+
+struct PlanCache {
+  std::unordered_map<Key, Plan, KeyHash> plans;
+  EvaluationStatistics last;
+};
+
+namespace {
+
+PlanCache& plan_cache() {
+  auto& kept = context().plans;
+  if (!kept) kept = std::make_shared<PlanCache>();
+  return *kept;
 }
 
 void add_shape(Key& key, const Shape& shape) {
@@ -48,9 +58,9 @@ Key key_of(const PlanInput& input, bool fuse) {
     key.push_back(static_cast<std::int64_t>(node.dtype) | input.kept[i] << 4 | input.welcome[i] << 5 |
                   input.expendable[i] << 6);
     add_shape(key, node.shape);
-    if (node.value) {
+    if (const Value* value = input.values[i]) {
       key.push_back(-1);
-      key.insert(key.end(), node.value->layout.strides.begin(), node.value->layout.strides.end());
+      key.insert(key.end(), value->layout.strides.begin(), value->layout.strides.end());
       continue;
     }
     // A class has one name, whose characters lie at one address.
@@ -72,12 +82,13 @@ void find_expendable(const std::vector<std::int64_t>& uses, PlanInput& input) {
   input.expendable.resize(count);
   for (std::size_t i = count; i-- > 0;) {
     const Node& node = *input.nodes[i];
-    reachable[i] = reachable[i] || node.references > uses[i];
-    if (node.value) {
-      const Value& value = *node.value;
+    reachable[i] = reachable[i] || node.references.load(std::memory_order_acquire) > uses[i];
+    if (const Value* value = input.values[i]) {
       const auto bytes = static_cast<std::size_t>(element_count(node.shape) * size_of(node.dtype));
-      input.expendable[i] = !reachable[i] && value.buffer.use_count() == 1 && value.buffer->bytes() == bytes &&
-                            is_contiguous(node.shape, value.layout);
+      input.expendable[i] = !reachable[i] && value->buffer.use_count() == 1 && value->buffer->bytes() == bytes &&
+                            is_contiguous(node.shape, value->layout);
+      // Counting up and down waits for what another thread, which gave its share up, has read.
+      if (input.expendable[i]) std::shared_ptr<Buffer>(value->buffer).reset();
     } else if (reachable[i] && !(input.kept[i] && node.forget_history)) {
       for (std::int64_t from : input.inputs[i]) reachable[from] = true;
     }
@@ -86,32 +97,40 @@ void find_expendable(const std::vector<std::int64_t>& uses, PlanInput& input) {
 
 PlanInput plan_input(const Tensors& roots) {
   PlanInput input;
-  const auto needs_inputs = [](const Node& node) { return node.value == nullptr; };
-  input.nodes = topological_order(
+  const auto needs_inputs = [](const Node& node) { return !node.value; };
+  const Walk walk(
       roots, [](const Node&) { return false; }, needs_inputs);
+  input.nodes = walk.nodes();
   const std::size_t count = input.nodes.size();
+  // Read once: another thread may compute a constant that both have, meanwhile.
+  input.values.resize(count);
+  for (std::size_t i = 0; i < count; ++i) input.values[i] = input.nodes[i]->value.get();
   std::vector<std::int64_t> uses(count, 0);
   input.inputs.resize(count);
   for (std::size_t i = 0; i < count; ++i) {
     const Node& node = *input.nodes[i];
-    if (node.value) continue;
+    if (input.values[i]) continue;
     for (const Tensor& tensor : node.inputs) {
-      input.inputs[i].push_back(tensor.node()->index);
-      ++uses[tensor.node()->index];
+      const std::int64_t from = walk.index_of(tensor.node());
+      input.inputs[i].push_back(from);
+      ++uses[from];
     }
   }
   input.kept.resize(count);
   input.welcome.resize(count);
   for (std::size_t i = 0; i < count; ++i) {
     const Node& node = *input.nodes[i];
-    if (node.value) continue;
+    if (input.values[i]) continue;
     // Somebody outside this graph holds the node, and may ask for its value.
-    input.kept[i] = node.references > uses[i];
+    input.kept[i] = node.references.load(std::memory_order_acquire) > uses[i];
     // A derivative will want the values of a forward pass; what has been differentiated, or comes from a derivative, is
     // let go after its last reader, as an eager engine would.
     input.welcome[i] = !node.differentiated && !node.from_derivative && !node.forget_history;
   }
-  for (const Tensor& root : roots) input.kept[root.node()->index] = root.node()->value == nullptr;
+  for (const Tensor& root : roots) {
+    const std::int64_t i = walk.index_of(root.node());
+    input.kept[i] = !input.values[i];
+  }
   find_expendable(uses, input);
   return input;
 }
@@ -130,7 +149,7 @@ class Run {
   Run(const Plan& plan, const PlanInput& input)
       : plan_(plan), input_(input), buffers_(plan.storage_bytes.size()), offsets_(buffers_.size(), 0) {
     for (std::size_t i = 0; i < plan.leaves.size(); ++i) {
-      const Value& value = *input.nodes[plan.leaves[i]]->value;
+      const Value& value = *input.values[plan.leaves[i]];
       buffers_[i] = value.buffer;
       offsets_[i] = value.layout.offset;
     }
@@ -152,11 +171,11 @@ class Run {
       Node& node = *input_.nodes[kept.node];
       Layout layout = kept.place.layout;
       layout.offset += offsets_[kept.place.storage];
-      node.value = std::make_unique<Value>(Value{buffers_[kept.place.storage], layout});
+      node.value.set(std::make_unique<Value>(Value{buffers_[kept.place.storage], layout}));
     }
     for (const Plan::Kept& kept : plan_.kept) {
       Node& node = *input_.nodes[kept.node];
-      if (!node.forget_history) continue;
+      if (!node.forget_history || node.inputs.empty()) continue;
       node.primitive = nullptr;
       const Tensors released = std::move(node.inputs);
       node.inputs.clear();
@@ -236,7 +255,7 @@ class Run {
 
 }  // namespace
 
-const EvaluationStatistics& last_evaluation() { return statistics; }
+const EvaluationStatistics& last_evaluation() { return plan_cache().last; }
 
 void eval(const Tensors& tensors) {
   Tensors roots;
@@ -248,7 +267,7 @@ void eval(const Tensors& tensors) {
   const bool check = checking_finite();
   const PlanInput input = plan_input(roots);
   Key key = key_of(input, !check);
-  auto& cache = plan_cache();
+  auto& cache = plan_cache().plans;
   auto found = cache.find(key);
   const bool reused = found != cache.end();
   if (!reused) {
@@ -256,8 +275,8 @@ void eval(const Tensors& tensors) {
     found = cache.emplace(std::move(key), make_plan(input, !check)).first;
   }
   const Plan& plan = found->second;
-  statistics = {static_cast<std::int64_t>(input.nodes.size() - plan.leaves.size()),
-                static_cast<std::int64_t>(plan.steps.size()), plan.new_buffers, reused};
+  plan_cache().last = {static_cast<std::int64_t>(input.nodes.size() - plan.leaves.size()),
+                       static_cast<std::int64_t>(plan.steps.size()), plan.new_buffers, reused};
   Run(plan, input).run(check);
 }
 

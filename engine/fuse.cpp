@@ -19,7 +19,6 @@ constexpr std::size_t kGroupLimit = 512;  // nodes of one tile program
 constexpr std::size_t kMergeLimit = 160;  // nodes of a group that is joined only because it reads the same memory
 
 Role role_of(const Node& node) {
-  if (node.value) return Role::leaf;
   switch (node.primitive->kind()) {
     case Primitive::Kind::elementwise: return Role::elementwise;
     case Primitive::Kind::reduction: return Role::reduction;
@@ -63,10 +62,10 @@ struct Fuser {
     consumers.resize(count());
     for (std::size_t i = 0; i < count(); ++i) {
       const Node& node = *in.nodes[i];
-      f.roles[i] = role_of(node);
+      f.roles[i] = in.values[i] ? Role::leaf : role_of(node);
       for (std::int64_t from : in.inputs[i]) consumers[from].push_back(static_cast<std::int64_t>(i));
       if (f.roles[i] == Role::leaf) {
-        f.places[i].layout = {node.value->layout.strides, 0};
+        f.places[i].layout = {in.values[i]->layout.strides, 0};
       } else if (f.roles[i] == Role::view) {
         const std::int64_t from = in.inputs[i][0];
         f.needs_copy[i] =

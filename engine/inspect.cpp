@@ -1,13 +1,15 @@
 // Inspection: printing tensors and graphs, and scopes that look for NaN and infinities.
 #include "engine/inspect.h"
 
+#include <utility>
+
+#include "engine/context.h"
 #include "engine/node.h"
 #include "engine/primitive.h"
+#include "engine/walk.h"
 
 namespace sg {
 namespace {
-
-bool is_checking = false;
 
 constexpr std::int64_t kShown = 3;  // elements at each end of a long axis
 
@@ -33,8 +35,8 @@ void print_axis(std::string& text, const std::vector<double>& values, const Tens
   text += ']';
 }
 
-std::vector<Node*> whole_graph(const Tensors& roots) {
-  return topological_order(
+Walk whole_graph(const Tensors& roots) {
+  return Walk(
       roots, [](const Node&) { return false; }, [](const Node&) { return true; });
 }
 
@@ -52,10 +54,11 @@ std::string to_string(const Tensor& x) {
 
 std::string print_graph(const Tensors& roots) {
   std::string text;
-  for (const Node* node : whole_graph(roots)) {
-    text += fmt::format("%{} = {}", node->index, what(*node));
+  const Walk walk = whole_graph(roots);
+  for (const Node* node : walk.nodes()) {
+    text += fmt::format("%{} = {}", walk.index_of(node), what(*node));
     for (std::size_t i = 0; i < node->inputs.size(); ++i) {
-      text += fmt::format("{} %{}", i ? "," : "", node->inputs[i].node()->index);
+      text += fmt::format("{} %{}", i ? "," : "", walk.index_of(node->inputs[i].node()));
     }
     text += fmt::format(" : {} {}", sg::name_of(node->dtype), node->shape);
     if (const std::string name = name_of(*node); !name.empty()) text += fmt::format("  \"{}\"", name);
@@ -66,22 +69,24 @@ std::string print_graph(const Tensors& roots) {
 
 std::string graphviz(const Tensors& roots) {
   std::string text = "digraph tensors {\n  rankdir=TB;\n  node [shape=box, style=rounded, fontname=\"sans-serif\"];\n";
-  for (const Node* node : whole_graph(roots)) {
+  const Walk walk = whole_graph(roots);
+  for (const Node* node : walk.nodes()) {
     std::string label = what(*node);
     for (char c : name_of(*node)) {
       if (label == what(*node)) label += "\\n";
       if (c == '"' || c == '\\') label += '\\';
       label += c;
     }
-    text += fmt::format("  n{} [label=\"{}\\n{} {}\"{}];\n", node->index, label, sg::name_of(node->dtype), node->shape,
-                        node->primitive ? "" : ", style=\"rounded,filled\", fillcolor=\"#e8eef7\"");
-    for (const Tensor& input : node->inputs) text += fmt::format("  n{} -> n{};\n", input.node()->index, node->index);
+    text += fmt::format("  n{} [label=\"{}\\n{} {}\"{}];\n", walk.index_of(node), label, sg::name_of(node->dtype),
+                        node->shape, node->primitive ? "" : ", style=\"rounded,filled\", fillcolor=\"#e8eef7\"");
+    for (const Tensor& input : node->inputs)
+      text += fmt::format("  n{} -> n{};\n", walk.index_of(input.node()), walk.index_of(node));
   }
   return text + "}\n";
 }
 
-CheckFinite::CheckFinite() : previous_(is_checking) { is_checking = true; }
-CheckFinite::~CheckFinite() { is_checking = previous_; }
-bool checking_finite() { return is_checking; }
+CheckFinite::CheckFinite() : previous_(std::exchange(context().checking_finite, true)) {}
+CheckFinite::~CheckFinite() { context().checking_finite = previous_; }
+bool checking_finite() { return context().checking_finite; }
 
 }  // namespace sg

@@ -15,8 +15,8 @@ std::string print_graph(const Tensors& roots);
 /// The graph in Graphviz's language.
 std::string graphviz(const Tensors& roots);
 
-/// While it lives, every value is looked at as it is computed, and the first primitive that makes a NaN or an infinity
-/// throws an Error that names it. Nothing is fused meanwhile, so it is slow.
+/// While it lives, every value that this thread computes is looked at, and the first primitive that makes a NaN or an
+/// infinity throws an Error that names it. Nothing is fused meanwhile, so it is slow.
 class CheckFinite {
  public:
   CheckFinite();

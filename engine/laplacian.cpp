@@ -4,6 +4,7 @@
 #include "engine/ops.h"
 #include "engine/ops/series.h"
 #include "engine/primitive.h"
+#include "engine/walk.h"
 
 namespace sg {
 namespace {
@@ -86,19 +87,18 @@ Tensor laplacian(const Tensor& y, const Tensor& x) {
   const auto d = static_cast<std::size_t>(x.shape()[1]);
   const auto skip = [&](const Node& node) { return node.constant && &node != x.node(); };
   const auto expand = [&](const Node& node) { return &node != x.node(); };
-  const std::vector<Node*> nodes = topological_order({y}, skip, expand);
+  const Walk walk({y}, skip, expand);
+  const std::vector<Node*>& nodes = walk.nodes();
   std::vector<std::vector<std::int64_t>> places(nodes.size());
-  const std::uint64_t walk = y.node()->walk;
-  if (x.node()->walk != walk) {
+  if (walk.index_of(x.node()) < 0) {
     fail("laplacian: y does not depend on {}",
          x.name().empty() ? fmt::format("x of shape {}", x.shape()) : fmt::format("\"{}\"", x.name()));
   }
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    for (const Tensor& input : nodes[i]->inputs) {
-      places[i].push_back(input.node()->walk == walk ? input.node()->index : -1);
-    }
+    for (const Tensor& input : nodes[i]->inputs) places[i].push_back(walk.index_of(input.node()));
   }
-  const auto x_place = static_cast<std::size_t>(x.node()->index), y_place = static_cast<std::size_t>(y.node()->index);
+  const auto x_place = static_cast<std::size_t>(walk.index_of(x.node()));
+  const auto y_place = static_cast<std::size_t>(walk.index_of(y.node()));
 
   std::vector<Channels> channels(nodes.size());
   Tensor columns = eye(static_cast<std::int64_t>(d), x.dtype());

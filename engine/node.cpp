@@ -3,74 +3,84 @@
 
 #include <cassert>
 #include <new>
-#include <vector>
+#include <utility>
+
+#include "engine/context.h"
 
 namespace sg {
 namespace {
 
-std::int64_t live_node_count = 0;
-std::uint64_t walk_count = 0;
-bool grad_is_enabled = true;
-bool taking_derivative = false;
+/// Memory for more nodes than this goes back to the system: a thread may let go of all that another one makes.
+constexpr std::int64_t kMostFreeNodes = 1 << 16;
 
-/// Nodes that nobody holds any more, kept for the next ones: a training step makes as many as the one before it.
-struct FreeNodes {
-  void* first = nullptr;
-  ~FreeNodes() {
-    while (first) {
-      void* next = *static_cast<void**>(first);
-      ::operator delete(first);
-      first = next;
-    }
-  }
-};
-FreeNodes free_nodes;
-
-/// Destroys a node and every input that only it held, with a list instead of recursion: a chain of 100,000 nodes must
-/// not overflow the stack.
+/// Destroys a node and everything that only it held, be it as an input or inside its primitive (the functions of a
+/// derivative of one's own hold tensors), with a list instead of recursion: a chain of 100,000 nodes must not overflow
+/// the stack. Nodes that nobody holds are on no walk, so that their marks may link the list.
 void destroy(Node* node) {
-  std::vector<Node*> pending{node};
-  while (!pending.empty()) {
-    Node* last = pending.back();
-    pending.pop_back();
-    for (Tensor& input : last->inputs) {
-      Node* held = input.node();
-      if (held && held->references == 1) {
-        pending.push_back(input.release());
-      }
-    }
-    delete last;
+  decltype(Context::dead_nodes) own;
+  Context* here = context_unless_ended();
+  auto& list = here ? here->dead_nodes : own;
+  const auto add = [&](Node* dead) {
+    dead->mark.index = reinterpret_cast<std::intptr_t>(list.first);
+    list.first = dead;
+  };
+  add(node);
+  if (list.in_use) return;
+  list.in_use = true;
+  while (Node* dead = list.first) {
+    list.first = reinterpret_cast<Node*>(dead->mark.index);
+    const auto drop = [&](Tensor& tensor) {
+      Node* held = tensor.release();
+      if (held && held->let_go()) add(held);
+    };
+    for (Tensor& input : dead->inputs) drop(input);
+    if (dead->extra) drop(dead->extra->grad);
+    delete dead;
   }
+  list.in_use = false;
 }
 
 }  // namespace
 
+Node::Node() { mark.thread = context().thread; }
+
 void* Node::operator new(std::size_t size) {
   assert(size == sizeof(Node));
-  ++live_node_count;
-  if (void* memory = free_nodes.first) {
-    free_nodes.first = *static_cast<void**>(memory);
+  Context& here = context();
+  here.live_nodes.store(here.live_nodes.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  if (void* memory = here.free_nodes) {
+    here.free_nodes = *static_cast<void**>(memory);
+    --here.free_node_count;
     return memory;
   }
   return ::operator new(size);
 }
 
 void Node::operator delete(void* memory) {
-  --live_node_count;
-  *static_cast<void**>(memory) = free_nodes.first;
-  free_nodes.first = memory;
+  Context* here = context_unless_ended();
+  if (!here) {
+    count_node_without_context();
+    ::operator delete(memory);
+    return;
+  }
+  here->live_nodes.store(here->live_nodes.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+  if (here->free_node_count == kMostFreeNodes) {
+    ::operator delete(memory);
+    return;
+  }
+  *static_cast<void**>(memory) = here->free_nodes;
+  here->free_nodes = memory;
+  ++here->free_node_count;
 }
 
-std::int64_t live_nodes() { return live_node_count; }
+NoGrad::NoGrad() : previous_(std::exchange(context().grad_enabled, false)) {}
+NoGrad::~NoGrad() { context().grad_enabled = previous_; }
+bool grad_enabled() { return context().grad_enabled; }
 
-std::uint64_t next_walk() { return ++walk_count; }
+DerivativeScope::DerivativeScope() : previous_(std::exchange(context().taking_derivative, true)) {}
+DerivativeScope::~DerivativeScope() { context().taking_derivative = previous_; }
 
-NoGrad::NoGrad() : previous_(grad_is_enabled) { grad_is_enabled = false; }
-NoGrad::~NoGrad() { grad_is_enabled = previous_; }
-bool grad_enabled() { return grad_is_enabled; }
-
-DerivativeScope::DerivativeScope() : previous_(taking_derivative) { taking_derivative = true; }
-DerivativeScope::~DerivativeScope() { taking_derivative = previous_; }
+Node::Extra& extra_of(Node& node) { return node.extra ? *node.extra : node.extra.set(std::make_unique<Node::Extra>()); }
 
 Layout contiguous_layout(const Shape& shape) { return {contiguous_strides(shape), 0}; }
 
@@ -90,8 +100,9 @@ Tensor make_node(std::shared_ptr<const Primitive> primitive, Tensors inputs, Sha
   node->inputs = std::move(inputs);
   node->shape = shape;
   node->dtype = dtype;
-  node->constant = node->forget_history = !grad_is_enabled;
-  node->from_derivative = taking_derivative;
+  const Context& here = context();
+  node->constant = node->forget_history = !here.grad_enabled;
+  node->from_derivative = here.taking_derivative;
   return Tensor::adopt(node);
 }
 
@@ -99,16 +110,16 @@ Tensor make_leaf(std::shared_ptr<Buffer> buffer, Shape shape, Dtype dtype) {
   auto* node = new Node;
   node->shape = shape;
   node->dtype = dtype;
-  node->value = std::make_unique<Value>(Value{std::move(buffer), contiguous_layout(shape)});
+  node->value.set(std::make_unique<Value>(Value{std::move(buffer), contiguous_layout(shape)}));
   return Tensor::adopt(node);
 }
 
 Tensor::Tensor(const Tensor& other) noexcept : node_(other.node_) {
-  if (node_) ++node_->references;
+  if (node_) node_->hold();
 }
 
 Tensor::~Tensor() {
-  if (node_ && --node_->references == 0) destroy(node_);
+  if (node_ && node_->let_go()) destroy(node_);
 }
 
 }  // namespace sg

@@ -1,6 +1,7 @@
 // Node: what stands behind a tensor: the primitive that makes it, its inputs, and its value once it has been computed.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -42,8 +43,34 @@ struct Value {
   Layout layout;
 };
 
+/// A pointer that is set at most once, by whichever thread comes first, and read by any.
+template <class T>
+class Once {
+ public:
+  Once() = default;
+  ~Once() { delete get(); }
+  Once(const Once&) = delete;
+  Once& operator=(const Once&) = delete;
+  T* get() const { return pointer_.load(std::memory_order_acquire); }
+  T* operator->() const { return get(); }
+  T& operator*() const { return *get(); }
+  explicit operator bool() const { return get() != nullptr; }
+  /// Sets it, unless it is set: then what is given is dropped.
+  T& set(std::unique_ptr<T> object) {
+    T* expected = nullptr;
+    if (pointer_.compare_exchange_strong(expected, object.get(), std::memory_order_acq_rel)) return *object.release();
+    return *expected;
+  }
+
+ private:
+  std::atomic<T*> pointer_{nullptr};
+};
+
+/// What stands behind a tensor. One that has a value, or no inputs, is read by any number of threads; any other belongs
+/// to one thread at a time.
 struct Node {
-  std::int64_t references = 1;
+  std::atomic<std::int64_t> references{1};
+
   std::shared_ptr<const Primitive> primitive;  // null for a leaf
   Tensors inputs;
   Shape shape;
@@ -55,31 +82,42 @@ struct Node {
   bool differentiated = false;   // a derivative has been taken through it: its value need not outlive its last reader
   bool from_derivative = false;  // made by taking a derivative
 
-  std::unique_ptr<Value> value;
+  Once<Value> value;
+  Once<Value> row_major;  // a copy of a value that lies otherwise, made when somebody asked for the elements
 
   struct Extra {
     std::string name;
-    Tensor grad;
+    Tensor grad;  // guarded: several threads may differentiate by a leaf that they share
   };
-  std::unique_ptr<Extra> extra;
+  Once<Extra> extra;
 
-  // Scratch of whoever walks the graph: valid only while `walk` is that walk's number.
-  std::uint64_t walk = 0;
-  std::int64_t index = 0;
+  /// Scratch of the walks (walk.h) of the thread that made the node; other threads do not look at it.
+  struct Mark {
+    std::uint32_t thread;
+    std::uint64_t walk = 0;
+    std::int64_t index = 0;
+  } mark;
+
+  Node();
+  void hold() { references.fetch_add(1, std::memory_order_relaxed); }
+  /// Gives one reference up; true when it was the last.
+  bool let_go() {
+    return references.load(std::memory_order_acquire) == 1 || references.fetch_sub(1, std::memory_order_acq_rel) == 1;
+  }
 
   static void* operator new(std::size_t size);
   static void operator delete(void* memory);
 };
 
-/// A number that no walk of the graph had before.
-std::uint64_t next_walk();
+/// The node's notes, made when there are none.
+Node::Extra& extra_of(Node& node);
 
 /// A new node that `primitive` makes of `inputs`; the shape rule has been applied by the caller.
 Tensor make_node(std::shared_ptr<const Primitive> primitive, Tensors inputs, Shape shape, Dtype dtype);
 /// A leaf with a value.
 Tensor make_leaf(std::shared_ptr<Buffer> buffer, Shape shape, Dtype dtype);
 
-/// While it lives, new nodes are marked as made by taking a derivative.
+/// While it lives, new nodes of this thread are marked as made by taking a derivative.
 class DerivativeScope {
  public:
   DerivativeScope();
@@ -91,38 +129,8 @@ class DerivativeScope {
 
 /// Another handle on a node.
 inline Tensor handle(Node* node) {
-  ++node->references;
+  node->hold();
   return Tensor::adopt(node);
-}
-
-/// The nodes that `roots` are made of, inputs before outputs, without recursion. Nodes for which `skip` holds are left
-/// out; the inputs of those for which `expand` does not hold are not followed. Sets each node's `walk` and `index` (its
-/// place in the result).
-template <class Skip, class Expand>
-std::vector<Node*> topological_order(const Tensors& roots, Skip skip, Expand expand) {
-  const std::uint64_t walk = next_walk();
-  std::vector<Node*> order;
-  std::vector<std::pair<Node*, std::size_t>> stack;
-  auto visit = [&](Node* node) {
-    if (node->walk == walk || skip(*node)) return;
-    node->walk = walk;
-    stack.emplace_back(node, expand(*node) ? 0 : node->inputs.size());
-  };
-  for (const Tensor& root : roots) {
-    visit(root.node());
-    while (!stack.empty()) {
-      auto& [node, next] = stack.back();
-      if (next < node->inputs.size()) {
-        Node* input = node->inputs[next++].node();
-        visit(input);  // may move `node` and `next` away
-      } else {
-        node->index = static_cast<std::int64_t>(order.size());
-        order.push_back(node);
-        stack.pop_back();
-      }
-    }
-  }
-  return order;
 }
 
 }  // namespace sg

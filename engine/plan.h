@@ -56,6 +56,7 @@ struct Plan {
 /// A graph as the planner sees it: nodes in topological order, with what it must know of each of them.
 struct PlanInput {
   std::vector<Node*> nodes;
+  std::vector<const Value*> values;               // null for what is to be computed
   std::vector<std::vector<std::int64_t>> inputs;  // places of the inputs; empty for what has a value already
   std::vector<bool> kept;                         // somebody may ask for the value afterwards
   std::vector<bool> welcome;                      // the value is kept if it happens to be in memory
@@ -65,7 +66,7 @@ struct PlanInput {
 /// Levels, fusion, order and memory. With `fuse` off every node is a step of its own.
 Plan make_plan(const PlanInput& input, bool fuse);
 
-/// What the last evaluation did.
+/// What the calling thread's last evaluation did.
 struct EvaluationStatistics {
   std::int64_t nodes = 0;    // computed, fused ones included
   std::int64_t kernels = 0;  // steps that ran

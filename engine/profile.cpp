@@ -6,23 +6,29 @@
 #include <algorithm>
 #include <map>
 
+#include "engine/context.h"
+
 namespace sg::profile {
+
+struct Totals {
+  std::map<std::string, Row, std::less<>> rows;
+};
+
 namespace {
 
-bool is_enabled = false;
-
 std::map<std::string, Row, std::less<>>& totals() {
-  static std::map<std::string, Row, std::less<>> map;
-  return map;
+  auto& kept = context().profile;
+  if (!kept) kept = std::make_shared<Totals>();
+  return kept->rows;
 }
 
 }  // namespace
 
 void enable(bool on) {
-  if (on && !is_enabled) totals().clear();
-  is_enabled = on;
+  if (on && !enabled()) totals().clear();
+  context().profiling = on;
 }
-bool enabled() { return is_enabled; }
+bool enabled() { return context().profiling; }
 
 std::vector<Row> rows() {
   std::vector<Row> result;

@@ -9,7 +9,7 @@
 
 namespace sg::profile {
 
-/// Off at first; turning it on starts from nothing.
+/// Of the calling thread's evaluations. Off at first; turning it on starts from nothing.
 void enable(bool on);
 bool enabled();
 

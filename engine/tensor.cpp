@@ -16,21 +16,17 @@ Node& checked(Node* node, const char* what) {
   return *node;
 }
 
-Node::Extra& extra_of(Node& node) {
-  if (!node.extra) node.extra = std::make_unique<Node::Extra>();
-  return *node.extra;
-}
-
-/// Gives a node whose value is a view a contiguous value instead.
-void make_contiguous(Node& node) {
-  Value& value = *node.value;
-  if (is_contiguous(node.shape, value.layout)) return;
+/// The value in row-major order; copied, and kept beside it, where it lies otherwise.
+const Value& row_major(Node& node) {
+  const Value& value = *node.value;
+  if (is_contiguous(node.shape, value.layout)) return value;
+  if (node.row_major) return *node.row_major;
   const std::int64_t element_size = size_of(node.dtype);
   auto buffer = std::make_shared<Buffer>(element_count(node.shape) * element_size);
   const char* source = static_cast<const char*>(value.buffer->data()) + value.layout.offset * element_size;
   kernels::copy_strided(buffer->data(), source, {node.shape.data(), node.shape.size()},
                         {value.layout.strides.data(), node.shape.size()}, static_cast<int>(element_size));
-  value = Value{std::move(buffer), contiguous_layout(node.shape)};
+  return node.row_major.set(std::make_unique<Value>(Value{std::move(buffer), contiguous_layout(node.shape)}));
 }
 
 }  // namespace
@@ -55,8 +51,8 @@ const T* Tensor::data() const {
     fail("data: the tensor is {}, asked for as {}", name_of(dtype()), name_of(dtype_of<T>()));
   }
   eval();
-  make_contiguous(*node_);
-  return static_cast<const T*>(node_->value->buffer->data()) + node_->value->layout.offset;
+  const Value& value = row_major(*node_);
+  return static_cast<const T*>(value.buffer->data()) + value.layout.offset;
 }
 template const float* Tensor::data<float>() const;
 template const double* Tensor::data<double>() const;
@@ -85,7 +81,7 @@ Tensor Tensor::detach() const {
   auto* leaf = new Node;
   leaf->shape = node_->shape;
   leaf->dtype = node_->dtype;
-  leaf->value = std::make_unique<Value>(*node_->value);
+  leaf->value.set(std::make_unique<Value>(*node_->value));
   return Tensor::adopt(leaf);
 }
 
@@ -96,38 +92,6 @@ const Tensor& Tensor::requires_grad(bool on) const {
   }
   node.requires_grad = on;
   return *this;
-}
-
-Tensor Tensor::grad() const {
-  const Node& node = checked(node_, "grad");
-  return node.extra ? node.extra->grad : Tensor();
-}
-
-void Tensor::zero_grad() const {
-  if (node_ && node_->extra) node_->extra->grad = Tensor();
-}
-
-void Tensor::backward() const {
-  if (size() != 1) fail("backward: needs a scalar, got {}", shape());
-  Tensors leaves;
-  const auto is_constant = [](const Node& node) { return node.constant; };
-  for (Node* node : topological_order({*this}, is_constant, [](const Node&) { return true; })) {
-    if (node->requires_grad) leaves.push_back(handle(node));
-  }
-  if (leaves.empty()) fail("backward: no leaf that the value depends on has requires_grad");
-  const Tensors gradients = sg::grad(*this, leaves);
-  for (std::size_t i = 0; i < leaves.size(); ++i) {
-    Tensor& slot = extra_of(*leaves[i].node()).grad;
-    slot = slot.defined() ? slot + gradients[i] : gradients[i];
-  }
-  // Computed now, all at once and with the value itself: the graph may be gone when somebody looks at a grad.
-  Tensors wanted{*this};
-  for (const Tensor& leaf : leaves) wanted.push_back(leaf.grad());
-  sg::eval(wanted);
-  for (const Tensor& leaf : leaves) {
-    Tensor& slot = leaf.node()->extra->grad;
-    slot = slot.detach();
-  }
 }
 
 const Tensor& Tensor::named(std::string name) const {

@@ -18,7 +18,8 @@ struct Node;
 struct Value;
 
 /// A value of any shape. Copies share their node; nothing is ever changed in place. Work is lazy: an operation of ops.h
-/// only adds a node, and values are computed when they are asked for. A graph belongs to one thread at a time.
+/// only adds a node, and values are computed when they are asked for. Any number of threads work at the same time, each
+/// with graphs of its own; leaves, and what has been computed with its history (as by `eval`), are read by all of them.
 class Tensor {
  public:
   Tensor() = default;
@@ -86,7 +87,8 @@ using Tensors = std::vector<Tensor>;
 /// Computes several values in one plan, so that what they share is computed once.
 void eval(const Tensors& tensors);
 
-/// While it lives, new tensors keep no history once they are computed, and derivatives do not flow through them.
+/// While it lives, new tensors of this thread keep no history once they are computed, and derivatives do not flow
+/// through them.
 class NoGrad {
  public:
   NoGrad();
@@ -99,7 +101,7 @@ class NoGrad {
 };
 bool grad_enabled();
 
-/// Nodes alive now: a program that neither leaks nor grows keeps it flat.
+/// Nodes alive now, of all threads: a program that neither leaks nor grows keeps it flat.
 std::int64_t live_nodes();
 
 }  // namespace sg

@@ -10,6 +10,7 @@
 #include "engine/ops.h"
 #include "engine/ops/series.h"
 #include "engine/primitive.h"
+#include "engine/walk.h"
 
 namespace sg {
 namespace {
@@ -42,22 +43,22 @@ Tensor from_front(const Tensor& x, std::int64_t axis) {
 /// `ys` with each stand-in replaced by its batch [n, ...]: every result is [n, y's shape].
 Tensors batch_graph(const Tensors& ys, const Tensors& stand_ins, const Tensors& batches, std::int64_t n) {
   // What has a value cannot depend on a stand-in.
-  const auto expand = [](const Node& node) { return node.value == nullptr; };
-  const std::vector<Node*> nodes = topological_order(
+  const auto expand = [](const Node& node) { return !node.value; };
+  const Walk walk(
       ys, [](const Node&) { return false; }, expand);
+  const std::vector<Node*>& nodes = walk.nodes();
   std::vector<std::vector<std::int64_t>> places(nodes.size());
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     if (!expand(*nodes[i])) continue;
-    for (const Tensor& input : nodes[i]->inputs) places[i].push_back(input.node()->index);
+    for (const Tensor& input : nodes[i]->inputs) places[i].push_back(walk.index_of(input.node()));
   }
-  const auto walk = nodes.empty() ? 0 : nodes[0]->walk;
   Tensors batched(nodes.size());
   for (std::size_t i = 0; i < stand_ins.size(); ++i) {
-    const Node* node = stand_ins[i].node();
-    if (node && node->walk == walk) batched[node->index] = batches[i];
+    const std::int64_t place = walk.index_of(stand_ins[i].node());
+    if (place >= 0) batched[place] = batches[i];
   }
   std::vector<std::int64_t> y_places;
-  for (const Tensor& y : ys) y_places.push_back(y.node()->index);
+  for (const Tensor& y : ys) y_places.push_back(walk.index_of(y.node()));
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const Node& node = *nodes[i];
     std::vector<bool> mapped;
@@ -266,8 +267,8 @@ namespace {
 Tensors taken_from_outside(const Tensor& first, const Tensor& second, const Tensors& xs) {
   const auto all = [](const Node&) { return true; };
   const auto none = [](const Node&) { return false; };
-  const std::vector<Node*> of_second = topological_order({second}, none, all);
-  const std::unordered_set<const Node*> shared(of_second.begin(), of_second.end());
+  const Walk of_second({second}, none, all);
+  const std::unordered_set<const Node*> shared(of_second.nodes().begin(), of_second.nodes().end());
   std::unordered_set<const Node*> seen;
   for (const Tensor& x : xs) seen.insert(x.node());
   Tensors found;
@@ -275,7 +276,8 @@ Tensors taken_from_outside(const Tensor& first, const Tensor& second, const Tens
     if (shared.contains(t.node()) && is_floating(t.dtype()) && seen.insert(t.node()).second) found.push_back(t);
   };
   take(first);
-  for (Node* node : topological_order({first}, none, [&](const Node& n) { return !shared.contains(&n); })) {
+  const Walk of_first({first}, none, [&](const Node& n) { return !shared.contains(&n); });
+  for (const Node* node : of_first.nodes()) {
     if (shared.contains(node)) continue;
     for (const Tensor& input : node->inputs) take(input);
   }
@@ -286,9 +288,10 @@ Tensors taken_from_outside(const Tensor& first, const Tensor& second, const Tens
 Tensor substitute(const Tensor& y, const Tensors& from, const Tensors& to) {
   std::unordered_map<const Node*, Tensor> replaced;
   for (std::size_t i = 0; i < from.size(); ++i) replaced.emplace(from[i].node(), to[i]);
-  const auto expand = [&](const Node& node) { return node.value == nullptr && !replaced.contains(&node); };
-  for (Node* node : topological_order(
-           {y}, [](const Node&) { return false; }, expand)) {
+  const auto expand = [&](const Node& node) { return !node.value && !replaced.contains(&node); };
+  const Walk walk(
+      {y}, [](const Node&) { return false; }, expand);
+  for (const Node* node : walk.nodes()) {
     if (!expand(*node)) continue;
     Tensors inputs = node->inputs;
     bool any = false;

@@ -30,17 +30,18 @@ class Pool {
   Pool() : count_(std::max(1u, std::thread::hardware_concurrency())) {}
   ~Pool() { stop(); }
 
-  int count() const { return count_; }
+  int count() const { return count_.load(std::memory_order_relaxed); }
 
   void resize(int count) {
     const std::lock_guard lock(user_);
     stop();
-    count_ = count;
+    count_.store(count, std::memory_order_relaxed);
   }
 
-  void run(std::int64_t tasks, TaskReference task) {
-    // One piece of work at a time; a second user thread waits for the first.
-    const std::lock_guard lock(user_);
+  /// False, with nothing done, when the pool works for another of the user's threads.
+  bool try_run(std::int64_t tasks, TaskReference task) {
+    const std::unique_lock lock(user_, std::try_to_lock);
+    if (!lock) return false;
     start();
     task_ = &task;
     tasks_ = tasks;
@@ -60,13 +61,15 @@ class Pool {
       }
     }
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+    return true;
   }
 
  private:
   void start() {
-    if (!workers_.empty() || count_ == 1) return;
+    if (!workers_.empty() || count() == 1) return;
     stopping_ = false;
-    for (int i = 1; i < count_; ++i) workers_.emplace_back([this, seen = generation_.load()]() mutable { live(seen); });
+    for (int i = 1; i < count(); ++i)
+      workers_.emplace_back([this, seen = generation_.load()]() mutable { live(seen); });
   }
 
   void stop() {
@@ -112,7 +115,7 @@ class Pool {
   }
 
   std::mutex user_;
-  int count_;
+  std::atomic<int> count_;
   std::vector<std::thread> workers_;
   std::mutex mutex_;
   std::condition_variable wake_;
@@ -137,11 +140,9 @@ Pool& pool() {
 
 void parallel_for(std::int64_t count, TaskReference task) {
   if (count <= 0) return;
-  if (count == 1 || inside_task || pool().count() == 1) {
-    for (std::int64_t i = 0; i < count; ++i) task(i);
-    return;
-  }
-  pool().run(count, task);
+  const bool shared = count > 1 && !inside_task && pool().count() > 1;
+  if (shared && pool().try_run(count, task)) return;
+  for (std::int64_t i = 0; i < count; ++i) task(i);
 }
 
 int threads() { return pool().count(); }

@@ -22,13 +22,14 @@ class TaskReference {
 };
 
 /// Calls `task(i)` once for each i in [0, count), on all threads of the pool, and returns when all are done. Which
-/// thread runs which task is not fixed, so a task must write only what is its own. A nested call runs on the calling
-/// thread alone. An exception thrown by a task is thrown again here, once the others have ended.
+/// thread runs which task is not fixed, so a task must write only what is its own. A nested call, and
+/// one that comes while the pool works for another of the user's threads, runs on the calling thread alone. An
+/// exception thrown by a task is thrown again here, once the others have ended.
 void parallel_for(std::int64_t count, TaskReference task);
 
 /// The number of threads that `parallel_for` uses, the caller's included; by default the machine's cores.
 int threads();
-/// Sets it (at least 1). Not to be called while work runs.
+/// Sets it (at least 1); waits for work that runs on the pool.
 void set_threads(int count);
 
 }  // namespace sg::kernels

@@ -10,6 +10,7 @@
 #include "engine/kernels/memory.h"
 #include "engine/kernels/parallel.h"
 #include "engine/plan.h"
+#include "engine/transforms.h"
 #include "losses/route.h"
 #include "losses/sobolev.h"
 #include "nn/conv.h"
@@ -136,6 +137,54 @@ TEST_CASE("a graph of 100,000 operations is computed, differentiated and forgott
   });
   CHECK(is_close(slope, std::pow(0.9999, 50'000), 1e-9));
   CHECK(is_close(tangent, slope, 1e-12));
+  CHECK(live_nodes() == before);
+}
+
+TEST_CASE("chains that use an operand twice are freed without recursion") {
+  const std::int64_t before = live_nodes();
+  using Link = std::function<Tensor(const Tensor&)>;
+  const Link links[] = {
+      [](const Tensor& y) { return y * y; },          [](const Tensor& y) { return y + y * y * 1e-5; },
+      [](const Tensor& y) { return maximum(y, y); },  [](const Tensor& y) { return slice(concat({y, y}, 0), 0, 0, 1); },
+      [](const Tensor& y) { return where(y, y, y); }, [](const Tensor& y) { return stop_gradient(y) - y; },
+  };
+  for (const Link& link : links) {
+    on_small_stack([&] {
+      Tensor y = tensor({0.1}, {1}, f64);
+      for (int i = 0; i < 80'000; ++i) y = link(y);
+    });
+    CHECK(live_nodes() == before);
+  }
+}
+
+TEST_CASE("random deep graphs, grads and functions' derivatives are freed without recursion, by whichever thread") {
+  const std::int64_t before = live_nodes();
+  {
+    std::mt19937_64 random(11);
+    std::vector<Tensor> recent(8, tensor({0.5}, {1}, f64).requires_grad());
+    const auto any = [&] { return recent[random() % recent.size()]; };
+    for (int i = 0; i < 150'000; ++i) {
+      Tensor made;
+      switch (random() % 4) {
+        case 0: made = any() * any(); break;
+        case 1: made = concat({any(), any(), any()}, 0); break;
+        case 2: made = exp(any()); break;
+        default: made = where(any(), any(), any()); break;
+      }
+      recent[random() % recent.size()] = made.shape(0) == 1 ? made : slice(made, 0, 1, 2);
+    }
+    on_small_stack([&] { recent.clear(); });
+  }
+  CHECK(live_nodes() == before);
+  on_small_stack([&] {
+    // A primitive that holds functions, which hold tensors.
+    Tensor y = tensor({0.5}, {1}, f64);
+    for (int i = 0; i < 20'000; ++i) {
+      DerivativeRules rules;
+      rules.vjp = [y](const Tensors&, const Tensor&, const Tensor& cotangent) { return Tensors{cotangent * y}; };
+      y = custom_derivative([](const Tensors& xs) { return sin(xs[0]); }, std::move(rules))({y});
+    }
+  });
   CHECK(live_nodes() == before);
 }
 
