@@ -10,6 +10,7 @@
 #include "engine/profile.h"
 #include "engine/random.h"
 #include "engine/transforms.h"
+#include "losses/classification.h"
 #include "losses/derivatives.h"
 #include "losses/distillation.h"
 #include "losses/partials.h"
