@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/kernels/conv_gather.h"
+#include "engine/kernels/conv_panel.h"
 #include "engine/kernels/conv_winograd.h"
 #include "engine/kernels/cpu.h"
 #include "engine/kernels/memory.h"
@@ -94,10 +95,22 @@ const ConvKernels<double>& conv_kernels<double>() {
   return baseline::conv_kernels_f64();
 }
 
+namespace {
+
+/// Whether there is something to sum and somewhere to put it: what is left otherwise is zeros.
+bool is_empty(const ConvGeometry& g) {
+  return g.batch == 0 || g.in_channels == 0 || g.out_channels == 0 || g.in_height == 0 || g.in_width == 0 ||
+         g.out_height == 0 || g.out_width == 0 || g.kernel_height == 0 || g.kernel_width == 0;
+}
+
+}  // namespace
+
 template <class T>
 void conv2d(const ConvGeometry& g, const T* input, const T* weight, T* output) {
   if (const auto shape = winograd_forward<T>(g)) return run_winograd(*shape, false, input, weight, output);
-  run_gather(conv_kernels<T>(), forward_gather(g), input, weight, output);
+  const Gather gather = forward_gather(g);
+  if (!is_empty(g) && panels_pay<T>(gather)) return run_panels(gather, false, input, weight, output);
+  run_gather(conv_kernels<T>(), gather, input, weight, output);
 }
 
 template <class T>
@@ -106,6 +119,9 @@ void conv2d_input_gradient(const ConvGeometry& g, const T* output_cotangent, con
     return run_winograd(*shape, true, output_cotangent, weight, input_cotangent);
   }
   const Gather gather = input_gradient_gather(g);
+  if (!is_empty(g) && panels_pay<T>(gather)) {
+    return run_panels(gather, true, output_cotangent, weight, input_cotangent);
+  }
   const std::int64_t taps = g.kernel_height * g.kernel_width;
   const Scratch transposed(static_cast<std::size_t>(g.out_channels * gather.rows * taps) * sizeof(T));
   transpose_weight(gather, weight, transposed.as<T>());
@@ -117,7 +133,11 @@ void conv2d_weight_gradient(const ConvGeometry& g, const T* input, const T* outp
   if (const auto shape = winograd_forward<T>(g)) {
     return run_winograd_weight_gradient(*shape, input, output_cotangent, weight_cotangent);
   }
-  run_weight_gradient(conv_kernels<T>(), forward_gather(g), input, output_cotangent, weight_cotangent);
+  const Gather gather = forward_gather(g);
+  if (!is_empty(g) && panels_pay<T>(gather)) {
+    return run_panels_weight_gradient(gather, input, output_cotangent, weight_cotangent);
+  }
+  run_weight_gradient(conv_kernels<T>(), gather, input, output_cotangent, weight_cotangent);
 }
 
 template void conv2d(const ConvGeometry&, const float*, const float*, float*);

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <vector>
 
-#include "engine/kernels/conv_plan.h"
+#include "engine/kernels/conv_panel.h"
 #include "engine/kernels/cpu.h"
 #include "engine/kernels/isa/winograd_kernels.h"
 #include "engine/kernels/memory.h"
@@ -19,37 +19,39 @@ constexpr std::int64_t kUnitBytes = 400 * 1024;  // of a unit's transformed sour
 constexpr std::int64_t kLeastTiles = 48;         // of a unit: the transformed weights are read once for each unit
 constexpr std::int64_t kMostTiles = 96;          // of a unit: its products of 32 rows take 200 KB
 constexpr std::int64_t kUnits = 12;              // enough that tasks are whole units
-constexpr std::int64_t kSumBytes = 2 << 20;      // of one piece of the gradient by the weight
+constexpr std::int64_t kSlabs = 8;               // enough that tasks are whole slabs, where units are few
+constexpr std::int64_t kSumBytes = 1 << 20;      // of one piece of the gradient by the weight
 constexpr std::int64_t kWaveBytes = 48 << 20;    // of transformed source and cotangent at once
 constexpr std::int64_t kWeightsAtOnce = 16;      // channels whose weights are staged together
 constexpr double kLeastGain = 1.3;               // in multiply-adds: transforms take 10 to 20 % of them
-constexpr int kSlab = 2;                         // vectors of rows that are multiplied together
+constexpr PanelTerm whole = {0, 0};
+constexpr int kSlab = 2;  // vectors of rows that are multiplied together
 
+/// The loops of the instruction set in use.
 template <class T>
-const WinogradKernels<T>& winograd_kernels();
+struct Kernels;
 template <>
-const WinogradKernels<float>& winograd_kernels<float>() {
+struct Kernels<float> : PanelKernels<float>, WinogradKernels<float> {
+  Kernels() : PanelKernels<float>(panel_kernels<float>()), WinogradKernels<float>(table()) {}
+  static const WinogradKernels<float>& table() {
 #if defined(SG_X86_ISAS)
-  if (isa() == Isa::avx512) return avx512::winograd_kernels_f32();
-  if (isa() == Isa::avx2) return avx2::winograd_kernels_f32();
+    if (isa() == Isa::avx512) return avx512::winograd_kernels_f32();
+    if (isa() == Isa::avx2) return avx2::winograd_kernels_f32();
 #endif
-  return baseline::winograd_kernels_f32();
-}
+    return baseline::winograd_kernels_f32();
+  }
+};
 template <>
-const WinogradKernels<double>& winograd_kernels<double>() {
+struct Kernels<double> : PanelKernels<double>, WinogradKernels<double> {
+  Kernels() : PanelKernels<double>(panel_kernels<double>()), WinogradKernels<double>(table()) {}
+  static const WinogradKernels<double>& table() {
 #if defined(SG_X86_ISAS)
-  if (isa() == Isa::avx512) return avx512::winograd_kernels_f64();
-  if (isa() == Isa::avx2) return avx2::winograd_kernels_f64();
+    if (isa() == Isa::avx512) return avx512::winograd_kernels_f64();
+    if (isa() == Isa::avx2) return avx2::winograd_kernels_f64();
 #endif
-  return baseline::winograd_kernels_f64();
-}
-
-/// Whole vectors, and an odd number of cache lines: neighbouring tiles spread over the sets of the first-level cache.
-template <class T>
-std::int64_t pitch_of(std::int64_t channels, int lanes) {
-  const std::int64_t line = 64 / static_cast<std::int64_t>(sizeof(T));
-  return std::max<std::int64_t>(ceil_div(channels, lanes) * lanes, (ceil_div(channels, line) | 1) * line);
-}
+    return baseline::winograd_kernels_f64();
+  }
+};
 
 /// A unit is some whole images, or a strip of one image's rows of tiles.
 struct Unit {
@@ -93,7 +95,7 @@ template <class T>
 class Stage {
  public:
   /// The unit's tiles read `rows` by `columns` pixels of each image, the first at (first_row, first_column).
-  Stage(const WinogradKernels<T>& kernels, std::int64_t height, std::int64_t width, std::int64_t first_row,
+  Stage(const PanelKernels<T>& kernels, std::int64_t height, std::int64_t width, std::int64_t first_row,
         std::int64_t first_column, std::int64_t rows, std::int64_t columns)
       : kernels_(kernels),
         plane_(height * width),
@@ -116,7 +118,7 @@ class Stage {
   }
 
  private:
-  const WinogradKernels<T>& kernels_;
+  const PanelKernels<T>& kernels_;
   std::int64_t plane_, first_pixel_;
   std::vector<std::int32_t> offsets_;
   Scratch pixels_;
@@ -124,13 +126,13 @@ class Stage {
 
 template <class T>
 struct Winograd {
-  const WinogradKernels<T>& kernels;
+  const Kernels<T>& kernels;
   const WinogradShape& shape;
   const Units& units;
   std::int64_t lanes, pitch;  // of the transformed source
 
-  Winograd(const WinogradKernels<T>& table, const WinogradShape& of, const Units& in)
-      : kernels(table), shape(of), units(in), lanes(table.lanes), pitch(pitch_of<T>(of.channels, table.lanes)) {}
+  Winograd(const Kernels<T>& table, const WinogradShape& of, const Units& in)
+      : kernels(table), shape(of), units(in), lanes(table.lanes), pitch(channel_pitch<T>(of.channels, table.lanes)) {}
 
   std::int64_t source_size() const { return kWinogradPoints * units.most_tiles() * pitch; }
   std::int64_t channel_vectors() const { return ceil_div(shape.channels, lanes); }
@@ -165,11 +167,17 @@ struct Winograd {
     }
   }
 
-  /// Slab after slab of result rows: point, channel, row of the slab.
-  void transform_weights(bool of_gradient, const T* weight, T* to) const {
+  std::int64_t slab_weights(std::int64_t slabs) const {
+    return slabs * kSlab * lanes * kWinogradPoints * shape.channels;
+  }
+
+  /// Slabs [first_slab, last_slab) of the result rows, one after another: point, channel, row of the slab.
+  void transform_weights(std::int64_t first_slab, std::int64_t last_slab, bool of_gradient, const T* weight,
+                         T* to) const {
     const std::int64_t vectors = row_vectors(), chunks = ceil_div(shape.channels, kWeightsAtOnce);
-    parallel_for(vectors * chunks, [&](std::int64_t task) {
-      const std::int64_t vector = task / chunks, slab = vector / kSlab;
+    const std::int64_t first_vector = first_slab * kSlab, last_vector = std::min(vectors, last_slab * kSlab);
+    parallel_for((last_vector - first_vector) * chunks, [&](std::int64_t task) {
+      const std::int64_t vector = first_vector + task / chunks, slab = vector / kSlab;
       const std::int64_t width = std::min<std::int64_t>(kSlab, vectors - slab * kSlab) * lanes;
       const std::int64_t row = vector * lanes, rows = std::min(lanes, shape.rows - row);
       const std::int64_t first = task % chunks * kWeightsAtOnce;
@@ -185,46 +193,45 @@ struct Winograd {
         kernels.load_pixels(staged, nullptr, weight + (row * shape.channels + first) * 9, shape.channels * 9, rows,
                             9 * channels);
       }
-      T* const slab_begin = to + slab * kSlab * lanes * kWinogradPoints * shape.channels;
+      T* const slab_begin = to + slab_weights(slab - first_slab);
       kernels.transform_weight(staged, channels, of_gradient, slab_begin + first * width + vector % kSlab * lanes,
                                width, shape.channels * width);
     });
   }
 
-  /// Slabs [first, last) of the result rows of a unit.
-  void multiply(const Unit& u, std::int64_t first, std::int64_t last, const T* transformed, const T* weights,
-                T* result) const {
+  /// One slab of the result rows of a unit, with the slab's weights.
+  void multiply(const Unit& u, std::int64_t slab, const T* transformed, const T* weights, T* result) const {
     const std::int64_t plane = shape.result_height * shape.result_width, image_tiles = u.rows * units.columns;
     const WinogradTiles tiles = units.tiles(u);
     const Scratch products(static_cast<std::size_t>(kWinogradPoints * u.tiles * kSlab * lanes) * sizeof(T));
     const Scratch staged(static_cast<std::size_t>(tiles.result_rows * tiles.result_columns * lanes) * sizeof(T));
-    for (std::int64_t slab = first; slab < last; ++slab) {
-      const int vectors = static_cast<int>(std::min<std::int64_t>(kSlab, row_vectors() - slab * kSlab));
-      const std::int64_t width = vectors * lanes;
-      const T* const slab_weights = weights + slab * kSlab * lanes * kWinogradPoints * shape.channels;
-      for (int point = 0; point < kWinogradPoints; ++point) {
-        WinogradProduct<T> product;
-        product.a = transformed + point * u.tiles * pitch;
-        product.a_row = pitch;
-        product.a_depth = 1;
-        product.rows = u.tiles;
-        product.depth = shape.channels;
-        product.b = slab_weights + point * shape.channels * width;
-        product.b_row = width;
-        product.c = products.as<T>() + point * u.tiles * width;
-        product.c_row = width;
-        product.vectors = vectors;
-        product.accumulate = false;
-        kernels.product(product);
-      }
-      for (int v = 0; v < vectors; ++v) {
-        const std::int64_t row = (slab * kSlab + v) * lanes, rows = std::min(lanes, shape.rows - row);
-        for (std::int64_t i = 0; i < u.images; ++i) {
-          kernels.transform_result(tiles, products.as<T>() + i * image_tiles * width + v * lanes, width,
-                                   u.tiles * width, staged.as<T>());
-          kernels.store_pixels(result + ((u.image + i) * shape.rows + row) * plane + 2 * u.row * shape.result_width,
-                               plane, rows, staged.as<T>(), tiles.result_rows * tiles.result_columns);
-        }
+    const int vectors = static_cast<int>(std::min<std::int64_t>(kSlab, row_vectors() - slab * kSlab));
+    const std::int64_t width = vectors * lanes;
+    for (int point = 0; point < kWinogradPoints; ++point) {
+      PanelProduct<T> product;
+      product.terms = &whole;
+      product.term_count = 1;
+      product.a = transformed + point * u.tiles * pitch;
+      product.a_row = pitch;
+      product.a_depth = 1;
+      product.rows = u.tiles;
+      product.depth = shape.channels;
+      product.b = weights + point * shape.channels * width;
+      product.b_row = width;
+      product.c = products.as<T>() + point * u.tiles * width;
+      product.c_row = width;
+      product.c_vector = lanes;
+      product.vectors = vectors;
+      product.accumulate = false;
+      kernels.product(product);
+    }
+    for (int v = 0; v < vectors; ++v) {
+      const std::int64_t row = (slab * kSlab + v) * lanes, rows = std::min(lanes, shape.rows - row);
+      for (std::int64_t i = 0; i < u.images; ++i) {
+        kernels.transform_result(tiles, products.as<T>() + i * image_tiles * width + v * lanes, width, u.tiles * width,
+                                 staged.as<T>());
+        kernels.store_pixels(result + ((u.image + i) * shape.rows + row) * plane + 2 * u.row * shape.result_width,
+                             plane, rows, staged.as<T>(), lanes, tiles.result_rows * tiles.result_columns);
       }
     }
   }
@@ -255,7 +262,7 @@ std::int64_t products_along(std::int64_t results, std::int64_t size, std::int64_
 /// channels than lanes the transforms take longer than what they save.
 template <class T>
 bool pays(const WinogradShape& shape) {
-  const std::int64_t lanes = winograd_kernels<T>().lanes;
+  const std::int64_t lanes = panel_kernels<T>().lanes;
   const std::int64_t plain = products_along(shape.result_height, shape.height, shape.padding[0]) *
                              products_along(shape.result_width, shape.width, shape.padding[1]);
   const std::int64_t tiles = ceil_div(shape.result_height, 2) * ceil_div(shape.result_width, 2);
@@ -283,21 +290,23 @@ std::optional<WinogradShape> winograd_input_gradient(const ConvGeometry& geometr
 
 template <class T>
 void run_winograd(const WinogradShape& shape, bool of_gradient, const T* source, const T* weight, T* result) {
-  const WinogradKernels<T>& kernels = winograd_kernels<T>();
-  const std::int64_t lanes = kernels.lanes, size = static_cast<std::int64_t>(sizeof(T));
-  const Units units(shape, kWinogradPoints * pitch_of<T>(shape.channels, kernels.lanes) * size);
+  const Kernels<T> kernels;
+  const std::int64_t size = static_cast<std::int64_t>(sizeof(T));
+  const Units units(shape, kWinogradPoints * channel_pitch<T>(shape.channels, kernels.lanes) * size);
   const Winograd<T> winograd(kernels, shape, units);
   const std::int64_t slabs = ceil_div(winograd.row_vectors(), kSlab), vectors = winograd.channel_vectors();
-  const Scratch weights(static_cast<std::size_t>(kWinogradPoints * shape.channels * winograd.row_vectors() * lanes) *
-                        sizeof(T));
-  winograd.transform_weights(of_gradient, weight, weights.as<T>());
+  const bool few_units = units.count < kUnits, many_slabs = few_units && slabs >= kSlabs;
+  const Scratch weights(many_slabs ? 0 : static_cast<std::size_t>(winograd.slab_weights(slabs)) * sizeof(T));
+  if (!many_slabs) winograd.transform_weights(0, slabs, of_gradient, weight, weights.as<T>());
   const std::size_t unit_size = static_cast<std::size_t>(winograd.source_size());
-  if (units.count >= kUnits) {
+  if (!few_units) {
     parallel_for(units.count, [&](std::int64_t i) {
       const Scratch transformed(unit_size * sizeof(T));
       const Unit unit = units.unit(i);
       winograd.transform_source(unit, 0, vectors, source, transformed.as<T>());
-      winograd.multiply(unit, 0, slabs, transformed.as<T>(), weights.as<T>(), result);
+      for (std::int64_t slab = 0; slab < slabs; ++slab) {
+        winograd.multiply(unit, slab, transformed.as<T>(), weights.as<T>() + winograd.slab_weights(slab), result);
+      }
     });
     return;
   }
@@ -307,18 +316,29 @@ void run_winograd(const WinogradShape& shape, bool of_gradient, const T* source,
     const std::int64_t vector = i % vectors;
     winograd.transform_source(units.unit(i / vectors), vector, vector + 1, source, of_unit(i / vectors));
   });
+  if (many_slabs) {
+    // Each task transforms the weights that it needs, and finds them in its cache.
+    parallel_for(slabs, [&](std::int64_t slab) {
+      const Scratch own(static_cast<std::size_t>(winograd.slab_weights(1)) * sizeof(T));
+      winograd.transform_weights(slab, slab + 1, of_gradient, weight, own.as<T>());
+      for (std::int64_t unit = 0; unit < units.count; ++unit) {
+        winograd.multiply(units.unit(unit), slab, of_unit(unit), own.as<T>(), result);
+      }
+    });
+    return;
+  }
   parallel_for(units.count * slabs, [&](std::int64_t i) {
     const std::int64_t unit = i % units.count, slab = i / units.count;
-    winograd.multiply(units.unit(unit), slab, slab + 1, of_unit(unit), weights.as<T>(), result);
+    winograd.multiply(units.unit(unit), slab, of_unit(unit), weights.as<T>() + winograd.slab_weights(slab), result);
   });
 }
 
 template <class T>
 void run_winograd_weight_gradient(const WinogradShape& shape, const T* source, const T* cotangent, T* result) {
-  const WinogradKernels<T>& kernels = winograd_kernels<T>();
+  const Kernels<T> kernels;
   const std::int64_t lanes = kernels.lanes, size = static_cast<std::int64_t>(sizeof(T));
-  const std::int64_t row_pitch = pitch_of<T>(shape.rows, kernels.lanes);
-  const Units units(shape, kWinogradPoints * (pitch_of<T>(shape.channels, kernels.lanes) + row_pitch) / 2 * size);
+  const std::int64_t row_pitch = channel_pitch<T>(shape.rows, kernels.lanes);
+  const Units units(shape, kWinogradPoints * (channel_pitch<T>(shape.channels, kernels.lanes) + row_pitch) / 2 * size);
   const Winograd<T> winograd(kernels, shape, units);
   const std::int64_t channel_vectors = winograd.channel_vectors(), row_vectors = winograd.row_vectors();
   const std::int64_t sum_row = channel_vectors * lanes, sum_point = shape.rows * sum_row;
@@ -328,7 +348,9 @@ void run_winograd_weight_gradient(const WinogradShape& shape, const T* source, c
 
   const auto add_point = [&](const Unit& u, int point, const T* transformed, bool first, T* sums) {
     for (std::int64_t v = 0; v < channel_vectors; v += kSlab) {
-      WinogradProduct<T> product;
+      PanelProduct<T> product;
+      product.terms = &whole;
+      product.term_count = 1;
       product.a = transformed + source_size + point * u.tiles * row_pitch;
       product.a_row = 1;
       product.a_depth = row_pitch;
@@ -338,6 +360,7 @@ void run_winograd_weight_gradient(const WinogradShape& shape, const T* source, c
       product.b_row = winograd.pitch;
       product.c = sums + point * sum_point + v * lanes;
       product.c_row = sum_row;
+      product.c_vector = lanes;
       product.vectors = static_cast<int>(std::min<std::int64_t>(kSlab, channel_vectors - v));
       product.accumulate = !first;
       kernels.product(product);
@@ -394,7 +417,7 @@ void run_winograd_weight_gradient(const WinogradShape& shape, const T* source, c
                                       staged.as<T>());
     for (std::int64_t v = 0; v < channel_vectors; ++v) {
       kernels.store_pixels(result + (row * shape.channels + v * lanes) * 9, 9,
-                           std::min(lanes, shape.channels - v * lanes), staged.as<T>() + 9 * v * lanes, 9);
+                           std::min(lanes, shape.channels - v * lanes), staged.as<T>() + 9 * v * lanes, lanes, 9);
     }
   });
 }

@@ -1,4 +1,4 @@
-// The table of loops that Winograd's convolutions need from each instruction set.
+// The table of transforms that Winograd's convolutions need from each instruction set.
 #pragma once
 
 #include <cstdint>
@@ -15,32 +15,9 @@ struct WinogradTiles {
   std::int64_t result_rows, result_columns;  // of pixels
 };
 
-/// c[r][lane] (+)= sum over d < depth of a[r * a_row + d * a_depth] * b[d * b_row + lane], for rows r and one or two
-/// vectors of lanes.
-template <class T>
-struct WinogradProduct {
-  const T* a;
-  std::int64_t a_row, a_depth;
-  std::int64_t rows, depth;
-  const T* b;
-  std::int64_t b_row;
-  T* c;
-  std::int64_t c_row;
-  int vectors;
-  bool accumulate;
-};
-
 /// What is transformed stands at to[point * point_pitch + tile * tile_pitch + lane], tiles row by row.
 template <class T>
 struct WinogradKernels {
-  int lanes;
-  int tile_rows;  // rows of a register tile
-  /// Turns channels into lanes: to[offsets[p] + channel] = from[channel * channel_stride + p] for p < pixels, zero for
-  /// lanes that are no channels. Without offsets, pixel p goes to p * lanes.
-  void (*load_pixels)(T* to, const std::int32_t* offsets, const T* from, std::int64_t channel_stride,
-                      std::int64_t channels, std::int64_t pixels);
-  /// The reverse: to[channel * channel_stride + p] = from[p * lanes + channel].
-  void (*store_pixels)(T* to, std::int64_t channel_stride, std::int64_t channels, const T* from, std::int64_t pixels);
   /// B' d B of each tile; the staged rows are 2 * tiles.columns + 2 pixels wide.
   void (*transform_source)(const WinogradTiles& tiles, const T* staged, T* to, std::int64_t tile_pitch,
                            std::int64_t point_pitch);
@@ -56,7 +33,6 @@ struct WinogradKernels {
   /// G' u G of `count` kernels: kernel c is read at c * lanes, summed over `pieces` copies in their order.
   void (*transform_weight_gradient)(const T* from, std::int64_t count, std::int64_t point_pitch, std::int64_t pieces,
                                     std::int64_t piece_pitch, T* staged);
-  void (*product)(const WinogradProduct<T>&);
 };
 
 namespace baseline {
