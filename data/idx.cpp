@@ -14,10 +14,14 @@
 namespace sg::data {
 namespace {
 
+constexpr std::size_t gzip_small = std::size_t{64} << 20, gzip_ratio = 100;
+
 /// Bytes in order, from memory.
 class PlainSource {
  public:
   explicit PlainSource(std::span<const std::byte> bytes) : bytes_(bytes) {}
+  std::size_t most() const { return bytes_.size(); }
+  void check(std::uint64_t) const {}
   /// Fills `out` as far as there is something; returns how far.
   std::size_t read(std::span<std::uint8_t> out) {
     const std::size_t count = std::min(out.size(), bytes_.size());
@@ -33,13 +37,22 @@ class PlainSource {
 /// Bytes in order, unpacked from gzip as they are asked for.
 class GzipSource {
  public:
-  GzipSource(std::span<const std::byte> bytes, std::string_view name) : rest_(bytes), name_(name) {
+  GzipSource(std::span<const std::byte> bytes, std::string_view name)
+      : rest_(bytes), name_(name), size_(bytes.size()), limit_(std::max(gzip_small, size_ * gzip_ratio)) {
     constexpr int gzip_window = 15 + 16;
     if (inflateInit2(&stream_, gzip_window) != Z_OK) throw std::bad_alloc();
   }
   ~GzipSource() { inflateEnd(&stream_); }
   GzipSource(const GzipSource&) = delete;
   GzipSource& operator=(const GzipSource&) = delete;
+
+  std::size_t most() const { return limit_; }
+  /// Throws for a file that would unpack to so much that it is a trap: pictures do not pack that well.
+  void check(std::uint64_t total) const {
+    if (total > limit_) {
+      fail("{}: {} bytes of elements packed into {}: more than a hundred times as many", name_, total, size_);
+    }
+  }
 
   std::size_t read(std::span<std::uint8_t> out) {
     std::size_t filled = 0;
@@ -81,6 +94,7 @@ class GzipSource {
 
   std::span<const std::byte> rest_;
   std::string_view name_;
+  std::size_t size_, limit_;
   z_stream stream_{};
   bool ended_ = false;
 };
@@ -118,11 +132,13 @@ IdxArray parse(Source& source, std::string_view name, std::size_t rank) {
   }
   if (total > idx_limit) fail("{}: the header speaks of more than {} bytes, the limit", name, idx_limit);
 
+  source.check(total);
+  array.values.reserve(std::min<std::size_t>(total, source.most()));  // takes no memory before it is written to
   // Memory follows the data that arrives, so a header that lies costs nothing.
   constexpr std::size_t piece = 1 << 22;
   while (array.values.size() < total) {
     const std::size_t old = array.values.size();
-    array.values.resize(static_cast<std::size_t>(std::min<std::uint64_t>(total, old + std::max(piece, old))));
+    array.values.resize(static_cast<std::size_t>(std::min<std::uint64_t>(total, old + piece)));
     const std::size_t count = source.read(std::span(array.values).subspan(old));
     if (old + count < array.values.size()) {
       fail("{}: truncated: {} bytes of elements instead of {}", name, old + count, total);

@@ -1,14 +1,13 @@
-// Image I/O: limits, colours, turning, cutting and joining.
+// Image I/O: formats and limits, colours, turning, cutting and joining.
 #include "data/image_io.h"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
-#include <fstream>
 
-#include "data/exif.h"
 #include "data/files.h"
+#include "data/formats/formats.h"
 #include "data/stb.h"
 #include "engine/error.h"
 #include "engine/ops.h"
@@ -35,53 +34,91 @@ Format format_of(std::span<const std::byte> file, std::string_view name) {
   if (begins("\x89PNG\r\n\x1a\n")) return Format::png;
   if (begins("BM")) return Format::bmp;
   if (begins("GIF87a") || begins("GIF89a")) return Format::gif;
-  if (begins("P5") || begins("P6")) return Format::pnm;
+  if (file.size() > 2 && begins("P") && file[1] >= std::byte{'1'} && file[1] <= std::byte{'6'} &&
+      (std::strchr(" \t\n\v\f\r#", static_cast<char>(file[2])) != nullptr && file[2] != std::byte{0})) {
+    return Format::pnm;
+  }
   if (ending_of(name) == "tga") return Format::tga;
   return Format::unknown;
 }
 
-/// Each scan of a progressive JPEG goes over the whole picture; a file of thousands of them would take hours.
-void check_scans(std::span<const std::byte> jpeg, std::string_view name) {
-  constexpr int scan_limit = 100;
-  int scans = 0;
-  for (std::size_t i = 0; i + 1 < jpeg.size(); ++i) {
-    if (jpeg[i] == std::byte{0xff} && jpeg[i + 1] == std::byte{0xda} && ++scans > scan_limit) {
-      fail("{}: a JPEG file of more than {} scans", name, scan_limit);
+/// What a file of no known format is, where that can be told.
+std::string unknown_format(std::span<const std::byte> start) {
+  struct Mark {
+    std::size_t at;
+    std::string_view bytes;
+    const char* format;
+  };
+  static constexpr Mark marks[] = {{8, "WEBP", "WebP"},        {0, "II*\0", "TIFF"},
+                                   {0, {"MM\0*", 4}, "TIFF"},  {4, "ftypavif", "AVIF"},
+                                   {4, "ftyphei", "HEIC"},     {4, "ftypmif", "HEIC"},
+                                   {0, "8BPS", "PSD"},         {0, "#?RADIANCE", "HDR"},
+                                   {0, "P7\n", "PAM"},         {0, "PF\n", "PFM"},
+                                   {0, "Pf\n", "PFM"},         {4, "jP  ", "JPEG 2000"},
+                                   {0, "\xff\x0a", "JPEG XL"}, {4, "JXL ", "JPEG XL"},
+                                   {0, "<svg", "SVG"},         {0, "\x76\x2f\x31\x01", "OpenEXR"}};
+  const std::string known = "JPEG, PNG, BMP, GIF, TGA, PBM, PGM or PPM picture";
+  for (const Mark& mark : marks) {
+    if (start.size() >= mark.at + mark.bytes.size() &&
+        std::memcmp(start.data() + mark.at, mark.bytes.data(), mark.bytes.size()) == 0) {
+      return fmt::format("a {} file, not a {}", mark.format, known);
     }
   }
+  return "not a " + known;
 }
 
-std::int64_t little_endian(std::span<const std::byte> file, std::size_t offset, std::size_t size) {
-  std::int64_t value = 0;
-  for (std::size_t i = size; i-- > 0;) {
-    value = value << 8 | static_cast<std::int64_t>(offset + i < file.size() ? file[offset + i] : std::byte{0});
+formats::Header header_of(formats::Source& source, std::string_view name) {
+  const std::span<const std::byte> start = source.at(0, formats::Source::largest_read);
+  if (start.empty()) {
+    fail("{}: the file is empty", name);
   }
-  return value;
-}
-
-/// Formats without packing have a length that follows from the header; the decoder takes what is there without a word.
-void check_length(std::span<const std::byte> file, Format format, const stb::Header& header, std::string_view name) {
-  std::int64_t bits = 0;
-  if (format == Format::pnm) bits = header.channels * 8;
-  if (format == Format::tga && little_endian(file, 2, 1) <= 3) bits = little_endian(file, 16, 1);
-  if (format == Format::bmp && little_endian(file, 14, 4) >= 40 && little_endian(file, 30, 4) == 0) {
-    bits = little_endian(file, 28, 2);
-  }
-  const std::int64_t needed = (header.width * bits + 7) / 8 * header.height;
-  if (needed > static_cast<std::int64_t>(file.size())) {
-    fail("{}: a damaged picture: {} bytes, less than the {} of its pixels", name, file.size(), needed);
+  switch (format_of(start, name)) {
+    case Format::jpeg: return formats::jpeg_header(source, name);
+    case Format::png: return formats::png_header(source, name);
+    case Format::bmp: return formats::bmp_header(start, name);
+    case Format::gif: return formats::gif_header(start, name);
+    case Format::pnm: return formats::pnm_header(start, name);
+    case Format::tga: return formats::tga_header(start, name);
+    default: fail("{}: {}", name, unknown_format(start));
   }
 }
 
-void check_known(std::span<const std::byte> file, std::string_view name) {
-  if (file.empty()) fail("{}: the file is empty", name);
-  if (format_of(file, name) == Format::unknown) fail("{}: not a JPEG, PNG, BMP, GIF, TGA, PGM or PPM picture", name);
+/// The header of a picture that may be unpacked.
+formats::Header checked_header(formats::Source& source, std::string_view name) {
+  const formats::Header header = header_of(source, name);
+  if (header.width < 1 || header.height < 1) {
+    fail("{}: {}: a picture of {} x {}", name, formats::header_error, header.width, header.height);
+  }
+  if (header.width > image_side_limit || header.height > image_side_limit ||
+      header.width * header.height > image_pixel_limit) {
+    fail("{}: a picture of {} x {} pixels: at most {} a side and {} in all are read", name, header.width, header.height,
+         image_side_limit, image_pixel_limit);
+  }
+  return header;
+}
+
+Image decode_stored(std::span<const std::byte> file, std::string_view name) {
+  switch (format_of(file, name)) {
+    case Format::jpeg: return formats::decode_jpeg(file, name);
+    case Format::png: return formats::decode_png(file, name);
+    case Format::bmp: return formats::decode_bmp(file, name);
+    case Format::gif: return formats::decode_gif(file, name);
+    case Format::pnm: return formats::decode_pnm(file, name);
+    default: return formats::decode_tga(file, name);
+  }
 }
 
 bool swaps_sides(int orientation) { return orientation >= 5; }
 
+ImageSize turned_size(const formats::Header& header) {
+  if (swaps_sides(header.orientation)) {
+    return {header.height, header.width};
+  }
+  return {header.width, header.height};
+}
+
 /// The picture as the camera was held (Exif 2.3, tag Orientation).
-Image turn(const Image& image, int orientation) {
+Image turn(Image image, int orientation) {
   if (orientation == 1) return image;
   Image turned{image.width, image.height, image.channels, std::vector<std::uint8_t>(image.pixels.size())};
   if (swaps_sides(orientation)) std::swap(turned.width, turned.height);
@@ -162,57 +199,27 @@ std::uint8_t to_byte(float value) {
 }  // namespace
 
 ImageSize image_size(std::span<const std::byte> file, std::string_view name) {
-  check_known(file, name);
-  stb::Header header;
-  std::string reason;
-  if (!stb::read_header(file, header, reason)) fail("{}: not a readable picture: {}", name, reason);
-  const std::int64_t width = header.width, height = header.height;
-  if (width < 1 || height < 1) fail("{}: a picture of {} x {}", name, width, height);
-  if (width > image_side_limit || height > image_side_limit || width * height > image_pixel_limit) {
-    fail("{}: {} x {} pixels: at most {} a side and {} in all are read", name, width, height, image_side_limit,
-         image_pixel_limit);
-  }
-  if (format_of(file, name) == Format::jpeg && swaps_sides(exif_orientation(file))) return {height, width};
-  return {width, height};
+  formats::Source source(file);
+  return turned_size(checked_header(source, name));
 }
 
 ImageSize read_image_size(const std::filesystem::path& path) {
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(path, error)) fail("{}: not a regular file", path.string());
-  std::string start(std::size_t{1} << 16, '\0');
-  std::ifstream stream(path, std::ios::binary);
-  stream.read(start.data(), static_cast<std::streamsize>(start.size()));
-  start.resize(static_cast<std::size_t>(std::max<std::streamsize>(0, stream.gcount())));
-  const std::span<const std::byte> bytes = bytes_of(start);
-  if (start.size() == std::size_t{1} << 16) {
-    stb::Header header;
-    std::string reason;
-    check_known(bytes, path.string());
-    if (!stb::read_header(bytes, header, reason)) {  // the header may lie further back, behind a thumbnail
-      const std::string whole = read_file(path, image_file_limit);
-      return image_size(bytes_of(whole), path.string());
-    }
-  }
-  return image_size(bytes, path.string());
+  const OpenFile file(path, image_file_limit);
+  formats::Source source(file.descriptor(), file.size());
+  return turned_size(checked_header(source, path.string()));
 }
 
 Image decode_image(std::span<const std::byte> file, std::string_view name, int channels) {
-  if (channels != 1 && channels != 3) fail("decode_image: {} channels: 1 (grey) or 3 (RGB) are made", channels);
-  const ImageSize size = image_size(file, name);
-  const bool is_jpeg = format_of(file, name) == Format::jpeg;
-  if (is_jpeg) check_scans(file, name);
-  const std::size_t memory_limit =
-      static_cast<std::size_t>(size.width * size.height) * 32 + file.size() * 4 + (std::size_t{1} << 20);
-  stb::Header header;
-  std::string reason;
-  Image image;
-  if (!stb::decode(file, memory_limit, header, image.pixels, reason)) fail("{}: a damaged picture: {}", name, reason);
-  check_length(file, format_of(file, name), header, name);
-  image.width = header.width;
-  image.height = header.height;
-  image.channels = header.channels;
-  if (image.channels != channels) image = convert(image, channels);
-  return turn(image, is_jpeg ? exif_orientation(file) : 1);
+  if (channels != 1 && channels != 3) {
+    fail("decode_image: {} channels: 1 (grey) or 3 (RGB) are made", channels);
+  }
+  formats::Source source(file);
+  const formats::Header header = checked_header(source, name);
+  Image image = decode_stored(file, name);
+  if (image.channels != channels) {
+    image = convert(image, channels);
+  }
+  return turn(std::move(image), header.orientation);
 }
 
 Image read_image(const std::filesystem::path& path, int channels) {
@@ -221,8 +228,8 @@ Image read_image(const std::filesystem::path& path, int channels) {
 }
 
 bool has_image_name(const std::filesystem::path& path) {
-  static constexpr std::array endings{"jpg", "jpeg", "jpe", "jfif", "png",  "bmp",  "gif", "tga", "pgm", "ppm",
-                                      "pnm", "webp", "tif", "tiff", "heic", "avif", "psd", "hdr", "jp2"};
+  static constexpr std::array endings{"jpg", "jpeg", "jpe", "jfif", "png", "bmp",  "gif",  "tga",  "pbm", "pgm", "ppm",
+                                      "pnm", "pam",  "pfm", "webp", "tif", "tiff", "heic", "avif", "psd", "hdr", "jp2"};
   const std::string ending = ending_of(path.filename().string());
   return std::find(endings.begin(), endings.end(), ending) != endings.end();
 }

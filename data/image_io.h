@@ -13,7 +13,8 @@
 
 namespace sg::data {
 
-/// What a picture may have: these are checked from its header, before anything is unpacked.
+/// What a picture may have: these are checked from its header, before anything is unpacked. Unpacking then takes at
+/// most 20 bytes a pixel (sides rounded up to multiples of 32), 4 times the file's size, and 1 MB.
 inline constexpr std::int64_t image_side_limit = 16384;
 inline constexpr std::int64_t image_pixel_limit = std::int64_t{64} << 20;
 inline constexpr std::size_t image_file_limit = std::size_t{256} << 20;
@@ -40,9 +41,9 @@ struct ImageSize {
 ImageSize image_size(std::span<const std::byte> file, std::string_view name);
 ImageSize read_image_size(const std::filesystem::path& path);
 
-/// Unpacks a picture into `channels` channels (1: grey, 3: RGB); transparent parts stand on white, and the turn that a
-/// camera noted in a JPEG file is made. Throws, beginning with `name`, for anything but a whole picture within the
-/// limits.
+/// Unpacks a picture into `channels` channels (1: grey, 3: RGB), values of any depth scaled to 0 .. 255; transparent
+/// parts stand on white, and the turn that a camera noted by Exif in a JPEG or PNG file is made. Throws, beginning with
+/// `name`, for anything but a whole picture within the limits.
 Image decode_image(std::span<const std::byte> file, std::string_view name, int channels);
 Image read_image(const std::filesystem::path& path, int channels);
 

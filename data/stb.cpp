@@ -60,8 +60,7 @@ unsigned char* compress_by_zlib(unsigned char* data, int size, int* compressed_s
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
 #define STBI_NO_STDIO
-#define STBI_NO_PSD
-#define STBI_NO_PIC
+#define STBI_ONLY_JPEG
 #define STBI_NO_HDR
 #define STBI_NO_LINEAR
 #define STBI_MAX_DIMENSIONS 16384
@@ -81,24 +80,13 @@ namespace {
 
 std::string failure() {
   const char* reason = stbi_failure_reason();
-  return reason ? reason : "damaged";
+  return reason && *reason ? reason : "no whole JPEG picture";
 }
 
 }  // namespace
 
-bool read_header(std::span<const std::byte> file, Header& header, std::string& reason) {
-  memory_left = std::size_t{1} << 20;
-  const auto* bytes = reinterpret_cast<const stbi_uc*>(file.data());
-  if (file.size() <= INT_MAX &&
-      stbi_info_from_memory(bytes, static_cast<int>(file.size()), &header.width, &header.height, &header.channels)) {
-    return true;
-  }
-  reason = failure();
-  return false;
-}
-
-bool decode(std::span<const std::byte> file, std::size_t memory_limit, Header& header,
-            std::vector<std::uint8_t>& pixels, std::string& reason) {
+bool decode_jpeg(std::span<const std::byte> file, std::size_t memory_limit, Header& header,
+                 std::vector<std::uint8_t>& pixels, std::string& reason) {
   memory_left = memory_limit;
   const auto* bytes = reinterpret_cast<const stbi_uc*>(file.data());
   if (file.size() > INT_MAX) {

@@ -1,4 +1,4 @@
-// Stb: the picture library behind image_io, with a limit on the memory that it may take.
+// Stb: the library that unpacks JPEG files and writes PNG files, with a limit on the memory that it may take.
 #pragma once
 
 #include <cstddef>
@@ -15,13 +15,10 @@ struct Header {
   int channels = 0;
 };
 
-/// The header's figures; false, with `reason` set, when it cannot be read.
-bool read_header(std::span<const std::byte> file, Header& header, std::string& reason);
-
-/// All pixels with the channels of the file (1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha). False, with `reason`
-/// set, when the file is damaged or asks for more than `memory_limit` bytes.
-bool decode(std::span<const std::byte> file, std::size_t memory_limit, Header& header,
-            std::vector<std::uint8_t>& pixels, std::string& reason);
+/// All pixels of a JPEG file with its channels (1 grey, 3 RGB). False, with `reason` set, when the file is damaged or
+/// asks for more than `memory_limit` bytes.
+bool decode_jpeg(std::span<const std::byte> file, std::size_t memory_limit, Header& header,
+                 std::vector<std::uint8_t>& pixels, std::string& reason);
 
 /// A PNG file of 8-bit pixels with 1 to 4 channels.
 std::string encode_png(const std::uint8_t* pixels, int width, int height, int channels);
