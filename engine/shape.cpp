@@ -4,16 +4,21 @@
 namespace sg {
 
 std::int64_t element_count(const Shape& shape) {
-  std::int64_t count = 1;
-  for (std::int64_t extent : shape) count *= extent;
-  return count;
+  // Without a sign: extents beside a 0 may be of any size.
+  std::uint64_t count = 1;
+  for (std::int64_t extent : shape) count *= static_cast<std::uint64_t>(extent);
+  return static_cast<std::int64_t>(count);
 }
 
 std::string to_string(const Shape& shape) { return fmt::format("[{}]", fmt::join(shape.begin(), shape.end(), ", ")); }
 
 Shape contiguous_strides(const Shape& shape) {
   Shape strides(shape.size(), 1);
-  for (std::size_t i = shape.size(); i-- > 1;) strides[i - 1] = strides[i] * std::max<std::int64_t>(shape[i], 1);
+  std::uint64_t stride = 1;
+  for (std::size_t i = shape.size(); i-- > 1;) {
+    stride *= static_cast<std::uint64_t>(std::max<std::int64_t>(shape[i], 1));
+    strides[i - 1] = static_cast<std::int64_t>(stride);
+  }
   return strides;
 }
 

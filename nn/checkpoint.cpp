@@ -1,6 +1,13 @@
 // Checkpoint.
 #include "nn/checkpoint.h"
 
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "nn/crc32c.h"
+#include "nn/json.h"
 #include "nn/safetensors.h"
 
 namespace sg::nn {
@@ -8,28 +15,66 @@ namespace {
 
 constexpr std::string_view network_prefix = "network.", optimizer_prefix = "optimizer.", lbfgs_prefix = "lbfgs.",
                            ema_prefix = "ema.", counter_prefix = "counter.", tensor_prefix = "tensor.";
+constexpr const char* checksum_note = "crc32c";
 
 void append(NamedTensors& all, std::string_view prefix, const NamedTensors& part) {
   for (auto& named : add_prefix(prefix, part)) all.push_back(std::move(named));
 }
 
-}  // namespace
-
-void save_checkpoint(const std::filesystem::path& path, const Training& training) {
-  NamedTensors all;
-  if (training.network) append(all, network_prefix, training.network->state());
-  if (training.optimizer) append(all, optimizer_prefix, training.optimizer->state());
-  if (training.lbfgs) append(all, lbfgs_prefix, training.lbfgs->state());
-  if (training.ema) append(all, ema_prefix, training.ema->state());
-  for (auto& [name, count] : training.counters) {
-    all.emplace_back(std::string(counter_prefix) + name, tensor(std::span<const std::int64_t>(&count, 1), {}));
+/// Eight hexadecimal digits for each tensor and eight for the notes.
+std::string checksums_of(const NamedTensors& tensors, const std::map<std::string, std::string>& notes) {
+  std::string text;
+  for (const auto& [name, tensor] : tensors) {
+    const std::string head = fmt::format("{}:{}:{}:", name, name_of(tensor.dtype()), to_string(tensor.shape()));
+    std::uint32_t checksum = crc32c(0, head.data(), head.size());
+    dispatch(tensor.dtype(), [&](auto zero) {
+      using Element = decltype(zero);
+      checksum = crc32c(checksum, tensor.data<Element>(), static_cast<std::size_t>(tensor.size()) * sizeof(Element));
+    });
+    text += fmt::format("{:08x}", checksum);
   }
-  append(all, tensor_prefix, training.tensors);
-  save_safetensors(path, all, training.notes);
+  std::uint32_t checksum = 0;
+  for (const auto& [name, note] : notes) {
+    checksum = crc32c(checksum, name.c_str(), name.size() + 1);  // the zero byte between them as well
+    checksum = crc32c(checksum, note.c_str(), note.size() + 1);
+  }
+  return text + fmt::format("{:08x}", checksum);
 }
 
-void load_checkpoint(const std::filesystem::path& path, Training& training) {
-  const SafetensorsFile file = load_safetensors(path);
+/// The file, whose checksums are right. One without checksums, which another program wrote, is taken as it is.
+SafetensorsFile load_checked(const std::filesystem::path& path) {
+  SafetensorsFile file = load_safetensors(path);
+  const auto note = file.metadata.find(checksum_note);
+  if (note == file.metadata.end()) return file;
+  const std::string written = note->second;
+  file.metadata.erase(note);
+  const std::string found = checksums_of(file.tensors, file.metadata);
+  if (found == written) return file;
+  if (found.size() == written.size()) {
+    for (std::size_t i = 0; i < file.tensors.size(); ++i) {
+      if (found.compare(8 * i, 8, written, 8 * i, 8) != 0) {
+        fail("{}: damaged: the checksum of {} is {}, not {}", path.string(), show_name(file.tensors[i].first),
+             found.substr(8 * i, 8), show_name(written.substr(8 * i, 8)));
+      }
+    }
+  }
+  fail("{}: damaged: the checksums do not belong to what it holds", path.string());
+}
+
+/// What there is becomes the previous one, and is in its place all the while.
+void keep_previous(const std::filesystem::path& path) {
+  const std::filesystem::path previous = previous_checkpoint(path);
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) return;
+  ::unlink(previous.c_str());
+  if (::link(path.c_str(), previous.c_str()) == 0) return;
+  // A file system without links: for a moment there is only the previous one, which loading takes as well.
+  if (::rename(path.c_str(), previous.c_str()) != 0) {
+    fail("{}: cannot be kept as {}: {}", path.string(), previous.string(), std::strerror(errno));
+  }
+}
+
+void put_back(const SafetensorsFile& file, const std::filesystem::path& path, Training& training) {
   const auto part = [&](std::string_view prefix) {
     NamedTensors tensors = with_prefix(file.tensors, prefix);
     if (tensors.empty()) fail("{}: not a checkpoint of this run: it holds nothing named {}*", path.string(), prefix);
@@ -37,7 +82,9 @@ void load_checkpoint(const std::filesystem::path& path, Training& training) {
   };
   std::map<std::string, std::int64_t> counters;
   for (auto& [name, tensor] : with_prefix(file.tensors, counter_prefix)) {
-    if (tensor.dtype() != i64 || tensor.rank() != 0) fail("{}: the counter {} is no i64", path.string(), name);
+    if (tensor.dtype() != i64 || tensor.rank() != 0) {
+      fail("{}: the counter {} is no i64", path.string(), show_name(name));
+    }
     counters[name] = *tensor.data<std::int64_t>();
   }
   try {
@@ -52,6 +99,80 @@ void load_checkpoint(const std::filesystem::path& path, Training& training) {
   training.counters = std::move(counters);
   training.tensors = with_prefix(file.tensors, tensor_prefix);
   training.notes = file.metadata;
+}
+
+}  // namespace
+
+void save_checkpoint(const std::filesystem::path& path, const Training& training) {
+  NamedTensors all;
+  if (training.network) append(all, network_prefix, training.network->state());
+  if (training.optimizer) append(all, optimizer_prefix, training.optimizer->state());
+  if (training.lbfgs) append(all, lbfgs_prefix, training.lbfgs->state());
+  if (training.ema) append(all, ema_prefix, training.ema->state());
+  for (auto& [name, count] : training.counters) {
+    all.emplace_back(std::string(counter_prefix) + name, tensor(std::span<const std::int64_t>(&count, 1), {}));
+  }
+  append(all, tensor_prefix, training.tensors);
+  Tensors values;
+  for (auto& [name, tensor] : all) values.push_back(tensor);
+  eval(values);
+  std::map<std::string, std::string> notes = training.notes;
+  notes[checksum_note] = checksums_of(all, training.notes);
+  save_safetensors(path, all, notes, [&](const std::filesystem::path& temporary) {
+    load_checked(temporary);
+    keep_previous(path);
+  });
+}
+
+std::filesystem::path previous_checkpoint(const std::filesystem::path& path) {
+  std::filesystem::path previous = path;
+  return previous.replace_extension("previous" + path.extension().string());
+}
+
+bool has_checkpoint(const std::filesystem::path& path) {
+  std::error_code error;
+  return std::filesystem::exists(path, error) || std::filesystem::exists(previous_checkpoint(path), error);
+}
+
+std::string load_checkpoint(const std::filesystem::path& path, Training& training) {
+  SafetensorsFile file;
+  std::string damage;
+  try {
+    file = load_checked(path);
+  } catch (const Error& error) {
+    damage = error.what();
+  }
+  if (damage.empty()) {
+    put_back(file, path, training);
+    return "";
+  }
+  const std::filesystem::path previous = previous_checkpoint(path);
+  std::error_code error;
+  if (!std::filesystem::exists(previous, error)) fail("{}", damage);
+  try {
+    file = load_checked(previous);
+  } catch (const Error& second) {
+    fail("{}; and the one before it: {}", damage, second.what());
+  }
+  put_back(file, previous, training);
+  return fmt::format("{}; the checkpoint before it is taken: {}", damage, previous.string());
+}
+
+std::int64_t counter_of(const Training& training, const std::string& name, std::int64_t least, std::int64_t most,
+                        std::string_view who) {
+  const auto found = training.counters.find(name);
+  if (found == training.counters.end()) fail("{}: not a checkpoint of this run: it has no counter {}", who, name);
+  if (found->second < least || found->second > most) {
+    fail("{}: the counter {} is {}: {} to {} can be", who, name, found->second, least, most);
+  }
+  return found->second;
+}
+
+std::vector<double> numbers_of(const Training& training, const std::string& name, std::size_t count,
+                               std::string_view who) {
+  std::vector<double> numbers = find(training.tensors, name, who).to_vector<double>();
+  if (numbers.size() != count) fail("{}: {} holds {} numbers instead of {}", who, name, numbers.size(), count);
+  return numbers;
 }
 
 }  // namespace sg::nn

@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "nn/module.h"
 #include "nn/optim/ema.h"
@@ -24,11 +26,27 @@ struct Training {
   std::map<std::string, std::string> notes;      // text
 };
 
-/// Writes all parts in one go (see save_safetensors).
+/// Writes all parts in one go, with a checksum of every tensor (CRC-32C of its name, dtype, shape and bytes) among the
+/// notes. The file is written under a temporary name, synced and read back; only then does the one that was there
+/// become the previous one, and the new one take its place. Throws sg::Error, and then both old ones are as they were.
 void save_checkpoint(const std::filesystem::path& path, const Training& training);
 
+/// Where the checkpoint before the last one is kept: `checkpoint.previous.safetensors`.
+std::filesystem::path previous_checkpoint(const std::filesystem::path& path);
+/// Whether there is a checkpoint to go on from, the previous one counted.
+bool has_checkpoint(const std::filesystem::path& path);
+
 /// Puts everything back where it was: network, optimisers and averages through the pointers; counters, tensors and
-/// notes are replaced. Throws when the file belongs to another network or optimiser, or lacks a part that is asked for.
-void load_checkpoint(const std::filesystem::path& path, Training& training);
+/// notes are replaced. Where the file is damaged (or is not there) and the previous one is whole, that one is taken,
+/// and what is returned says so in a line; else it is empty. Throws when neither is whole, and when the file belongs to
+/// another network or optimiser, or lacks a part that is asked for.
+std::string load_checkpoint(const std::filesystem::path& path, Training& training);
+
+/// A counter that must be there and lie within the bounds; throws in the name of `who`.
+std::int64_t counter_of(const Training& training, const std::string& name, std::int64_t least, std::int64_t most,
+                        std::string_view who);
+/// A tensor of so many numbers that must be there; throws in the name of `who`.
+std::vector<double> numbers_of(const Training& training, const std::string& name, std::size_t count,
+                               std::string_view who);
 
 }  // namespace sg::nn

@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "engine/node.h"
 #include "nn/json.h"
 
 static_assert(std::endian::native == std::endian::little,
@@ -21,7 +22,8 @@ static_assert(std::endian::native == std::endian::little,
 namespace sg::nn {
 namespace {
 
-constexpr std::uint64_t longest_header = 100'000'000;
+constexpr std::uint64_t longest_header = 32 << 20;
+constexpr std::int64_t most_elements = std::int64_t{1} << 48;
 
 /// A file descriptor that closes itself.
 class File {
@@ -108,7 +110,7 @@ Entry parse_entry(const std::string& who, const std::string& name, const nlohman
   };
   const nlohmann::json dtype = member("dtype"), shape = member("shape"), offsets = member("data_offsets");
   if (!dtype.is_string() || !shape.is_array() || !offsets.is_array() || offsets.size() != 2) {
-    fail("{}: the entry {} needs dtype, shape and two data_offsets", who, quote_json(name));
+    fail("{}: the entry {} needs dtype, shape and two data_offsets", who, show_name(name));
   }
   // -1 for what is no count.
   const auto count = [](const nlohmann::json& number) {
@@ -120,29 +122,34 @@ Entry parse_entry(const std::string& who, const std::string& name, const nlohman
   for (const Format& format : formats) {
     if (format.name == dtype.get_ref<const std::string&>()) entry.format = &format;
   }
-  if (!entry.format) fail("{}: {} has the dtype {}, which is not supported", who, quote_json(name), dtype.dump());
+  if (!entry.format) fail("{}: {} has the dtype {}, which is not supported", who, show_name(name), show_json(dtype));
   if (shape.size() > Shape::max_rank) {
-    fail("{}: {} has {} axes, at most {} are supported", who, quote_json(name), shape.size(), Shape::max_rank);
+    fail("{}: {} has {} axes, at most {} are supported", who, show_name(name), shape.size(), Shape::max_rank);
   }
   bool overflows = false, is_empty = false;
+  std::int64_t nonzero_product = 1;  // whose parts are the strides, also of an empty tensor
   for (const nlohmann::json& extent : shape) {
     const std::int64_t number = count(extent);
-    if (number < 0) fail("{}: the shape of {} is not a list of extents", who, quote_json(name));
+    if (number < 0) fail("{}: the shape of {} is not a list of extents", who, show_name(name));
     entry.shape.push_back(number);
     is_empty = is_empty || number == 0;
-    overflows = overflows || __builtin_mul_overflow(entry.count, static_cast<std::uint64_t>(number), &entry.count);
+    overflows =
+        overflows || __builtin_mul_overflow(nonzero_product, std::max<std::int64_t>(number, 1), &nonzero_product);
   }
-  if (is_empty) entry.count = 0;
+  if (is_empty && (overflows || nonzero_product > most_elements)) {
+    fail("{}: {} has the shape {}, whose extents are too large", who, show_name(name), to_string(entry.shape));
+  }
+  entry.count = is_empty ? 0 : static_cast<std::uint64_t>(nonzero_product);
   const std::int64_t begin = count(offsets[0]), end = count(offsets[1]);
   if (begin < 0 || end < begin || static_cast<std::uint64_t>(end) > data_bytes) {
-    fail("{}: the data_offsets of {} do not lie within the {} bytes of data", who, quote_json(name), data_bytes);
+    fail("{}: the data_offsets of {} do not lie within the {} bytes of data", who, show_name(name), data_bytes);
   }
   entry.begin = static_cast<std::uint64_t>(begin);
   entry.end = static_cast<std::uint64_t>(end);
   std::uint64_t bytes = 0;
-  overflows = (overflows && !is_empty) || __builtin_mul_overflow(entry.count, entry.format->bytes, &bytes);
+  overflows = overflows || __builtin_mul_overflow(entry.count, entry.format->bytes, &bytes);
   if (overflows || bytes != entry.end - entry.begin) {
-    fail("{}: {} has {} bytes, which is not {} of shape {}", who, quote_json(name), entry.end - entry.begin,
+    fail("{}: {} has {} bytes, which is not {} of shape {}", who, show_name(name), entry.end - entry.begin,
          entry.format->name, to_string(entry.shape));
   }
   return entry;
@@ -156,53 +163,61 @@ void check_cover(const std::string& who, const std::vector<Entry>& entries, std:
             [](const Entry* a, const Entry* b) { return std::pair(a->begin, a->end) < std::pair(b->begin, b->end); });
   std::uint64_t place = 0;
   for (const Entry* entry : by_place) {
-    if (entry->begin < place) fail("{}: the bytes of {} overlap those of another tensor", who, quote_json(entry->name));
+    if (entry->begin < place) fail("{}: the bytes of {} overlap those of another tensor", who, show_name(entry->name));
     if (entry->begin > place) {
-      fail("{}: {} bytes before {} belong to no tensor", who, entry->begin - place, quote_json(entry->name));
+      fail("{}: {} bytes before {} belong to no tensor", who, entry->begin - place, show_name(entry->name));
     }
     place = entry->end;
   }
   if (place != data_bytes) fail("{}: the last {} bytes belong to no tensor", who, data_bytes - place);
 }
 
+/// Reads the elements piece by piece, so that no more is held than they take as a tensor.
 template <class Stored, class Element, class Convert>
-Tensor converted(const std::vector<char>& raw, const Entry& entry, Convert convert) {
-  std::vector<Element> values(entry.count);
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    Stored stored;
-    std::memcpy(&stored, raw.data() + i * sizeof(Stored), sizeof(Stored));
-    values[i] = convert(stored);
+void read_converted(const Source& source, const std::string& who, std::uint64_t place, std::span<Element> target,
+                    Convert convert) {
+  constexpr std::size_t piece = 1 << 16;
+  std::vector<Stored> stored(std::min(piece, target.size()));
+  for (std::size_t done = 0; done < target.size();) {
+    const std::size_t now = std::min(piece, target.size() - done);
+    source.read(who, stored.data(), now * sizeof(Stored), place + done * sizeof(Stored));
+    for (std::size_t i = 0; i < now; ++i) target[done + i] = convert(stored[i]);
+    done += now;
   }
-  return tensor(std::span<const Element>(values), entry.shape, entry.format->dtype);
 }
 
 template <class Stored>
-Tensor integers(const std::vector<char>& raw, const Entry& entry) {
-  return converted<Stored, std::int64_t>(raw, entry, [](Stored value) { return static_cast<std::int64_t>(value); });
-}
-
-template <class T>
-Tensor plain(const Source& source, const std::string& who, const Entry& entry, std::uint64_t data_begin) {
-  std::vector<T> values(entry.count);
-  source.read(who, values.data(), entry.end - entry.begin, data_begin + entry.begin);
-  return tensor(std::span<const T>(values), entry.shape, entry.format->dtype);
+std::int64_t to_integer(Stored value) {
+  return static_cast<std::int64_t>(value);
 }
 
 Tensor read_tensor(const Source& source, const std::string& who, const Entry& entry, std::uint64_t data_begin) {
+  const Dtype dtype = entry.format->dtype;
+  auto buffer = std::make_shared<sg::Buffer>(entry.count * static_cast<std::uint64_t>(size_of(dtype)));
+  const std::uint64_t place = data_begin + entry.begin;
   const std::string_view format = entry.format->name;
-  if (format == "F32") return plain<float>(source, who, entry, data_begin);
-  if (format == "F64") return plain<double>(source, who, entry, data_begin);
-  if (format == "I64") return plain<std::int64_t>(source, who, entry, data_begin);
-  std::vector<char> raw(entry.end - entry.begin);
-  source.read(who, raw.data(), raw.size(), data_begin + entry.begin);
-  if (format == "F16") return converted<std::uint16_t, float>(raw, entry, from_half);
-  if (format == "BF16") return converted<std::uint16_t, float>(raw, entry, from_bfloat);
-  if (format == "I8") return integers<std::int8_t>(raw, entry);
-  if (format == "I16") return integers<std::int16_t>(raw, entry);
-  if (format == "U16") return integers<std::uint16_t>(raw, entry);
-  if (format == "I32") return integers<std::int32_t>(raw, entry);
-  if (format == "U32") return integers<std::uint32_t>(raw, entry);
-  return integers<std::uint8_t>(raw, entry);
+  const std::span floats(static_cast<float*>(buffer->data()), dtype == f32 ? entry.count : 0);
+  const std::span integers(static_cast<std::int64_t*>(buffer->data()), dtype == i64 ? entry.count : 0);
+  if (format == "F16") {
+    read_converted<std::uint16_t>(source, who, place, floats, from_half);
+  } else if (format == "BF16") {
+    read_converted<std::uint16_t>(source, who, place, floats, from_bfloat);
+  } else if (format == "U8" || format == "BOOL") {
+    read_converted<std::uint8_t>(source, who, place, integers, to_integer<std::uint8_t>);
+  } else if (format == "I8") {
+    read_converted<std::int8_t>(source, who, place, integers, to_integer<std::int8_t>);
+  } else if (format == "I16") {
+    read_converted<std::int16_t>(source, who, place, integers, to_integer<std::int16_t>);
+  } else if (format == "U16") {
+    read_converted<std::uint16_t>(source, who, place, integers, to_integer<std::uint16_t>);
+  } else if (format == "I32") {
+    read_converted<std::int32_t>(source, who, place, integers, to_integer<std::int32_t>);
+  } else if (format == "U32") {
+    read_converted<std::uint32_t>(source, who, place, integers, to_integer<std::uint32_t>);
+  } else {
+    source.read(who, buffer->data(), entry.end - entry.begin, place);
+  }
+  return make_leaf(std::move(buffer), entry.shape, dtype);
 }
 
 std::string_view format_name(Dtype dtype) { return dtype == f32 ? "F32" : dtype == f64 ? "F64" : "I64"; }
@@ -236,7 +251,7 @@ class TemporaryFile {
   explicit TemporaryFile(const std::filesystem::path& path)
       : who_(path.string()),
         path_(path),
-        temporary_(path.string() + fmt::format(".partial-{}", ::getpid())),
+        temporary_(path.string() + ".part"),  // one name: what a kill leaves is overwritten by the next try
         file_(temporary_, O_WRONLY | O_CREAT | O_TRUNC) {
     if (!file_.is_open()) fail("{}: cannot write: {}", who_, reason());
   }
@@ -255,8 +270,9 @@ class TemporaryFile {
     }
   }
 
-  void finish() {
+  void finish(const BeforeRename& before_rename) {
     if (::fsync(file_.descriptor()) != 0) fail("{}: cannot write: {}", who_, reason());
+    if (before_rename) before_rename(temporary_);
     if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("{}: cannot write: {}", who_, reason());
     if (!file_.close()) fail("{}: cannot write: {}", who_, reason());
     // The new name has to reach the disk too; some file systems do not offer it, which is no error.
@@ -271,6 +287,28 @@ class TemporaryFile {
   File file_;
 };
 
+/// All entries of the header; what it takes in memory besides is given back.
+std::vector<Entry> read_header(const Source& source, const std::string& who, std::uint64_t header_bytes,
+                               std::uint64_t data_bytes, std::map<std::string, std::string>& metadata) {
+  std::string header(header_bytes, '\0');
+  source.read(who, header.data(), header_bytes, 8);
+  const nlohmann::json root = parse_json(header, who);
+  if (!root.is_object()) fail("{}: not a safetensors file: the header is no object", who);
+  std::vector<Entry> entries;
+  for (auto& [name, value] : root.items()) {
+    if (name != "__metadata__") {
+      entries.push_back(parse_entry(who, name, value, data_bytes));
+      continue;
+    }
+    if (!value.is_object()) fail("{}: the metadata is no object", who);
+    for (auto& [key, text] : value.items()) {
+      if (!text.is_string()) fail("{}: the metadata's {} is no text", who, show_name(key));
+      metadata[key] = text.get<std::string>();
+    }
+  }
+  return entries;
+}
+
 SafetensorsFile parse(const Source& source, std::uint64_t file_bytes, const std::string& who) {
   if (file_bytes < 8) fail("{}: not a safetensors file: {} bytes", who, file_bytes);
   std::uint64_t header_bytes = 0;
@@ -281,25 +319,9 @@ SafetensorsFile parse(const Source& source, std::uint64_t file_bytes, const std:
   if (header_bytes > longest_header) {
     fail("{}: the header has {} bytes, at most {} are supported", who, header_bytes, longest_header);
   }
-  std::string header(header_bytes, '\0');
-  source.read(who, header.data(), header_bytes, 8);
-  const nlohmann::json root = parse_json(header, who);
-  if (!root.is_object()) fail("{}: not a safetensors file: the header is no object", who);
-
   SafetensorsFile result;
-  std::vector<Entry> entries;
   const std::uint64_t data_bytes = file_bytes - 8 - header_bytes;
-  for (auto& [name, value] : root.items()) {
-    if (name != "__metadata__") {
-      entries.push_back(parse_entry(who, name, value, data_bytes));
-      continue;
-    }
-    if (!value.is_object()) fail("{}: the metadata is no object", who);
-    for (auto& [key, text] : value.items()) {
-      if (!text.is_string()) fail("{}: the metadata's {} is no text", who, quote_json(key));
-      result.metadata[key] = text.get<std::string>();
-    }
-  }
+  std::vector<Entry> entries = read_header(source, who, header_bytes, data_bytes, result.metadata);
   // Names come sorted; the file's own order is that of the data.
   std::ranges::stable_sort(entries, {}, &Entry::begin);
   check_cover(who, entries, data_bytes);
@@ -327,11 +349,11 @@ SafetensorsFile parse_safetensors(std::span<const std::byte> bytes, const std::s
 }
 
 void save_safetensors(const std::filesystem::path& path, const NamedTensors& tensors,
-                      const std::map<std::string, std::string>& metadata) {
+                      const std::map<std::string, std::string>& metadata, const BeforeRename& before_rename) {
   std::set<std::string_view> names{"__metadata__"};
   Tensors values;
   for (auto& [name, tensor] : tensors) {
-    if (!names.insert(name).second) fail("{}: the name {} comes twice", path.string(), quote_json(name));
+    if (!names.insert(name).second) fail("{}: the name {} comes twice", path.string(), show_name(name));
     values.push_back(tensor);
   }
   sg::eval(values);
@@ -346,7 +368,7 @@ void save_safetensors(const std::filesystem::path& path, const NamedTensors& ten
       file.write(value.data<Element>(), static_cast<std::uint64_t>(value.size()) * sizeof(Element));
     });
   }
-  file.finish();
+  file.finish(before_rename);
 }
 
 }  // namespace sg::nn

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -18,16 +19,21 @@ struct SafetensorsFile {
 
 /// Reads F32, F64 and I64 as they are, F16 and BF16 as f32, and BOOL, U8, I8, I16, U16, I32 and U32 as i64. Whatever
 /// else the file holds is one sg::Error that names the file and what is wrong: a header that is longer than the file or
-/// 100 MB, bad JSON, a repeated name, a shape that does not fit its bytes, offsets that overlap, leave gaps or do not
-/// fit the file. Never allocates more than eight times the file's size.
+/// 32 MB, bad JSON, a repeated name, a shape that does not fit its bytes, offsets that overlap, leave gaps or do not
+/// fit the file. Never takes more memory than eight times the bytes of the
+/// tensors (an U8 becomes an i64) and 40 times those of the header, and no more time than in proportion to them.
 SafetensorsFile load_safetensors(const std::filesystem::path& path);
 /// The same from a file's bytes in memory; `name` stands for the file in errors.
 SafetensorsFile parse_safetensors(std::span<const std::byte> bytes, const std::string& name);
+
+/// Called with the file under its temporary name, whole and on the disk, before it gets its own name; what it throws
+/// leaves things as they were.
+using BeforeRename = std::function<void(const std::filesystem::path& temporary)>;
 
 /// Writes f32, f64 and i64 tensors. The file appears under its name only when it is whole and on the disk: it is
 /// written to a temporary name beside it, synced and renamed. Throws sg::Error with the file and the system's reason,
 /// and then leaves nothing behind.
 void save_safetensors(const std::filesystem::path& path, const NamedTensors& tensors,
-                      const std::map<std::string, std::string>& metadata = {});
+                      const std::map<std::string, std::string>& metadata = {}, const BeforeRename& before_rename = {});
 
 }  // namespace sg::nn

@@ -260,7 +260,9 @@ void LBFGS::load_state(const NamedTensors& state) {
   };
   const auto counts = get("counts", {3}, i64).to_vector<std::int64_t>();
   const auto scalars = get("scalars", {2}, f64).to_vector<double>();
-  if (counts[0] < 0 || counts[1] < 0 || counts[2] < 0 || counts[2] > options_.history) {
+  constexpr std::int64_t most = std::int64_t{1} << 53;
+  if (counts[0] < 0 || counts[1] < 0 || counts[0] > most || counts[1] > most || counts[2] < 0 ||
+      counts[2] > options_.history) {
     fail("LBFGS: counts out of range: {} iterations, {} evaluations, {} pairs of at most {}", counts[0], counts[1],
          counts[2], options_.history);
   }

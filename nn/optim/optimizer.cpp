@@ -87,8 +87,10 @@ NamedTensors Optimizer::state() const {
 
 void Optimizer::load_state(const NamedTensors& state) {
   const Tensor& steps = find(state, "steps", "optimizer");
-  if (steps.dtype() != i64 || steps.size() != 1 || steps.item() < 0) {
-    fail("optimizer: steps has to be one i64, not negative");
+  constexpr std::int64_t most_steps = std::int64_t{1} << 53;
+  const std::int64_t count = steps.dtype() == i64 && steps.size() == 1 ? *steps.data<std::int64_t>() : -1;
+  if (count < 0 || count > most_steps) {
+    fail("optimizer: steps has to be one i64 from 0 to 2^53");
   }
   std::size_t used = 1;
   std::vector<Memory> memories(parameters_.size(), Memory(state_names_.size()));
@@ -117,7 +119,7 @@ void Optimizer::load_state(const NamedTensors& state) {
     }
   }
   memories_ = std::move(memories);
-  steps_ = static_cast<std::int64_t>(steps.item());
+  steps_ = count;
 }
 
 }  // namespace sg::nn
