@@ -5,7 +5,6 @@
 
 #include <stdexcept>
 #include <string>
-#include <utility>
 
 namespace sg {
 
@@ -16,9 +15,10 @@ class Error : public std::runtime_error {
 };
 
 /// Throws an Error with a message formatted by fmt.
+[[noreturn]] void fail_with(fmt::string_view format, fmt::format_args arguments);
 template <class... Args>
 [[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) {
-  throw Error(fmt::format(format, std::forward<Args>(args)...));
+  fail_with(format, fmt::make_format_args(args...));
 }
 
 }  // namespace sg

@@ -1,7 +1,11 @@
 // Shape: the arithmetic on extents.
 #include "engine/shape.h"
 
+#include <fmt/format.h>
+
 namespace sg {
+
+void Shape::refuse_another_axis() { fail("shape: more than {} axes", max_rank); }
 
 std::int64_t element_count(const Shape& shape) {
   // Without a sign: extents beside a 0 may be of any size.
@@ -10,7 +14,7 @@ std::int64_t element_count(const Shape& shape) {
   return static_cast<std::int64_t>(count);
 }
 
-std::string to_string(const Shape& shape) { return fmt::format("[{}]", fmt::join(shape.begin(), shape.end(), ", ")); }
+std::string to_string(const Shape& shape) { return fmt::format("{}", shape); }
 
 Shape contiguous_strides(const Shape& shape) {
   Shape strides(shape.size(), 1);
@@ -57,3 +61,8 @@ Axes normalise_axes(std::string_view operation, const Axes& axes, std::size_t ra
 }
 
 }  // namespace sg
+
+fmt::format_context::iterator fmt::formatter<sg::Shape>::format(const sg::Shape& shape,
+                                                                fmt::format_context& context) const {
+  return fmt::format_to(context.out(), "[{}]", fmt::join(shape.begin(), shape.end(), ", "));
+}

@@ -55,7 +55,7 @@ class Shape {
   const std::int64_t* data() const { return extents_.data(); }
 
   void push_back(std::int64_t extent) {
-    if (rank_ == max_rank) fail("shape: more than {} axes", max_rank);
+    if (rank_ == max_rank) refuse_another_axis();
     extents_[rank_++] = extent;
   }
   void pop_back() {
@@ -75,6 +75,8 @@ class Shape {
   friend bool operator==(const Shape& a, const Shape& b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
 
  private:
+  [[noreturn]] static void refuse_another_axis();
+
   template <class Iterator>
   void assign(Iterator first, Iterator last) {
     for (; first != last; ++first) push_back(*first);
@@ -102,10 +104,9 @@ Axes normalise_axes(std::string_view operation, const Axes& axes, std::size_t ra
 
 }  // namespace sg
 
+/// `{}` only. Defined in shape.cpp: nearly every file has messages with shapes in them.
 template <>
-struct fmt::formatter<sg::Shape> : fmt::formatter<std::string> {
-  template <class Context>
-  auto format(const sg::Shape& shape, Context& context) const {
-    return fmt::formatter<std::string>::format(sg::to_string(shape), context);
-  }
+struct fmt::formatter<sg::Shape> {
+  constexpr fmt::format_parse_context::iterator parse(fmt::format_parse_context& context) { return context.begin(); }
+  fmt::format_context::iterator format(const sg::Shape& shape, fmt::format_context& context) const;
 };

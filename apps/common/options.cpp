@@ -3,12 +3,27 @@
 
 #include <fmt/ranges.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
+#include <functional>
 #include <iostream>
+#include <nlohmann/json.hpp>
 
 #include "apps/common/files.h"
 
 namespace sg::apps {
+
+struct OptionParser::Entry {
+  std::string key;
+  OnResume on_resume = OnResume::same;
+  CLI::Option* option = nullptr;
+  std::function<nlohmann::json()> to_json;
+  std::function<void(const std::string&)> from_text;
+  std::function<void(const nlohmann::json&)> from_json;
+  std::function<void()> finish;  // after the command line has been read
+};
+
 namespace {
 
 Check<std::string> not_empty() {
@@ -52,6 +67,50 @@ OptionParser::OptionParser(std::string app, std::string description)
                          "print the version and stop");
   cli_->get_formatter()->column_width(36);
 }
+
+OptionParser::~OptionParser() = default;
+
+template <class T>
+void OptionParser::add(const std::string& name, T& value, const std::string& help, Check<T> check, OnResume on_resume) {
+  Entry entry;
+  entry.key = key_of(name);
+  entry.on_resume = on_resume;
+  entry.to_json = [&value] { return nlohmann::json(value); };
+  entry.from_text = [&value, name, check](const std::string& text) {
+    T parsed = parse_value<T>(name, text);
+    if (check) check(name, parsed);
+    value = std::move(parsed);
+  };
+  entry.from_json = [&value, name, check](const nlohmann::json& json) {
+    T parsed = value;
+    try {
+      json.get_to(parsed);
+    } catch (const nlohmann::json::exception&) {
+      fail("{}: config.json holds {}, which is no value of this option", name, json.dump());
+    }
+    if (check && parsed != value) check(name, parsed);
+    value = std::move(parsed);
+  };
+  entry.option = cli_->add_option_function<std::string>(name, entry.from_text, help)
+                     ->type_name(type_name_of<T>())
+                     ->default_str(show_value(value))
+                     ->take_last();
+  entries_.push_back(std::move(entry));
+}
+
+template void OptionParser::add(const std::string&, bool&, const std::string&, Check<bool>, OnResume);
+template void OptionParser::add(const std::string&, double&, const std::string&, Check<double>, OnResume);
+template void OptionParser::add(const std::string&, std::int64_t&, const std::string&, Check<std::int64_t>, OnResume);
+template void OptionParser::add(const std::string&, std::uint64_t&, const std::string&, Check<std::uint64_t>, OnResume);
+template void OptionParser::add(const std::string&, std::string&, const std::string&, Check<std::string>, OnResume);
+template void OptionParser::add(const std::string&, std::vector<double>&, const std::string&,
+                                Check<std::vector<double>>, OnResume);
+template void OptionParser::add(const std::string&, std::vector<std::int64_t>&, const std::string&,
+                                Check<std::vector<std::int64_t>>, OnResume);
+template void OptionParser::add(const std::string&, std::vector<std::string>&, const std::string&,
+                                Check<std::vector<std::string>>, OnResume);
+
+void OptionParser::footer(const std::string& text) { cli_->footer(text); }
 
 OptionParser::OptionParser(std::string app, std::string description, Options& options)
     : OptionParser(std::move(app), std::move(description)) {

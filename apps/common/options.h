@@ -1,18 +1,18 @@
 // Options: what every application takes on its command line, its checks, and its way into config.json and back.
 #pragma once
 
-#include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
-
 #include <cstdint>
-#include <filesystem>
-#include <functional>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
 #include "apps/common/values.h"
 #include "engine/dtype.h"
+
+namespace CLI {
+class App;
+}
 
 namespace sg::apps {
 
@@ -67,37 +67,13 @@ class OptionParser {
   OptionParser(std::string app, std::string description, Options& options);
   /// A command that shares only what it adds itself: no option in common but --help and --version.
   OptionParser(std::string app, std::string description);
+  ~OptionParser();
 
-  /// Adds an option, with what `value` holds as its default. T is a number, bool (`on|off`), string, Path or a vector
-  /// (a comma list) of them.
+  /// Adds an option, with what `value` holds as its default. T is bool (`on|off`), std::int64_t, std::uint64_t, double,
+  /// std::string, or a vector (a comma list) of numbers or strings.
   template <class T>
   void add(const std::string& name, T& value, const std::string& help, Check<T> check = {},
-           OnResume on_resume = OnResume::same) {
-    Entry entry;
-    entry.key = key_of(name);
-    entry.on_resume = on_resume;
-    entry.to_json = [&value] { return nlohmann::json(value); };
-    entry.from_text = [&value, name, check](const std::string& text) {
-      T parsed = parse_value<T>(name, text);
-      if (check) check(name, parsed);
-      value = std::move(parsed);
-    };
-    entry.from_json = [&value, name, check](const nlohmann::json& json) {
-      T parsed = value;
-      try {
-        json.get_to(parsed);
-      } catch (const nlohmann::json::exception&) {
-        fail("{}: config.json holds {}, which is no value of this option", name, json.dump());
-      }
-      if (check && parsed != value) check(name, parsed);
-      value = std::move(parsed);
-    };
-    entry.option = cli_->add_option_function<std::string>(name, entry.from_text, help)
-                       ->type_name(type_name_of<T>())
-                       ->default_str(show_value(value))
-                       ->take_last();
-    entries_.push_back(std::move(entry));
-  }
+           OnResume on_resume = OnResume::same);
   /// Adds a file or folder, which is kept as an absolute path; empty for none.
   void add_path(const std::string& name, std::string& value, const std::string& help,
                 OnResume on_resume = OnResume::same);
@@ -108,7 +84,7 @@ class OptionParser {
                       bool required);
 
   /// Text that --help prints at its end.
-  void footer(const std::string& text) { cli_->footer(text); }
+  void footer(const std::string& text);
 
   /// Reads the arguments (without the program's name), then the run's config.json when --resume is among them. Throws
   /// sg::Error for what is wrong, and Finished after --help and --version.
@@ -121,15 +97,7 @@ class OptionParser {
   nlohmann::json config() const;
 
  private:
-  struct Entry {
-    std::string key;
-    OnResume on_resume = OnResume::same;
-    CLI::Option* option = nullptr;
-    std::function<nlohmann::json()> to_json;
-    std::function<void(const std::string&)> from_text;
-    std::function<void(const nlohmann::json&)> from_json;
-    std::function<void()> finish;  // after the command line has been read
-  };
+  struct Entry;
 
   static std::string key_of(const std::string& name);
   void add_common();

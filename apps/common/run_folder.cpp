@@ -7,6 +7,7 @@
 #include <array>
 #include <cstring>
 #include <ctime>
+#include <nlohmann/json.hpp>
 
 namespace sg::apps {
 namespace {

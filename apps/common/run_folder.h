@@ -1,9 +1,8 @@
 // Run folder: where a run puts its files, made only when there is something to keep.
 #pragma once
 
-#include <nlohmann/json.hpp>
-
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>

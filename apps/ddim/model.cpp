@@ -2,6 +2,7 @@
 #include "apps/ddim/model.h"
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "apps/common/files.h"
 #include "data/embedded.h"
