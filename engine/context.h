@@ -27,6 +27,7 @@ struct Context {
   bool grad_enabled = true;        // NoGrad
   bool taking_derivative = false;  // DerivativeScope
   bool checking_finite = false;    // CheckFinite
+  bool reusing_plans = true;       // FreshPlans
 
   std::uint64_t walks = 0;  // over graphs, so far
 

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <cstring>
 #include <unordered_map>
+#include <utility>
 
 #include "engine/context.h"
 #include "engine/inspect.h"
@@ -63,9 +64,8 @@ Key key_of(const PlanInput& input, bool fuse) {
       key.insert(key.end(), value->layout.strides.begin(), value->layout.strides.end());
       continue;
     }
-    // A class has one name, whose characters lie at one address.
-    key.push_back(reinterpret_cast<std::intptr_t>(node.primitive->name().data()));
-    const auto attributes = node.primitive->attributes();
+    key.push_back(reinterpret_cast<std::intptr_t>(node.primitive->class_identity()));
+    const Attributes& attributes = node.primitive->attributes();
     key.push_back(static_cast<std::int64_t>(attributes.size()));
     key.insert(key.end(), attributes.begin(), attributes.end());
     key.push_back(static_cast<std::int64_t>(input.inputs[i].size()));
@@ -255,6 +255,9 @@ class Run {
 
 }  // namespace
 
+FreshPlans::FreshPlans() : previous_(std::exchange(context().reusing_plans, false)) {}
+FreshPlans::~FreshPlans() { context().reusing_plans = previous_; }
+
 const EvaluationStatistics& last_evaluation() { return plan_cache().last; }
 
 void eval(const Tensors& tensors) {
@@ -266,18 +269,21 @@ void eval(const Tensors& tensors) {
   if (roots.empty()) return;
   const bool check = checking_finite();
   const PlanInput input = plan_input(roots);
+  const auto run = [&](const Plan& plan, bool reused) {
+    plan_cache().last = {static_cast<std::int64_t>(input.nodes.size() - plan.leaves.size()),
+                         static_cast<std::int64_t>(plan.steps.size()), plan.new_buffers, reused};
+    Run(plan, input).run(check);
+  };
+  if (!context().reusing_plans) return run(make_plan(input, !check), false);
   Key key = key_of(input, !check);
-  auto& cache = plan_cache().plans;
-  auto found = cache.find(key);
-  const bool reused = found != cache.end();
+  auto& plans = plan_cache().plans;
+  auto found = plans.find(key);
+  const bool reused = found != plans.end();
   if (!reused) {
-    if (cache.size() >= kPlanCacheSize) cache.clear();
-    found = cache.emplace(std::move(key), make_plan(input, !check)).first;
+    if (plans.size() >= kPlanCacheSize) plans.clear();
+    found = plans.emplace(std::move(key), make_plan(input, !check)).first;
   }
-  const Plan& plan = found->second;
-  plan_cache().last = {static_cast<std::int64_t>(input.nodes.size() - plan.leaves.size()),
-                       static_cast<std::int64_t>(plan.steps.size()), plan.new_buffers, reused};
-  Run(plan, input).run(check);
+  run(found->second, reused);
 }
 
 }  // namespace sg

@@ -94,7 +94,7 @@ bool is_contiguous(const Shape& shape, const Layout& layout) {
   return true;
 }
 
-Tensor make_node(std::shared_ptr<const Primitive> primitive, Tensors inputs, Shape shape, Dtype dtype) {
+Tensor make_node(PrimitivePointer primitive, Tensors inputs, Shape shape, Dtype dtype) {
   auto* node = new Node;
   node->primitive = std::move(primitive);
   node->inputs = std::move(inputs);

@@ -71,7 +71,7 @@ class Once {
 struct Node {
   std::atomic<std::int64_t> references{1};
 
-  std::shared_ptr<const Primitive> primitive;  // null for a leaf
+  PrimitivePointer primitive;  // null for a leaf
   Tensors inputs;
   Shape shape;
   Dtype dtype = f32;
@@ -113,7 +113,7 @@ struct Node {
 Node::Extra& extra_of(Node& node);
 
 /// A new node that `primitive` makes of `inputs`; the shape rule has been applied by the caller.
-Tensor make_node(std::shared_ptr<const Primitive> primitive, Tensors inputs, Shape shape, Dtype dtype);
+Tensor make_node(PrimitivePointer primitive, Tensors inputs, Shape shape, Dtype dtype);
 /// A leaf with a value.
 Tensor make_leaf(std::shared_ptr<Buffer> buffer, Shape shape, Dtype dtype);
 

@@ -22,7 +22,7 @@ struct PlanStep {
   enum class Kind { fused, primitive, copy };
   Kind kind = Kind::fused;
   std::shared_ptr<const kernels::CompiledTile> tile;  // fused
-  std::shared_ptr<const Primitive> primitive;         // primitive
+  PrimitivePointer primitive;                         // primitive
 
   struct Operand {
     Place place;
@@ -65,6 +65,18 @@ struct PlanInput {
 
 /// Levels, fusion, order and memory. With `fuse` off every node is a step of its own.
 Plan make_plan(const PlanInput& input, bool fuse);
+
+/// While it lives, this thread makes every plan anew and keeps none: what a plan that is used again must agree with.
+class FreshPlans {
+ public:
+  FreshPlans();
+  ~FreshPlans();
+  FreshPlans(const FreshPlans&) = delete;
+  FreshPlans& operator=(const FreshPlans&) = delete;
+
+ private:
+  bool previous_;
+};
 
 /// What the calling thread's last evaluation did.
 struct EvaluationStatistics {

@@ -10,8 +10,13 @@
 //  - Bad input throws sg::Error in the public function; `run` sees only what the shape rule has let through.
 #pragma once
 
+#include <cstring>
+#include <memory>
 #include <span>
 #include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "engine/kernels/tile_vm.h"
 #include "engine/tensor.h"
@@ -19,6 +24,11 @@
 namespace sg {
 
 struct Layout;
+
+/// What distinguishes two instances of one class: axes, extents, flags, the bits of a number. A plan serves every graph
+/// whose primitives are of the same classes with equal attributes, so a primitive keeps nothing else: see
+/// `make_primitive`.
+using Attributes = std::vector<std::int64_t>;
 
 /// Raw elements that a kernel reads or writes.
 struct Span {
@@ -38,12 +48,17 @@ using Series = std::vector<Tensor>;
 
 class Primitive {
  public:
+  Primitive() = default;
+  explicit Primitive(Attributes attributes) : attributes_(std::move(attributes)) {}
+  Primitive(const Primitive&) = delete;
+  Primitive& operator=(const Primitive&) = delete;
   virtual ~Primitive() = default;
 
   virtual std::string_view name() const = 0;
 
-  /// What distinguishes two instances of one class: axes, extents, flags.
-  virtual std::vector<std::int64_t> attributes() const { return {}; }
+  const Attributes& attributes() const { return attributes_; }
+  /// The same for all instances of one class, and another for each class.
+  const void* class_identity() const { return class_identity_; }
 
   /// How the planner treats the primitive.
   enum class Kind {
@@ -86,7 +101,87 @@ class Primitive {
 
   /// The coefficients 0..order of the output, `output` being coefficient 0.
   virtual Series jet(const std::vector<Series>& inputs, const Tensor& output, int order) const;
+
+ private:
+  friend class PrimitivePointer;
+  Attributes attributes_;
+  const void* class_identity_ = nullptr;
 };
+
+/// A primitive whose attributes are a struct of 64-bit integers, which its rules read as `settings()`.
+template <class Settings, class Base = Primitive>
+class Configured : public Base {
+  static_assert(std::is_trivially_copyable_v<Settings> && std::has_unique_object_representations_v<Settings> &&
+                    sizeof(Settings) % sizeof(std::int64_t) == 0,
+                "settings are 64-bit integers (the bits of a double), without gaps");
+
+ public:
+  explicit Configured(const Settings& settings) : Base(words(settings)) {}
+  Settings settings() const {
+    Settings settings;
+    std::memcpy(static_cast<void*>(&settings), this->attributes().data(), sizeof(Settings));
+    return settings;
+  }
+
+ private:
+  static Attributes words(const Settings& settings) {
+    Attributes words(sizeof(Settings) / sizeof(std::int64_t));
+    std::memcpy(words.data(), &settings, sizeof(Settings));
+    return words;
+  }
+};
+
+/// A shared primitive, made by `make_primitive` or `instance` and by nothing else.
+class PrimitivePointer {
+ public:
+  PrimitivePointer() = default;
+  PrimitivePointer(std::nullptr_t) {}  // NOLINT: implicit on purpose
+  const Primitive* get() const { return primitive_.get(); }
+  const Primitive* operator->() const { return get(); }
+  const Primitive& operator*() const { return *get(); }
+  explicit operator bool() const { return get() != nullptr; }
+
+ private:
+  template <class P, class... Arguments>
+  friend PrimitivePointer make_primitive(Arguments&&... arguments);
+  template <class P>
+  friend const PrimitivePointer& instance();
+
+  template <class P>
+  static constexpr char identity_of = 0;
+
+  template <class P, class... Arguments>
+  static P* make(Arguments&&... arguments) {
+    // A member would be forgotten by the key of plans, and the first graph's numbers given to every other. A class
+    // whose members no value depends on (they make derivatives) says so by a constant `values_need_attributes_only`.
+    static_assert(
+        sizeof(P) == sizeof(Primitive) || requires { P::values_need_attributes_only; },
+        "a primitive keeps what distinguishes its instances in its attributes, and has no members");
+    P* primitive = new P(std::forward<Arguments>(arguments)...);
+    primitive->class_identity_ = &identity_of<P>;
+    return primitive;
+  }
+
+  std::shared_ptr<const Primitive> primitive_;
+};
+
+template <class P, class... Arguments>
+PrimitivePointer make_primitive(Arguments&&... arguments) {
+  PrimitivePointer pointer;
+  pointer.primitive_.reset(PrimitivePointer::make<P>(std::forward<Arguments>(arguments)...));
+  return pointer;
+}
+
+/// The one instance of a primitive without attributes; it lives as long as the program, and nobody counts its holders.
+template <class P>
+const PrimitivePointer& instance() {
+  static const PrimitivePointer pointer = [] {
+    PrimitivePointer made;
+    made.primitive_ = std::shared_ptr<const Primitive>(std::shared_ptr<const void>(), PrimitivePointer::make<P>());
+    return made;
+  }();
+  return pointer;
+}
 
 /// The names of all primitives, each of which has a row in tests/engine/primitive_cases.cpp.
 std::span<const std::string_view> primitive_names();

@@ -99,7 +99,7 @@ Tensors map_over(const TensorFunction& f, const Tensors& xs, Axes in_axes, std::
     n = extent;
     Shape shape = xs[i].shape();
     shape.erase(shape.begin() + axis);
-    slices.push_back(make_node(std::make_shared<const VmapInput>(), {}, shape, xs[i].dtype()));
+    slices.push_back(make_node(instance<VmapInput>(), {}, shape, xs[i].dtype()));
     stand_ins.push_back(slices.back());
     batches.push_back(to_front(xs[i], axis));
   }
@@ -133,6 +133,7 @@ namespace {
 /// The first input as it is; the derivatives by the others are those of the rules.
 class CustomDerivative : public Primitive {
  public:
+  static constexpr bool values_need_attributes_only = true;  // the rules make derivatives
   explicit CustomDerivative(DerivativeRules rules) : rules_(std::move(rules)) {}
   std::string_view name() const override { return "custom_derivative"; }
   Kind kind() const final { return Kind::view; }
@@ -181,7 +182,7 @@ class CustomDerivative : public Primitive {
     shape.insert(shape.begin(), n);
     Tensors all = inputs;
     if (!mapped[0]) all[0] = broadcast_to(all[0], shape);
-    return make_node(std::make_shared<const CustomDerivative>(std::move(rules)), std::move(all), shape, output.dtype());
+    return make_node(make_primitive<CustomDerivative>(std::move(rules)), std::move(all), shape, output.dtype());
   }
 
  private:
@@ -252,7 +253,7 @@ class CustomDerivative : public Primitive {
 std::function<Tensor(const Tensors&)> custom_derivative(std::function<Tensor(const Tensors&)> f,
                                                         DerivativeRules rules) {
   if (!rules.vjp) fail("custom_derivative: the vjp is missing");
-  const auto primitive = std::make_shared<const CustomDerivative>(std::move(rules));
+  const auto primitive = make_primitive<CustomDerivative>(std::move(rules));
   return [f = std::move(f), primitive](const Tensors& xs) {
     const Tensor y = f(xs);
     Tensors inputs{stop_gradient(y)};

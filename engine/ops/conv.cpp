@@ -62,17 +62,10 @@ std::int64_t conv_extent(std::int64_t extent, std::int64_t kernel, const Conv2dO
 }
 
 /// What the three have in common: the options as attributes.
-class Convolution : public Primitive {
+class Convolution : public Configured<Conv2dOptions> {
  public:
-  explicit Convolution(const Conv2dOptions& options) : options_(options) {}
-  std::vector<std::int64_t> attributes() const final {
-    return {options_.stride[0],   options_.stride[1],   options_.padding[0], options_.padding[1],
-            options_.dilation[0], options_.dilation[1], options_.groups};
-  }
+  using Configured::Configured;
   Linearity linearity() const final { return Linearity::bilinear; }
-
- protected:
-  Conv2dOptions options_;
 };
 }  // namespace
 
@@ -111,7 +104,7 @@ struct Conv2d final : Convolution {
   using Convolution::Convolution;
   std::string_view name() const override { return "conv2d"; }
   void run(std::span<const Span> inputs, const Span& output) const override {
-    const auto g = geometry({*inputs[0].shape, *inputs[1].shape, *output.shape}, options_);
+    const auto g = geometry({*inputs[0].shape, *inputs[1].shape, *output.shape}, settings());
     if (output.dtype == f32) {
       kernels::conv2d(g, inputs[0].as<const float>(), inputs[1].as<const float>(), output.as<float>());
     } else {
@@ -122,13 +115,13 @@ struct Conv2d final : Convolution {
     return conv_flops({*inputs[0], *inputs[1], output});
   }
   Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t argument) const override {
-    if (argument == 0) return input_gradient(cotangent, inputs[1], options_, inputs[0].shape());
-    return conv2d_weight_gradient(inputs[0], cotangent, {inputs[1].shape()[2], inputs[1].shape()[3]}, options_);
+    if (argument == 0) return input_gradient(cotangent, inputs[1], settings(), inputs[0].shape());
+    return conv2d_weight_gradient(inputs[0], cotangent, {inputs[1].shape()[2], inputs[1].shape()[3]}, settings());
   }
   Tensor batch(const Tensors& inputs, const std::vector<bool>& mapped, const Tensor&, std::int64_t n) const override {
-    if (!mapped[1]) return unfolded(conv2d(folded(inputs[0]), inputs[1], options_), n);
+    if (!mapped[1]) return unfolded(conv2d(folded(inputs[0]), inputs[1], settings()), n);
     const Tensor images = batch_to_channels(with_batch(inputs[0], mapped[0], n));
-    return channels_to_batch(conv2d(images, folded(inputs[1]), grouped(options_, n)), n);
+    return channels_to_batch(conv2d(images, folded(inputs[1]), grouped(settings(), n)), n);
   }
 };
 }  // namespace
@@ -144,7 +137,7 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Conv2dOptions& option
   if (shape[2] == 0 || shape[3] == 0) {
     fail("conv2d: the kernel does not fit into the padded input: {} and {}", image, kernel);
   }
-  return make_node(std::make_shared<const Conv2d>(options), {x, weight}, shape, x.dtype());
+  return make_node(make_primitive<Conv2d>(options), {x, weight}, shape, x.dtype());
 }
 
 namespace {
@@ -152,7 +145,7 @@ struct ConvTranspose2d final : Convolution {
   using Convolution::Convolution;
   std::string_view name() const override { return "conv_transpose2d"; }
   void run(std::span<const Span> inputs, const Span& output) const override {
-    const auto g = geometry({*output.shape, *inputs[1].shape, *inputs[0].shape}, options_);
+    const auto g = geometry({*output.shape, *inputs[1].shape, *inputs[0].shape}, settings());
     if (output.dtype == f32) {
       kernels::conv2d_input_gradient(g, inputs[0].as<const float>(), inputs[1].as<const float>(), output.as<float>());
     } else {
@@ -164,25 +157,25 @@ struct ConvTranspose2d final : Convolution {
     return conv_flops({output, *inputs[1], *inputs[0]});
   }
   Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t argument) const override {
-    if (argument == 0) return conv2d(cotangent, inputs[1], options_);
-    return conv2d_weight_gradient(cotangent, inputs[0], {inputs[1].shape()[2], inputs[1].shape()[3]}, options_);
+    if (argument == 0) return conv2d(cotangent, inputs[1], settings());
+    return conv2d_weight_gradient(cotangent, inputs[0], {inputs[1].shape()[2], inputs[1].shape()[3]}, settings());
   }
   Tensor batch(const Tensors& inputs, const std::vector<bool>& mapped, const Tensor& output,
                std::int64_t n) const override {
     Shape image = output.shape();
     if (!mapped[1]) {
       image[0] *= n;
-      return unfolded(input_gradient(folded(inputs[0]), inputs[1], options_, image), n);
+      return unfolded(input_gradient(folded(inputs[0]), inputs[1], settings(), image), n);
     }
     image[1] *= n;
     const Tensor cotangents = batch_to_channels(with_batch(inputs[0], mapped[0], n));
-    return channels_to_batch(input_gradient(cotangents, folded(inputs[1]), grouped(options_, n), image), n);
+    return channels_to_batch(input_gradient(cotangents, folded(inputs[1]), grouped(settings(), n), image), n);
   }
 };
 }  // namespace
 static Tensor input_gradient(const Tensor& cotangent, const Tensor& weight, const Conv2dOptions& options,
                              const Shape& image) {
-  return make_node(std::make_shared<const ConvTranspose2d>(options), {cotangent, weight}, image, cotangent.dtype());
+  return make_node(make_primitive<ConvTranspose2d>(options), {cotangent, weight}, image, cotangent.dtype());
 }
 Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Conv2dOptions& options,
                         std::array<std::int64_t, 2> output_padding) {
@@ -218,7 +211,7 @@ struct Conv2dWeightGradient final : Convolution {
   using Convolution::Convolution;
   std::string_view name() const override { return "conv2d_weight_gradient"; }
   void run(std::span<const Span> inputs, const Span& output) const override {
-    const auto g = geometry({*inputs[0].shape, *output.shape, *inputs[1].shape}, options_);
+    const auto g = geometry({*inputs[0].shape, *output.shape, *inputs[1].shape}, settings());
     if (output.dtype == f32) {
       kernels::conv2d_weight_gradient(g, inputs[0].as<const float>(), inputs[1].as<const float>(), output.as<float>());
     } else {
@@ -231,15 +224,15 @@ struct Conv2dWeightGradient final : Convolution {
   }
   Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t argument) const override {
     // The cotangent has the weight's shape, and stands in its place.
-    if (argument == 0) return input_gradient(inputs[1], cotangent, options_, inputs[0].shape());
-    return conv2d(inputs[0], cotangent, options_);
+    if (argument == 0) return input_gradient(inputs[1], cotangent, settings(), inputs[0].shape());
+    return conv2d(inputs[0], cotangent, settings());
   }
   Tensor batch(const Tensors& inputs, const std::vector<bool>& mapped, const Tensor& output,
                std::int64_t n) const override {
     const Tensor images = batch_to_channels(with_batch(inputs[0], mapped[0], n));
     const Tensor cotangents = batch_to_channels(with_batch(inputs[1], mapped[1], n));
     const Shape& weight = output.shape();
-    return unfolded(conv2d_weight_gradient(images, cotangents, {weight[2], weight[3]}, grouped(options_, n)), n);
+    return unfolded(conv2d_weight_gradient(images, cotangents, {weight[2], weight[3]}, grouped(settings(), n)), n);
   }
 };
 }  // namespace
@@ -260,7 +253,7 @@ Tensor conv2d_weight_gradient(const Tensor& x, const Tensor& cotangent, std::arr
            expected, 2 + i, output);
     }
   }
-  return make_node(std::make_shared<const Conv2dWeightGradient>(options), {x, cotangent},
+  return make_node(make_primitive<Conv2dWeightGradient>(options), {x, cotangent},
                    {output[1], image[1] / options.groups, kernel[0], kernel[1]}, x.dtype());
 }
 

@@ -33,30 +33,25 @@ Tensor from_values(std::span<const Source> values, const Shape& shape, Dtype dty
   return make_leaf(std::move(buffer), shape, dtype);
 }
 
-struct Full final : Primitive {
-  explicit Full(double value) : value_(value) {}
+struct Full final : Configured<std::int64_t> {
+  explicit Full(double value) : Configured(std::bit_cast<std::int64_t>(value)) {}
   std::string_view name() const override { return "full"; }
-  std::vector<std::int64_t> attributes() const override { return {std::bit_cast<std::int64_t>(value_)}; }
   Kind kind() const override { return Kind::constant; }
-  double immediate() const override { return value_; }
+  double immediate() const override { return std::bit_cast<double>(settings()); }
   Tensor vjp(const Tensors&, const Tensor&, const Tensor&, std::size_t) const override { return {}; }
-
- private:
-  double value_;
 };
 }  // namespace
 Tensor full(Shape shape, double value, Dtype dtype) {
   check_shape("full", shape);
   // The numbers that derivatives are made of come up all the time: one instance each will do.
-  static const auto zero = std::make_shared<const Full>(0), one = std::make_shared<const Full>(1),
-                    two = std::make_shared<const Full>(2), minus_one = std::make_shared<const Full>(-1),
-                    half = std::make_shared<const Full>(0.5);
+  static const auto zero = make_primitive<Full>(0), one = make_primitive<Full>(1), two = make_primitive<Full>(2),
+                    minus_one = make_primitive<Full>(-1), half = make_primitive<Full>(0.5);
   auto primitive = value == 0 && !std::signbit(value) ? zero
                    : value == 1                       ? one
                    : value == 2                       ? two
                    : value == -1                      ? minus_one
                    : value == 0.5                     ? half
-                                                      : std::make_shared<const Full>(value);
+                                                      : make_primitive<Full>(value);
   return make_node(std::move(primitive), {}, shape, dtype);
 }
 

@@ -32,13 +32,6 @@ class StepFunction : public Primitive {
   Series jet(const std::vector<Series>&, const Tensor& output, int) const final { return {output}; }
 };
 
-/// The one instance of a primitive without attributes.
-template <class P>
-const std::shared_ptr<const Primitive>& instance() {
-  static const std::shared_ptr<const Primitive> primitive = std::make_shared<const P>();
-  return primitive;
-}
-
 /// The node of a unary primitive on a floating tensor.
 template <class P>
 Tensor unary(const Tensor& x) {

@@ -42,13 +42,16 @@ Tensor cut_to(const Tensor& x, const Tensor& index, std::int64_t axis) {
   return result;
 }
 
-struct Gather final : Primitive {
-  explicit Gather(std::int64_t axis) : axis_(axis) {}
+struct AlongAxis {
+  std::int64_t axis;
+};
+
+struct Gather final : Configured<AlongAxis> {
+  using Configured::Configured;
   std::string_view name() const override { return "gather"; }
-  std::vector<std::int64_t> attributes() const override { return {axis_}; }
   void run(std::span<const Span> inputs, const Span& output) const override {
-    const std::int64_t from = (*inputs[0].shape)[axis_], to = (*output.shape)[axis_];
-    const Lines lines(*output.shape, axis_);
+    const std::int64_t from = (*inputs[0].shape)[settings().axis], to = (*output.shape)[settings().axis];
+    const Lines lines(*output.shape, settings().axis);
     dispatch(output.dtype, [&](auto zero) {
       using T = decltype(zero);
       kernels::parallel_for(lines.outer, [&](std::int64_t o) {
@@ -65,13 +68,13 @@ struct Gather final : Primitive {
     });
   }
   Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t argument) const override {
-    return argument == 0 ? scatter_add(zeros_like(inputs[0]), inputs[1], cotangent, axis_) : Tensor();
+    return argument == 0 ? scatter_add(zeros_like(inputs[0]), inputs[1], cotangent, settings().axis) : Tensor();
   }
   Tensor batch(const Tensors& inputs, const std::vector<bool>& mapped, const Tensor&, std::int64_t n) const override {
-    return gather(with_batch(inputs[0], mapped[0], n), with_batch(inputs[1], mapped[1], n), axis_ + 1);
+    return gather(with_batch(inputs[0], mapped[0], n), with_batch(inputs[1], mapped[1], n), settings().axis + 1);
   }
   Tensor jvp(const Tensors& inputs, const Tensor&, const Tensors& tangents) const override {
-    return tangents[0].defined() ? gather(tangents[0], inputs[1], axis_) : Tensor();
+    return tangents[0].defined() ? gather(tangents[0], inputs[1], settings().axis) : Tensor();
   }
   Series jet(const std::vector<Series>& inputs, const Tensor& output, int order) const override {
     Series y{output};
@@ -80,25 +83,21 @@ struct Gather final : Primitive {
     }
     return y;
   }
-
- private:
-  std::int64_t axis_;
 };
 }  // namespace
 Tensor gather(const Tensor& x, const Tensor& index, std::int64_t axis) {
   axis = normalise_axis("gather", axis, x.rank());
   check_index("gather", x, index, axis);
-  return make_node(std::make_shared<const Gather>(axis), {cut_to(x, index, axis), index}, index.shape(), x.dtype());
+  return make_node(make_primitive<Gather>(AlongAxis{axis}), {cut_to(x, index, axis), index}, index.shape(), x.dtype());
 }
 
 namespace {
-struct ScatterAdd final : Primitive {
-  explicit ScatterAdd(std::int64_t axis) : axis_(axis) {}
+struct ScatterAdd final : Configured<AlongAxis> {
+  using Configured::Configured;
   std::string_view name() const override { return "scatter_add"; }
-  std::vector<std::int64_t> attributes() const override { return {axis_}; }
   void run(std::span<const Span> inputs, const Span& output) const override {
-    const std::int64_t to = (*output.shape)[axis_], from = (*inputs[1].shape)[axis_];
-    const Lines lines(*output.shape, axis_);
+    const std::int64_t to = (*output.shape)[settings().axis], from = (*inputs[1].shape)[settings().axis];
+    const Lines lines(*output.shape, settings().axis);
     dispatch(output.dtype, [&](auto zero) {
       using T = decltype(zero);
       kernels::parallel_for(lines.outer, [&](std::int64_t o) {
@@ -117,15 +116,16 @@ struct ScatterAdd final : Primitive {
   }
   Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t argument) const override {
     if (argument == 0) return cotangent;
-    return argument == 2 ? gather(cotangent, inputs[1], axis_) : Tensor();
+    return argument == 2 ? gather(cotangent, inputs[1], settings().axis) : Tensor();
   }
   Tensor batch(const Tensors& inputs, const std::vector<bool>& mapped, const Tensor&, std::int64_t n) const override {
     return scatter_add(with_batch(inputs[0], mapped[0], n), with_batch(inputs[1], mapped[1], n),
-                       with_batch(inputs[2], mapped[2], n), axis_ + 1);
+                       with_batch(inputs[2], mapped[2], n), settings().axis + 1);
   }
   Tensor jvp(const Tensors& inputs, const Tensor&, const Tensors& tangents) const override {
     if (!tangents[2].defined()) return tangents[0];
-    return scatter_add(tangents[0].defined() ? tangents[0] : zeros_like(inputs[0]), inputs[1], tangents[2], axis_);
+    return scatter_add(tangents[0].defined() ? tangents[0] : zeros_like(inputs[0]), inputs[1], tangents[2],
+                       settings().axis);
   }
   Series jet(const std::vector<Series>& inputs, const Tensor& output, int order) const override {
     Series y{output};
@@ -135,9 +135,6 @@ struct ScatterAdd final : Primitive {
     }
     return y;
   }
-
- private:
-  std::int64_t axis_;
 };
 }  // namespace
 Tensor scatter_add(const Tensor& x, const Tensor& index, const Tensor& source, std::int64_t axis) {
@@ -156,7 +153,7 @@ Tensor scatter_add(const Tensor& x, const Tensor& index, const Tensor& source, s
   // What the index does not reach takes zeros, so that the kernel sees lines of equal length.
   const Shape before(x.rank(), 0);
   const Tensor whole_index = pad(index, before, after), whole_source = pad(source, before, after);
-  return make_node(std::make_shared<const ScatterAdd>(axis), {x, whole_index, whole_source}, x.shape(), x.dtype());
+  return make_node(make_primitive<ScatterAdd>(AlongAxis{axis}), {x, whole_index, whole_source}, x.shape(), x.dtype());
 }
 
 Tensor take(const Tensor& x, const Tensor& index, std::int64_t axis) {

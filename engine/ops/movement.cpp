@@ -8,6 +8,7 @@ namespace {
 /// A linear primitive with a shape rule of its own: views and copies.
 class Movement : public Primitive {
  public:
+  using Primitive::Primitive;
   Linearity linearity() const final { return Linearity::linear; }
   double flops(std::span<const Shape* const>, const Shape&) const final { return 0; }
 };
@@ -128,29 +129,25 @@ Tensor reshape(const Tensor& x, Shape shape) {
 
 namespace {
 struct Transpose final : Movement {
-  explicit Transpose(Axes permutation) : permutation_(std::move(permutation)) {}
+  using Movement::Movement;
   std::string_view name() const override { return "transpose"; }
-  std::vector<std::int64_t> attributes() const override { return permutation_; }
   Kind kind() const override { return Kind::view; }
   bool view(const Shape&, const Layout& input, const Shape&, Layout& output) const override {
     output.strides = {};
-    for (std::int64_t axis : permutation_) output.strides.push_back(input.strides[axis]);
+    for (std::int64_t axis : attributes()) output.strides.push_back(input.strides[axis]);
     output.offset = input.offset;
     return true;
   }
   Tensor vjp(const Tensors&, const Tensor&, const Tensor& cotangent, std::size_t) const override {
-    Axes inverse(permutation_.size());
-    for (std::size_t i = 0; i < inverse.size(); ++i) inverse[permutation_[i]] = static_cast<std::int64_t>(i);
+    Axes inverse(attributes().size());
+    for (std::size_t i = 0; i < inverse.size(); ++i) inverse[attributes()[i]] = static_cast<std::int64_t>(i);
     return transpose(cotangent, inverse);
   }
   Tensor batch(const Tensors& inputs, const std::vector<bool>&, const Tensor&, std::int64_t) const override {
-    Axes axes = shifted(permutation_);
+    Axes axes = shifted(attributes());
     axes.insert(axes.begin(), 0);
     return transpose(inputs[0], axes);
   }
-
- private:
-  Axes permutation_;
 };
 }  // namespace
 Tensor transpose(const Tensor& x, const Axes& permutation) {
@@ -168,7 +165,7 @@ Tensor transpose(const Tensor& x, const Axes& permutation) {
   normalise_axes("transpose", axes, x.rank());  // refuses an axis that is named twice
   if (identity) return x;
   if (const auto value = constant_value(x)) return full(shape, *value, x.dtype());
-  return make_node(std::make_shared<const Transpose>(std::move(axes)), {x}, shape, x.dtype());
+  return make_node(make_primitive<Transpose>(std::move(axes)), {x}, shape, x.dtype());
 }
 Tensor transpose(const Tensor& x) {
   if (x.rank() < 2) fail("transpose: needs two axes or more, got {}", x.shape());
@@ -225,33 +222,34 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
 }
 
 namespace {
-struct Slice final : Movement {
-  Slice(std::int64_t axis, std::int64_t start, std::int64_t step) : axis_(axis), start_(start), step_(step) {}
+struct SliceRange {
+  std::int64_t axis, start, step;
+};
+
+struct Slice final : Configured<SliceRange, Movement> {
+  using Configured::Configured;
   std::string_view name() const override { return "slice"; }
-  std::vector<std::int64_t> attributes() const override { return {axis_, start_, step_}; }
   Kind kind() const override { return Kind::view; }
   bool view(const Shape&, const Layout& input, const Shape&, Layout& output) const override {
     output = input;
-    output.offset += start_ * input.strides[axis_];
-    output.strides[axis_] *= step_;
+    output.offset += settings().start * input.strides[settings().axis];
+    output.strides[settings().axis] *= settings().step;
     return true;
   }
   Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t) const override {
     const Shape& shape = inputs[0].shape();
-    const std::int64_t count = cotangent.shape()[axis_];
-    const std::int64_t covered = count == 0 ? 0 : (count - 1) * step_ + 1;
+    const std::int64_t count = cotangent.shape()[settings().axis];
+    const std::int64_t covered = count == 0 ? 0 : (count - 1) * settings().step + 1;
     Shape before(shape.size(), 0), after(shape.size(), 0);
-    before[axis_] = start_;
-    after[axis_] = shape[axis_] - start_ - covered;
-    return pad(dilate(cotangent, axis_, step_, covered), before, after);
+    before[settings().axis] = settings().start;
+    after[settings().axis] = shape[settings().axis] - settings().start - covered;
+    return pad(dilate(cotangent, settings().axis, settings().step, covered), before, after);
   }
   Tensor batch(const Tensors& inputs, const std::vector<bool>&, const Tensor& output, std::int64_t) const override {
-    const std::int64_t count = output.shape()[axis_];
-    return slice(inputs[0], axis_ + 1, start_, count == 0 ? start_ : start_ + (count - 1) * step_ + 1, step_);
+    const std::int64_t count = output.shape()[settings().axis];
+    return slice(inputs[0], settings().axis + 1, settings().start,
+                 count == 0 ? settings().start : settings().start + (count - 1) * settings().step + 1, settings().step);
   }
-
- private:
-  std::int64_t axis_, start_, step_;
 };
 }  // namespace
 Tensor slice(const Tensor& x, std::int64_t axis, std::int64_t start, std::int64_t stop, std::int64_t step) {
@@ -265,70 +263,64 @@ Tensor slice(const Tensor& x, std::int64_t axis, std::int64_t start, std::int64_
   shape[axis] = (stop - start + step - 1) / step;
   if (const auto value = constant_value(x)) return full(shape, *value, x.dtype());
   if (shape[axis] == 0) start = 0;
-  return make_node(std::make_shared<const Slice>(axis, start, step), {x}, shape, x.dtype());
+  return make_node(make_primitive<Slice>(SliceRange{axis, start, step}), {x}, shape, x.dtype());
 }
 
 namespace {
 struct Flip final : Movement {
-  explicit Flip(Axes axes) : axes_(std::move(axes)) {}
+  using Movement::Movement;
   std::string_view name() const override { return "flip"; }
-  std::vector<std::int64_t> attributes() const override { return axes_; }
   Kind kind() const override { return Kind::view; }
   bool view(const Shape& shape, const Layout& input, const Shape&, Layout& output) const override {
     output = input;
     if (element_count(shape) == 0) return true;
-    for (std::int64_t axis : axes_) {
+    for (std::int64_t axis : attributes()) {
       output.offset += (shape[axis] - 1) * input.strides[axis];
       output.strides[axis] = -input.strides[axis];
     }
     return true;
   }
   Tensor vjp(const Tensors&, const Tensor&, const Tensor& cotangent, std::size_t) const override {
-    return flip(cotangent, axes_);
+    return flip(cotangent, attributes());
   }
   Tensor batch(const Tensors& inputs, const std::vector<bool>&, const Tensor&, std::int64_t) const override {
-    return flip(inputs[0], shifted(axes_));
+    return flip(inputs[0], shifted(attributes()));
   }
-
- private:
-  Axes axes_;
 };
 }  // namespace
 Tensor flip(const Tensor& x, const Axes& axes) {
   Axes sorted = normalise_axes("flip", axes, x.rank());
   if (sorted.empty()) return x;
-  return make_node(std::make_shared<const Flip>(std::move(sorted)), {x}, x.shape(), x.dtype());
+  return make_node(make_primitive<Flip>(std::move(sorted)), {x}, x.shape(), x.dtype());
 }
 
 namespace {
 struct Pad final : Movement {
-  explicit Pad(Shape before) : before_(before) {}
+  using Movement::Movement;
+  /// The amount before each axis.
+  const Attributes& before() const { return attributes(); }
   std::string_view name() const override { return "pad"; }
-  std::vector<std::int64_t> attributes() const override { return {before_.begin(), before_.end()}; }
   void run(std::span<const Span> inputs, const Span& output) const override {
     fill_with_zeros(output);
     std::int64_t offset = 0;
-    for (std::size_t i = 0; i < before_.size(); ++i) offset += before_[i] * (*output.strides)[i];
+    for (std::size_t i = 0; i < before().size(); ++i) offset += before()[i] * (*output.strides)[i];
     scatter_into(output, offset, *output.strides, inputs[0]);
   }
   Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t) const override {
     Tensor result = cotangent;
-    for (std::size_t i = 0; i < before_.size(); ++i) {
-      result = slice(result, static_cast<std::int64_t>(i), before_[i], before_[i] + inputs[0].shape()[i]);
+    for (std::size_t i = 0; i < before().size(); ++i) {
+      result = slice(result, static_cast<std::int64_t>(i), before()[i], before()[i] + inputs[0].shape()[i]);
     }
     return result;
   }
   Tensor batch(const Tensors& inputs, const std::vector<bool>&, const Tensor& output, std::int64_t) const override {
-    Shape before{0}, after{0};
-    for (std::size_t i = 0; i < before_.size(); ++i) {
-      before.push_back(before_[i]);
-      after.push_back(output.shape()[i] - before_[i] - inputs[0].shape()[i + 1]);
+    Shape shifted_before{0}, after{0};
+    for (std::size_t i = 0; i < before().size(); ++i) {
+      shifted_before.push_back(before()[i]);
+      after.push_back(output.shape()[i] - before()[i] - inputs[0].shape()[i + 1]);
     }
-    return pad(inputs[0], before, after);
+    return pad(inputs[0], shifted_before, after);
   }
-
- private:
-  Shape before_;
 };
 }  // namespace
 Tensor pad(const Tensor& x, const Shape& before, const Shape& after) {
@@ -341,30 +333,30 @@ Tensor pad(const Tensor& x, const Shape& before, const Shape& after) {
     shape[i] += before[i] + after[i];
   }
   if (shape == x.shape()) return x;
-  return make_node(std::make_shared<const Pad>(before), {x}, shape, x.dtype());
+  return make_node(make_primitive<Pad>(Attributes(before.begin(), before.end())), {x}, shape, x.dtype());
 }
 
 namespace {
-struct Dilate final : Movement {
-  Dilate(std::int64_t axis, std::int64_t step) : axis_(axis), step_(step) {}
+struct Dilation {
+  std::int64_t axis, step;
+};
+
+struct Dilate final : Configured<Dilation, Movement> {
+  using Configured::Configured;
   std::string_view name() const override { return "dilate"; }
-  std::vector<std::int64_t> attributes() const override { return {axis_, step_}; }
   void run(std::span<const Span> inputs, const Span& output) const override {
     fill_with_zeros(output);
     Shape strides = *output.strides;
-    strides[axis_] *= step_;
+    strides[settings().axis] *= settings().step;
     scatter_into(output, 0, strides, inputs[0]);
   }
   Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t) const override {
-    const std::int64_t count = inputs[0].shape()[axis_];
-    return slice(cotangent, axis_, 0, count == 0 ? 0 : (count - 1) * step_ + 1, step_);
+    const std::int64_t count = inputs[0].shape()[settings().axis];
+    return slice(cotangent, settings().axis, 0, count == 0 ? 0 : (count - 1) * settings().step + 1, settings().step);
   }
   Tensor batch(const Tensors& inputs, const std::vector<bool>&, const Tensor& output, std::int64_t) const override {
-    return dilate(inputs[0], axis_ + 1, step_, output.shape()[axis_]);
+    return dilate(inputs[0], settings().axis + 1, settings().step, output.shape()[settings().axis]);
   }
-
- private:
-  std::int64_t axis_, step_;
 };
 }  // namespace
 Tensor dilate(const Tensor& x, std::int64_t axis, std::int64_t step, std::int64_t extent) {
@@ -377,34 +369,34 @@ Tensor dilate(const Tensor& x, std::int64_t axis, std::int64_t step, std::int64_
   if (extent == count) return x;
   Shape shape = x.shape();
   shape[axis] = extent;
-  return make_node(std::make_shared<const Dilate>(axis, step), {x}, shape, x.dtype());
+  return make_node(make_primitive<Dilate>(Dilation{axis, step}), {x}, shape, x.dtype());
 }
 
 namespace {
-struct Concat final : Movement {
-  explicit Concat(std::int64_t axis) : axis_(axis) {}
+struct AlongAxis {
+  std::int64_t axis;
+};
+
+struct Concat final : Configured<AlongAxis, Movement> {
+  using Configured::Configured;
   std::string_view name() const override { return "concat"; }
-  std::vector<std::int64_t> attributes() const override { return {axis_}; }
   void run(std::span<const Span> inputs, const Span& output) const override {
     std::int64_t offset = 0;
     for (const Span& input : inputs) {
       scatter_into(output, offset, *output.strides, input);
-      offset += (*input.shape)[axis_] * (*output.strides)[axis_];
+      offset += (*input.shape)[settings().axis] * (*output.strides)[settings().axis];
     }
   }
   Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t argument) const override {
     std::int64_t start = 0;
-    for (std::size_t i = 0; i < argument; ++i) start += inputs[i].shape()[axis_];
-    return slice(cotangent, axis_, start, start + inputs[argument].shape()[axis_]);
+    for (std::size_t i = 0; i < argument; ++i) start += inputs[i].shape()[settings().axis];
+    return slice(cotangent, settings().axis, start, start + inputs[argument].shape()[settings().axis]);
   }
   Tensor batch(const Tensors& inputs, const std::vector<bool>& mapped, const Tensor&, std::int64_t n) const override {
     Tensors parts;
     for (std::size_t i = 0; i < inputs.size(); ++i) parts.push_back(with_batch(inputs[i], mapped[i], n));
-    return concat(parts, axis_ + 1);
+    return concat(parts, settings().axis + 1);
   }
-
- private:
-  std::int64_t axis_;
 };
 }  // namespace
 Tensor concat(const Tensors& parts, std::int64_t axis) {
@@ -422,7 +414,7 @@ Tensor concat(const Tensors& parts, std::int64_t axis) {
     shape[axis] += part.shape()[axis];
   }
   if (parts.size() == 1) return parts[0];
-  return make_node(std::make_shared<const Concat>(axis), parts, shape, parts[0].dtype());
+  return make_node(make_primitive<Concat>(AlongAxis{axis}), parts, shape, parts[0].dtype());
 }
 
 Tensor stack(const Tensors& parts, std::int64_t axis) {

@@ -34,27 +34,24 @@ Shape pooled_shape(const Shape& shape, const Pool2dOptions& options) {
 }
 
 /// Where each window's maximum is, as h * W + w; the first of equals, and the first NaN if there is one.
-struct MaxPool2dIndex final : Primitive {
-  explicit MaxPool2dIndex(const Pool2dOptions& options) : options_(options) {}
+struct MaxPool2dIndex final : Configured<Pool2dOptions> {
+  using Configured::Configured;
   std::string_view name() const override { return "max_pool2d_index"; }
-  std::vector<std::int64_t> attributes() const override {
-    return {options_.kernel[0], options_.kernel[1],  options_.stride[0],
-            options_.stride[1], options_.padding[0], options_.padding[1]};
-  }
   void run(std::span<const Span> inputs, const Span& output) const override {
     const Shape &in = *inputs[0].shape, &out = *output.shape;
+    const Pool2dOptions options = settings();
     dispatch(inputs[0].dtype, [&](auto zero) {
       using T = decltype(zero);
       kernels::parallel_for(in[0] * in[1], [&](std::int64_t plane) {
         const T* x = inputs[0].as<const T>() + plane * in[2] * in[3];
         std::int64_t* index = output.as<std::int64_t>() + plane * out[2] * out[3];
         for (std::int64_t i = 0; i < out[2]; ++i) {
-          const std::int64_t top = i * options_.stride[0] - options_.padding[0];
+          const std::int64_t top = i * options.stride[0] - options.padding[0];
           for (std::int64_t j = 0; j < out[3]; ++j) {
-            const std::int64_t left = j * options_.stride[1] - options_.padding[1];
+            const std::int64_t left = j * options.stride[1] - options.padding[1];
             std::int64_t best = -1;
-            for (std::int64_t h = std::max<std::int64_t>(top, 0); h < std::min(top + options_.kernel[0], in[2]); ++h) {
-              for (std::int64_t w = std::max<std::int64_t>(left, 0); w < std::min(left + options_.kernel[1], in[3]);
+            for (std::int64_t h = std::max<std::int64_t>(top, 0); h < std::min(top + options.kernel[0], in[2]); ++h) {
+              for (std::int64_t w = std::max<std::int64_t>(left, 0); w < std::min(left + options.kernel[1], in[3]);
                    ++w) {
                 const std::int64_t here = h * in[3] + w;
                 if (best < 0 || x[here] > x[best] || (x[here] != x[here] && x[best] == x[best])) best = here;
@@ -75,15 +72,12 @@ struct MaxPool2dIndex final : Primitive {
     const Tensor index = make_node(output.node()->primitive, {images}, {n * out[0], out[1], out[2], out[3]}, i64);
     return reshape(index, {n, out[0], out[1], out[2], out[3]});
   }
-
- private:
-  Pool2dOptions options_;
 };
 }  // namespace
 Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options) {
   check_pool("max_pool2d", x, options);
   const Shape shape = pooled_shape(x.shape(), options);
-  const Tensor index = make_node(std::make_shared<const MaxPool2dIndex>(options), {x}, shape, i64);
+  const Tensor index = make_node(make_primitive<MaxPool2dIndex>(options), {x}, shape, i64);
   const Shape planes{shape[0], shape[1], shape[2] * shape[3]};
   return reshape(gather(flatten(x, 2), reshape(index, planes), 2), shape);
 }

@@ -12,16 +12,12 @@ namespace {
 /// A reduction over axes that stay in the shape with extent 1.
 class Reduction : public Primitive {
  public:
-  explicit Reduction(Axes axes) : axes_(std::move(axes)) {}
-  std::vector<std::int64_t> attributes() const final { return axes_; }
+  using Primitive::Primitive;
   Kind kind() const final { return Kind::reduction; }
-  std::span<const std::int64_t> axes() const final { return axes_; }
+  std::span<const std::int64_t> axes() const final { return attributes(); }
   double flops(std::span<const Shape* const> inputs, const Shape&) const final {
     return static_cast<double>(element_count(*inputs[0]));
   }
-
- private:
-  Axes axes_;
 };
 }  // namespace
 
@@ -59,7 +55,7 @@ static Tensor reduce(const Tensor& x, const Axes& unsorted, bool keepdims) {
   const Shape kept = kept_shape(x.shape(), axes);
   Tensor result = x;
   // Over axes of extent 1 nothing is to be done.
-  if (kept != x.shape()) result = make_node(std::make_shared<const P>(axes), {x}, kept, x.dtype());
+  if (kept != x.shape()) result = make_node(make_primitive<P>(axes), {x}, kept, x.dtype());
   return keepdims ? result : without_axes(result, axes);
 }
 
@@ -146,22 +142,25 @@ Tensor min(const Tensor& x, const Axes& axes, bool keepdims) { return extremum<M
 Tensor min(const Tensor& x) { return min(x, all_axes(x)); }
 
 namespace {
-struct Argmax final : Primitive {
-  explicit Argmax(std::int64_t axis) : axis_(axis) {}
+struct AlongAxis {
+  std::int64_t axis;
+};
+
+struct Argmax final : Configured<AlongAxis> {
+  using Configured::Configured;
   std::string_view name() const override { return "argmax"; }
-  std::vector<std::int64_t> attributes() const override { return {axis_}; }
   void run(std::span<const Span> inputs, const Span& output) const override {
     const Shape& shape = *inputs[0].shape;
     std::int64_t outer = 1, inner = 1;
-    for (std::int64_t i = 0; i < axis_; ++i) outer *= shape[i];
-    for (std::size_t i = axis_ + 1; i < shape.size(); ++i) inner *= shape[i];
+    for (std::int64_t i = 0; i < settings().axis; ++i) outer *= shape[i];
+    for (std::size_t i = settings().axis + 1; i < shape.size(); ++i) inner *= shape[i];
     dispatch(inputs[0].dtype, [&](auto zero) {
       using T = decltype(zero);
       kernels::parallel_for(outer, [&](std::int64_t o) {
-        const T* x = inputs[0].as<const T>() + o * shape[axis_] * inner;
+        const T* x = inputs[0].as<const T>() + o * shape[settings().axis] * inner;
         for (std::int64_t i = 0; i < inner; ++i) {
           std::int64_t best = 0;
-          for (std::int64_t k = 1; k < shape[axis_]; ++k) {
+          for (std::int64_t k = 1; k < shape[settings().axis]; ++k) {
             const T candidate = x[k * inner + i], largest = x[best * inner + i];
             // The first NaN wins: it compares unequal to itself, and nothing after it replaces it.
             if (candidate > largest || (candidate != candidate && largest == largest)) best = k;
@@ -175,17 +174,14 @@ struct Argmax final : Primitive {
   Tensor jvp(const Tensors&, const Tensor&, const Tensors&) const override { return {}; }
   Series jet(const std::vector<Series>&, const Tensor& output, int) const override { return {output}; }
   Tensor batch(const Tensors& inputs, const std::vector<bool>&, const Tensor&, std::int64_t) const override {
-    return argmax(inputs[0], axis_ + 1, true);
+    return argmax(inputs[0], settings().axis + 1, true);
   }
-
- private:
-  std::int64_t axis_;
 };
 }  // namespace
 Tensor argmax(const Tensor& x, std::int64_t axis, bool keepdims) {
   axis = normalise_axis("argmax", axis, x.rank());
   if (x.shape()[axis] == 0) fail("argmax: nothing to choose from along axis {} of {}", axis, x.shape());
-  const Tensor index = make_node(std::make_shared<const Argmax>(axis), {x}, kept_shape(x.shape(), {axis}), i64);
+  const Tensor index = make_node(make_primitive<Argmax>(AlongAxis{axis}), {x}, kept_shape(x.shape(), {axis}), i64);
   return keepdims ? index : without_axes(index, {axis});
 }
 
