@@ -27,12 +27,12 @@ struct Path {
     const auto among_xs = [&](const Node& node) {
       return std::any_of(x_tensors.begin(), x_tensors.end(), [&](const Tensor& x) { return x.node() == &node; });
     };
-    // Constants stop the walk, unless somebody asks for the derivative by just this one. Below a single x nothing is of
-    // interest.
+    // What stops derivatives stops the walk, unless somebody asks for the derivative by just this one. Below a single x
+    // nothing is of interest.
     const Node* single = x_tensors.size() == 1 ? x_tensors[0].node() : nullptr;
-    const auto expand = [&](const Node& node) { return &node != single; };
+    const auto expand = [&](const Node& node) { return &node != single && !node.stops_derivatives(); };
     const Walk walk(
-        y_tensors, [&](const Node& node) { return node.constant && !among_xs(node); }, expand);
+        y_tensors, [&](const Node& node) { return node.stops_derivatives() && !among_xs(node); }, expand);
     nodes = walk.nodes();
     for (const Tensor& x : x_tensors) xs.push_back(walk.index_of(x.node()));
     for (const Tensor& y : y_tensors) ys.push_back(walk.index_of(y.node()));
@@ -141,7 +141,6 @@ Tensors grad(const Tensors& ys, const Tensors& xs, const Tensors& cotangents, Un
   for (std::size_t i = path.nodes.size(); i-- > 0;) {
     Node& node = *path.nodes[i];
     if (!path.depends[i]) continue;
-    node.differentiated = true;
     if (!cotangent[i].defined() || path.inputs[i].empty()) continue;
     const Tensor output = handle(&node);
     for (std::size_t argument = 0; argument < node.inputs.size(); ++argument) {
@@ -165,8 +164,8 @@ Tensors grad(const Tensors& ys, const Tensors& xs, const Tensors& cotangents, Un
 void Tensor::backward() const {
   if (size() != 1) fail("backward: needs a scalar, got {}", shape());
   Tensors leaves;
-  const auto is_constant = [](const Node& node) { return node.constant; };
-  const Walk walk({*this}, is_constant, [](const Node&) { return true; });
+  const auto stops = [](const Node& node) { return node.stops_derivatives(); };
+  const Walk walk({*this}, stops, [](const Node&) { return true; });
   for (Node* node : walk.nodes()) {
     if (node->requires_grad) leaves.push_back(handle(node));
   }
@@ -234,7 +233,6 @@ Tensors jvp(const Tensors& ys, const Tensors& xs, const Tensors& tangents, Unuse
   for (std::size_t i = 0; i < path.nodes.size(); ++i) {
     Node& node = *path.nodes[i];
     if (!path.depends[i]) continue;
-    node.differentiated = true;
     if (path.is_x[i]) continue;
     Tensors arguments(node.inputs.size());
     bool any = false;
@@ -317,7 +315,6 @@ Series series::through(const Tensor& y, const Tensors& xs, const std::vector<Ser
   for (std::size_t i = 0; i < path.nodes.size(); ++i) {
     Node& node = *path.nodes[i];
     if (!path.depends[i]) continue;
-    node.differentiated = true;
     if (path.is_x[i]) continue;
     std::vector<Series> arguments;
     bool any = false;

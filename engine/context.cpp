@@ -64,6 +64,7 @@ Context::Context() : thread(next_thread()) {
 
 Context::~Context() {
   plans.reset();
+  companions.clear();
   while (free_nodes) {
     void* next = *static_cast<void**>(free_nodes);
     ::operator delete(free_nodes);

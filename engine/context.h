@@ -5,10 +5,13 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <utility>
+#include <vector>
+
+#include "engine/tensor.h"
 
 namespace sg {
 
-struct Node;
 struct PlanCache;  // evaluate.cpp
 namespace profile {
 struct Totals;  // profile.cpp
@@ -42,6 +45,9 @@ struct Context {
     Node* first = nullptr;
     bool in_use = false;
   } dead_nodes;
+
+  /// Uncomputed tensors, each with the node that it is to be computed with: see `compute_along`.
+  std::vector<std::pair<Tensor, const Node*>> companions;
 
   std::shared_ptr<PlanCache> plans;  // made at the first evaluation
 

@@ -1,6 +1,8 @@
 // Evaluation: finds or makes the plan of a graph, and runs it.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <unordered_map>
 #include <utility>
 
@@ -89,7 +91,7 @@ void find_expendable(const std::vector<std::int64_t>& uses, PlanInput& input) {
                             is_contiguous(node.shape, value->layout);
       // Counting up and down waits for what another thread, which gave its share up, has read.
       if (input.expendable[i]) std::shared_ptr<Buffer>(value->buffer).reset();
-    } else if (reachable[i] && !(input.kept[i] && node.forget_history)) {
+    } else if (reachable[i] && !(input.kept[i] && node.without_history)) {
       for (std::int64_t from : input.inputs[i]) reachable[from] = true;
     }
   }
@@ -118,14 +120,18 @@ PlanInput plan_input(const Tensors& roots) {
   }
   input.kept.resize(count);
   input.welcome.resize(count);
-  for (std::size_t i = 0; i < count; ++i) {
+  std::vector<bool> feeds_derivative(count, false);
+  for (std::size_t i = count; i-- > 0;) {
     const Node& node = *input.nodes[i];
     if (input.values[i]) continue;
     // Somebody outside this graph holds the node, and may ask for its value.
     input.kept[i] = node.references.load(std::memory_order_acquire) > uses[i];
-    // A derivative will want the values of a forward pass; what has been differentiated, or comes from a derivative, is
-    // let go after its last reader, as an eager engine would.
-    input.welcome[i] = !node.differentiated && !node.from_derivative && !node.forget_history;
+    // A derivative will want the values of a forward pass. What comes from a derivative, or is read by one that is
+    // computed here as well, is let go after its last reader, as an eager engine would.
+    const bool derivative = node.from_derivative || feeds_derivative[i];
+    input.welcome[i] = !derivative && !node.without_history;
+    if (!derivative) continue;
+    for (std::int64_t from : input.inputs[i]) feeds_derivative[from] = true;
   }
   for (const Tensor& root : roots) {
     const std::int64_t i = walk.index_of(root.node());
@@ -175,7 +181,7 @@ class Run {
     }
     for (const Plan::Kept& kept : plan_.kept) {
       Node& node = *input_.nodes[kept.node];
-      if (!node.forget_history || node.inputs.empty()) continue;
+      if (!node.without_history || node.inputs.empty()) continue;
       node.primitive = nullptr;
       const Tensors released = std::move(node.inputs);
       node.inputs.clear();
@@ -253,12 +259,47 @@ class Run {
   std::vector<Span> spans_;
 };
 
+/// Forgets the companions that are computed, or that nobody else holds.
+void drop_finished_companions() {
+  auto& companions = context().companions;
+  const auto finished = [](const auto& companion) {
+    const Node& node = *companion.first.node();
+    return node.value || node.references.load(std::memory_order_acquire) == 1;
+  };
+  const auto first =
+      std::stable_partition(companions.begin(), companions.end(), [&](const auto& c) { return !finished(c); });
+  // Destroyed outside of the list, which a destructor must find whole.
+  const std::vector<std::pair<Tensor, const Node*>> dropped(std::make_move_iterator(first),
+                                                            std::make_move_iterator(companions.end()));
+  companions.erase(first, companions.end());
+}
+
+/// Adds the companions of what is to be computed for the roots.
+void add_companions(Tensors& roots) {
+  if (context().companions.empty()) return;
+  drop_finished_companions();
+  const auto needs_inputs = [](const Node& node) { return !node.value; };
+  const Walk walk(
+      roots, [](const Node&) { return false; }, needs_inputs);
+  for (const auto& [update, of] : context().companions) {
+    if (!of->value && walk.index_of(of) >= 0) roots.push_back(update);
+  }
+}
+
 }  // namespace
 
 FreshPlans::FreshPlans() : previous_(std::exchange(context().reusing_plans, false)) {}
 FreshPlans::~FreshPlans() { context().reusing_plans = previous_; }
 
 const EvaluationStatistics& last_evaluation() { return plan_cache().last; }
+
+void compute_along(const Tensor& update, const Tensor& of) {
+  if (!update.defined() || !of.defined()) fail("compute_along: a tensor is undefined");
+  if (update.node()->value) return;
+  drop_finished_companions();
+  // While the update is not computed it holds what it is made of, so that the plain pointer stays good.
+  context().companions.emplace_back(update, of.node());
+}
 
 void eval(const Tensors& tensors) {
   Tensors roots;
@@ -267,6 +308,7 @@ void eval(const Tensors& tensors) {
     if (!tensor.node()->value) roots.push_back(tensor);
   }
   if (roots.empty()) return;
+  add_companions(roots);
   const bool check = checking_finite();
   const PlanInput input = plan_input(roots);
   const auto run = [&](const Plan& plan, bool reused) {

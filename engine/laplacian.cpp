@@ -85,7 +85,7 @@ Tensor laplacian(const Tensor& y, const Tensor& x) {
   const DerivativeScope scope;
   const std::int64_t n = x.shape()[0];
   const auto d = static_cast<std::size_t>(x.shape()[1]);
-  const auto skip = [&](const Node& node) { return node.constant && &node != x.node(); };
+  const auto skip = [&](const Node& node) { return node.stops_derivatives() && &node != x.node(); };
   const auto expand = [&](const Node& node) { return &node != x.node(); };
   const Walk walk({y}, skip, expand);
   const std::vector<Node*>& nodes = walk.nodes();
@@ -116,7 +116,6 @@ Tensor laplacian(const Tensor& y, const Tensor& x) {
       any = any || moves;
     }
     if (!any) continue;
-    nodes[i]->differentiated = true;
     channels[i] = through(*nodes[i], inputs, d);
   }
   const Tensor result = channels[y_place].sum;

@@ -101,7 +101,7 @@ Tensor make_node(PrimitivePointer primitive, Tensors inputs, Shape shape, Dtype 
   node->shape = shape;
   node->dtype = dtype;
   const Context& here = context();
-  node->constant = node->forget_history = !here.grad_enabled;
+  node->without_history = !here.grad_enabled;
   node->from_derivative = here.taking_derivative;
   return Tensor::adopt(node);
 }

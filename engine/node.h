@@ -77,9 +77,7 @@ struct Node {
   Dtype dtype = f32;
 
   bool requires_grad = false;    // a leaf whose grad `backward` fills
-  bool constant = false;         // derivatives do not flow through it
-  bool forget_history = false;   // made under NoGrad: becomes a leaf once it is computed
-  bool differentiated = false;   // a derivative has been taken through it: its value need not outlive its last reader
+  bool without_history = false;  // made under NoGrad: becomes a leaf once it is computed
   bool from_derivative = false;  // made by taking a derivative
 
   Once<Value> value;
@@ -99,6 +97,8 @@ struct Node {
   } mark;
 
   Node();
+  /// Whether no derivative flows through it: where its primitive says so, or it was made under NoGrad.
+  bool stops_derivatives() const { return primitive && (without_history || primitive->stops_derivatives()); }
   void hold() { references.fetch_add(1, std::memory_order_relaxed); }
   /// Gives one reference up; true when it was the last.
   bool let_go() {

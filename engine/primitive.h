@@ -85,6 +85,9 @@ class Primitive {
   virtual Tensor vjp(const Tensors& inputs, const Tensor& output, const Tensor& cotangent,
                      std::size_t argument) const = 0;
 
+  /// Whether derivatives end here, as if the output were a leaf.
+  virtual bool stops_derivatives() const { return false; }
+
   enum class Linearity { none, linear, bilinear };
   virtual Linearity linearity() const { return Linearity::none; }
   /// The primitive that made `like` applied to other inputs of the same shapes: what tangents and coefficients of a

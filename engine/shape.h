@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <iterator>
@@ -86,8 +87,26 @@ class Shape {
   std::size_t rank_ = 0;
 };
 
-/// Axes by number, negative ones counted from the end.
-using Axes = std::vector<std::int64_t>;
+/// Axes by number, negative ones counted from the end: a list that a single number converts to, as in `sum(x, 1)`.
+class Axes : public std::vector<std::int64_t> {
+ public:
+  Axes() = default;
+  template <std::signed_integral Integer>
+  Axes(Integer axis) : vector{static_cast<std::int64_t>(axis)} {}  // NOLINT: implicit on purpose
+  template <std::unsigned_integral Integer>
+  Axes(Integer count) = delete;  // would be taken for a size: `up_to` makes a list of given length
+  Axes(std::initializer_list<std::int64_t> axes) : vector(axes) {}
+  Axes(const std::vector<std::int64_t>& axes) : vector(axes) {}  // NOLINT: implicit on purpose
+  template <std::input_iterator Iterator>
+  Axes(Iterator first, Iterator last) : vector(first, last) {}
+
+  /// 0, 1, ..., count - 1.
+  static Axes up_to(std::size_t count) {
+    Axes axes;
+    for (std::size_t axis = 0; axis < count; ++axis) axes.push_back(static_cast<std::int64_t>(axis));
+    return axes;
+  }
+};
 
 /// The product of the extents; 1 for a scalar.
 std::int64_t element_count(const Shape& shape);

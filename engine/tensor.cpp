@@ -7,6 +7,7 @@
 #include "engine/kernels/copy.h"
 #include "engine/node.h"
 #include "engine/ops.h"
+#include "engine/primitive.h"
 
 namespace sg {
 namespace {
@@ -77,16 +78,25 @@ double Tensor::item() const {
 }
 
 Tensor Tensor::detach() const {
-  eval();
+  const Node& node = checked(node_, "detach");
+  // One number everywhere costs nothing to compute, and would be a number still.
+  if (!node.value && node.primitive->kind() == Primitive::Kind::constant) eval();
+  const Value* value = node.value.get();
+  if (!value) {
+    // Two views: a tensor of the same shape is given back as it is.
+    const NoGrad no_grad;
+    return rank() == 1 ? squeeze(unsqueeze(*this, 0), 0) : reshape(flatten(*this), shape());
+  }
   auto* leaf = new Node;
-  leaf->shape = node_->shape;
-  leaf->dtype = node_->dtype;
-  leaf->value.set(std::make_unique<Value>(*node_->value));
+  leaf->shape = node.shape;
+  leaf->dtype = node.dtype;
+  leaf->value.set(std::make_unique<Value>(*value));
   return Tensor::adopt(leaf);
 }
 
 const Tensor& Tensor::requires_grad(bool on) const {
   Node& node = checked(node_, "requires_grad");
+  if (node.without_history) eval();  // which makes a leaf of it
   if (node.primitive) {
     fail("requires_grad: only a leaf can collect derivatives, this tensor comes from {}", node.primitive->name());
   }

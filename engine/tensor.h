@@ -52,7 +52,7 @@ class Tensor {
   std::vector<T> to_vector() const;
   /// The value of a tensor of one element; throws for any other.
   double item() const;
-  /// The same value, as a leaf without a history.
+  /// The same value without a history; computed, like any other, when it is asked for, and then a leaf.
   Tensor detach() const;
 
   /// Marks a leaf whose `grad` is filled by `backward`; returns the tensor itself.
@@ -86,6 +86,11 @@ using Tensors = std::vector<Tensor>;
 
 /// Computes several values in one plan, so that what they share is computed once.
 void eval(const Tensors& tensors);
+
+/// Sees to it that `update`, which is made of `of` among others, is computed whenever `of` is, in the same plan and
+/// whoever asks for it on this thread. So what a module remembers of a batch does not keep the batch's graph. Nothing
+/// happens once nobody holds `update` any more.
+void compute_along(const Tensor& update, const Tensor& of);
 
 /// While it lives, new tensors of this thread keep no history once they are computed, and derivatives do not flow
 /// through them.

@@ -70,7 +70,7 @@ Tensors batch_graph(const Tensors& ys, const Tensors& stand_ins, const Tensors& 
     }
     if (std::find(mapped.begin(), mapped.end(), true) == mapped.end()) continue;
     batched[i] = node.primitive->batch(inputs, mapped, handle(nodes[i]), n);
-    if (node.constant && !batched[i].node()->constant) batched[i] = stop_gradient(batched[i]);
+    if (node.stops_derivatives() && !batched[i].node()->stops_derivatives()) batched[i] = stop_gradient(batched[i]);
   }
   Tensors results;
   for (std::size_t i = 0; i < ys.size(); ++i) {

@@ -28,6 +28,11 @@ Conv2d::Conv2d(std::int64_t in, std::int64_t out, Extent2d kernel, ConvOptions o
   if (options_.bias) add_parameter("bias", bias_);
 }
 
+Parameter& Conv2d::bias() {
+  if (!options_.bias) fail("Conv2d: the layer of weight {} was made without a bias", weight_.shape());
+  return bias_;
+}
+
 Tensor Conv2d::forward(const Tensor& x) {
   const Tensor y = conv2d(x, weight_, engine_options(options_));
   return options_.bias ? add_channels(y, bias_) : y;
@@ -39,6 +44,11 @@ ConvTranspose2d::ConvTranspose2d(std::int64_t in, std::int64_t out, Extent2d ker
       options_(options) {
   add_parameter("weight", weight_);
   if (options_.bias) add_parameter("bias", bias_);
+}
+
+Parameter& ConvTranspose2d::bias() {
+  if (!options_.bias) fail("ConvTranspose2d: the layer of weight {} was made without a bias", weight_.shape());
+  return bias_;
 }
 
 Tensor ConvTranspose2d::forward(const Tensor& x) {

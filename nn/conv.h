@@ -28,7 +28,10 @@ class Conv2d : public Module {
   Conv2d(std::int64_t in, std::int64_t out, Extent2d kernel, ConvOptions options = {});
   Tensor forward(const Tensor& x) override;
   Parameter& weight() { return weight_; }
-  Parameter& bias() { return bias_; }
+  const Parameter& weight() const { return weight_; }
+  /// Throws when the layer was made without one.
+  Parameter& bias();
+  const Parameter& bias() const { return const_cast<Conv2d*>(this)->bias(); }
 
  private:
   Parameter weight_, bias_;
@@ -41,7 +44,10 @@ class ConvTranspose2d : public Module {
   ConvTranspose2d(std::int64_t in, std::int64_t out, Extent2d kernel, ConvOptions options = {});
   Tensor forward(const Tensor& x) override;
   Parameter& weight() { return weight_; }
-  Parameter& bias() { return bias_; }
+  const Parameter& weight() const { return weight_; }
+  /// Throws when the layer was made without one.
+  Parameter& bias();
+  const Parameter& bias() const { return const_cast<ConvTranspose2d*>(this)->bias(); }
 
  private:
   Parameter weight_, bias_;

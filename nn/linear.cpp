@@ -9,6 +9,11 @@ Linear::Linear(std::int64_t in, std::int64_t out, bool bias)
   if (has_bias_) add_parameter("bias", bias_);
 }
 
+Parameter& Linear::bias() {
+  if (!has_bias_) fail("Linear: the layer of weight {} was made without a bias", weight_.shape());
+  return bias_;
+}
+
 Tensor Linear::forward(const Tensor& x) {
   const std::int64_t in = weight_.shape()[1];
   if (x.rank() == 0 || x.shape(-1) != in) fail("Linear: the input's last extent has to be {}: {}", in, x.shape());

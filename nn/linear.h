@@ -11,7 +11,10 @@ class Linear : public Module {
   Linear(std::int64_t in, std::int64_t out, bool bias = true);
   Tensor forward(const Tensor& x) override;
   Parameter& weight() { return weight_; }
-  Parameter& bias() { return bias_; }
+  const Parameter& weight() const { return weight_; }
+  /// Throws when the layer was made without one.
+  Parameter& bias();
+  const Parameter& bias() const { return const_cast<Linear*>(this)->bias(); }
 
  private:
   Parameter weight_, bias_;

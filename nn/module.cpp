@@ -17,6 +17,23 @@ std::string join(const std::vector<std::string>& names) {
   return text;
 }
 
+/// Those of named slots that are trained.
+template <class Named>
+std::vector<Named> trained(std::vector<Named> slots) {
+  std::erase_if(slots, [](const Named& named) { return !named.second->trainable(); });
+  return slots;
+}
+
+/// The slots that are trained, or those that are not.
+template <class Pointer>
+std::vector<Pointer> among(const std::vector<std::pair<std::string, Pointer>>& slots, bool trainable) {
+  std::vector<Pointer> result;
+  for (const auto& [name, slot] : slots) {
+    if (slot->trainable() == trainable) result.push_back(slot);
+  }
+  return result;
+}
+
 }  // namespace
 
 Slot::Slot(Shape shape, init::Rule rule, Dtype dtype, bool trainable)
@@ -32,7 +49,7 @@ void Slot::set(const Tensor& value) {
     fail("{}: got {} {}, needs {} {}", name_, name_of(value.dtype()), value.shape(), name_of(dtype_), shape_);
   }
   // A leaf of its own: who else holds the tensor shall not find derivatives in it.
-  value_ = trainable_ ? value.detach().requires_grad() : value;
+  value_ = trainable_ ? value.eval().detach().requires_grad() : value;
 }
 
 void Slot::initialise(const init::Stream& stream) { set(rule_(shape_, dtype_, stream)); }
@@ -63,7 +80,7 @@ void Module::add_child(std::string name, Module& child) {
   children_.emplace_back(std::move(name), &child);
 }
 
-void Module::collect(const std::string& prefix, std::vector<std::pair<std::string, Slot*>>& slots) {
+void Module::collect(const std::string& prefix, std::vector<std::pair<std::string, Slot*>>& slots) const {
   for (Slot* slot : parameters_) slots.emplace_back(prefix + slot->name(), slot);
   for (Slot* slot : buffers_) slots.emplace_back(prefix + slot->name(), slot);
   for (auto& [name, child] : children_) child->collect(prefix + name + ".", slots);
@@ -75,37 +92,29 @@ std::vector<std::pair<std::string, Slot*>> Module::named_slots() {
   return slots;
 }
 
-std::vector<std::pair<std::string, Slot*>> Module::named_parameters() {
-  auto slots = named_slots();
-  std::erase_if(slots, [](const auto& named) { return !named.second->trainable(); });
-  return slots;
+std::vector<std::pair<std::string, const Slot*>> Module::named_slots() const {
+  std::vector<std::pair<std::string, Slot*>> slots;
+  collect("", slots);
+  return {slots.begin(), slots.end()};
 }
 
-std::vector<Slot*> Module::parameters() {
-  std::vector<Slot*> result;
-  for (auto& [name, slot] : named_slots()) {
-    if (slot->trainable()) result.push_back(slot);
-  }
-  return result;
-}
+std::vector<std::pair<std::string, Slot*>> Module::named_parameters() { return trained(named_slots()); }
+std::vector<std::pair<std::string, const Slot*>> Module::named_parameters() const { return trained(named_slots()); }
 
-std::vector<Slot*> Module::buffers() {
-  std::vector<Slot*> result;
-  for (auto& [name, slot] : named_slots()) {
-    if (!slot->trainable()) result.push_back(slot);
-  }
-  return result;
-}
+std::vector<Slot*> Module::parameters() { return among(named_slots(), true); }
+std::vector<const Slot*> Module::parameters() const { return among(named_slots(), true); }
+std::vector<Slot*> Module::buffers() { return among(named_slots(), false); }
+std::vector<const Slot*> Module::buffers() const { return among(named_slots(), false); }
 
-Tensors Module::parameter_values() {
+Tensors Module::parameter_values() const {
   Tensors values;
-  for (Slot* slot : parameters()) values.push_back(slot->value());
+  for (const Slot* slot : parameters()) values.push_back(slot->value());
   return values;
 }
 
-std::int64_t Module::parameter_count() {
+std::int64_t Module::parameter_count() const {
   std::int64_t count = 0;
-  for (Slot* slot : parameters()) count += slot->size();
+  for (const Slot* slot : parameters()) count += slot->size();
   return count;
 }
 
@@ -114,7 +123,7 @@ void Module::initialise(std::uint64_t seed) {
   for (auto& [name, slot] : named_slots()) slot->initialise({seed, position++});
 }
 
-NamedTensors Module::state() {
+NamedTensors Module::state() const {
   Tensors values;
   const auto slots = named_slots();
   for (auto& [name, slot] : slots) values.push_back(slot->value());

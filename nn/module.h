@@ -86,16 +86,20 @@ class Module {
   /// Slots with their full names: a module's own parameters, its own buffers, then its children in the order of
   /// registration.
   std::vector<std::pair<std::string, Slot*>> named_slots();
+  std::vector<std::pair<std::string, const Slot*>> named_slots() const;
   std::vector<std::pair<std::string, Slot*>> named_parameters();
+  std::vector<std::pair<std::string, const Slot*>> named_parameters() const;
   std::vector<Slot*> parameters();
+  std::vector<const Slot*> parameters() const;
   std::vector<Slot*> buffers();
+  std::vector<const Slot*> buffers() const;
   /// The tensors that the parameters hold now: what to differentiate a loss by.
-  Tensors parameter_values();
+  Tensors parameter_values() const;
   /// Elements of all parameters.
-  std::int64_t parameter_count();
+  std::int64_t parameter_count() const;
 
   /// All slots' tensors by full name, without history.
-  NamedTensors state();
+  NamedTensors state() const;
   /// Fills all slots. Throws one error that names what is missing, unexpected or of another shape, and then has changed
   /// nothing. Floating tensors are cast to the slots' dtype.
   void load_state(const NamedTensors& state);
@@ -113,7 +117,7 @@ class Module {
   void add_child(std::string name, Module& child);
 
  private:
-  void collect(const std::string& prefix, std::vector<std::pair<std::string, Slot*>>& slots);
+  void collect(const std::string& prefix, std::vector<std::pair<std::string, Slot*>>& slots) const;
 
   std::vector<Slot*> parameters_;
   std::vector<Slot*> buffers_;

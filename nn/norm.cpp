@@ -31,6 +31,8 @@ Tensor BatchNorm2d::forward(const Tensor& x) {
     average = reshape(kept, {channels});
     spread = mean(square(x - kept), {0, 2, 3});
     track(average, spread, count);
+    compute_along(running_mean_, average);
+    compute_along(running_var_, spread);
   } else {
     average = running_mean_;
     spread = running_var_;

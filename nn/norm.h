@@ -8,7 +8,7 @@ namespace sg::nn {
 /// [N, C, H, W]: each channel to mean 0 and variance 1, then times `weight` [C] plus `bias` [C] (Ioffe and Szegedy
 /// 2015), as PyTorch does it: in training with the batch's mean and biased variance, which also move `running_mean` and
 /// `running_var` (unbiased) by the momentum and count in `num_batches_tracked`; in evaluation with the running ones.
-/// The new running values are computed with whatever is computed next together with them (an optimiser's step does so).
+/// The new running values are computed together with the output, whoever asks for it.
 class BatchNorm2d : public Module {
  public:
   explicit BatchNorm2d(std::int64_t channels, double epsilon = 1e-5, double momentum = 0.1);

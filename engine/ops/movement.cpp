@@ -139,7 +139,7 @@ struct Transpose final : Movement {
     return true;
   }
   Tensor vjp(const Tensors&, const Tensor&, const Tensor& cotangent, std::size_t) const override {
-    Axes inverse(attributes().size());
+    Axes inverse = Axes::up_to(attributes().size());
     for (std::size_t i = 0; i < inverse.size(); ++i) inverse[attributes()[i]] = static_cast<std::int64_t>(i);
     return transpose(cotangent, inverse);
   }
@@ -169,8 +169,7 @@ Tensor transpose(const Tensor& x, const Axes& permutation) {
 }
 Tensor transpose(const Tensor& x) {
   if (x.rank() < 2) fail("transpose: needs two axes or more, got {}", x.shape());
-  Axes axes(x.rank());
-  for (std::size_t i = 0; i < axes.size(); ++i) axes[i] = static_cast<std::int64_t>(i);
+  Axes axes = Axes::up_to(x.rank());
   std::swap(axes[axes.size() - 1], axes[axes.size() - 2]);
   return transpose(x, axes);
 }

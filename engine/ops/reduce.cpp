@@ -28,12 +28,6 @@ static Axes behind_batch(std::span<const std::int64_t> axes) {
   return result;
 }
 
-static Axes all_axes(const Tensor& x) {
-  Axes axes(x.rank());
-  for (std::size_t i = 0; i < axes.size(); ++i) axes[i] = static_cast<std::int64_t>(i);
-  return axes;
-}
-
 static Shape kept_shape(const Shape& shape, const Axes& axes) {
   Shape kept = shape;
   for (std::int64_t axis : axes) kept[axis] = 1;
@@ -75,7 +69,7 @@ struct Sum final : Reduction {
 };
 }  // namespace
 Tensor sum(const Tensor& x, const Axes& axes, bool keepdims) { return reduce<Sum>(x, axes, keepdims); }
-Tensor sum(const Tensor& x) { return sum(x, all_axes(x)); }
+Tensor sum(const Tensor& x) { return sum(x, Axes::up_to(x.rank())); }
 
 namespace {
 /// The largest or the smallest: the derivative is shared among the elements that attain it.
@@ -125,7 +119,7 @@ struct Max final : Extremum {
 };
 }  // namespace
 Tensor max(const Tensor& x, const Axes& axes, bool keepdims) { return extremum<Max>(x, axes, keepdims); }
-Tensor max(const Tensor& x) { return max(x, all_axes(x)); }
+Tensor max(const Tensor& x) { return max(x, Axes::up_to(x.rank())); }
 
 namespace {
 struct Min final : Extremum {
@@ -139,7 +133,7 @@ struct Min final : Extremum {
 };
 }  // namespace
 Tensor min(const Tensor& x, const Axes& axes, bool keepdims) { return extremum<Min>(x, axes, keepdims); }
-Tensor min(const Tensor& x) { return min(x, all_axes(x)); }
+Tensor min(const Tensor& x) { return min(x, Axes::up_to(x.rank())); }
 
 namespace {
 struct AlongAxis {

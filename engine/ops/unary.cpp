@@ -326,6 +326,7 @@ Tensor cast(const Tensor& x, Dtype dtype) {
 namespace {
 struct StopGradient final : Primitive {
   std::string_view name() const override { return "stop_gradient"; }
+  bool stops_derivatives() const override { return true; }
   Kind kind() const override { return Kind::elementwise; }
   TileOp tile_op() const override { return TileOp::copy; }
   Tensor vjp(const Tensors&, const Tensor&, const Tensor&, std::size_t) const override { return {}; }
@@ -333,10 +334,6 @@ struct StopGradient final : Primitive {
   Series jet(const std::vector<Series>&, const Tensor& output, int) const override { return {output}; }
 };
 }  // namespace
-Tensor stop_gradient(const Tensor& x) {
-  Tensor result = make_node(instance<StopGradient>(), {x}, x.shape(), x.dtype());
-  result.node()->constant = true;
-  return result;
-}
+Tensor stop_gradient(const Tensor& x) { return make_node(instance<StopGradient>(), {x}, x.shape(), x.dtype()); }
 
 }  // namespace sg

@@ -6,7 +6,10 @@
 
 #include "engine/autodiff.h"
 #include "engine/error.h"
+#include "engine/kernels/memory.h"
+#include "engine/node.h"
 #include "engine/ops.h"
+#include "engine/plan.h"
 #include "engine/random.h"
 
 using namespace sg;
@@ -184,4 +187,45 @@ TEST_CASE("autodiff: arguments that do not fit are refused with their shapes") {
   CHECK_THROWS_WITH(batched_hessian(y, x), ContainsSubstring("batched_hessian: needs one value a row"));
   CHECK_THROWS_WITH(laplacian(sum(y), x), ContainsSubstring("laplacian: needs y [N, ...]"));
   CHECK_THROWS_WITH(jacobian(cast(x, i64), x), ContainsSubstring("jacobian: needs f32 or f64"));
+}
+
+TEST_CASE("detach computes nothing, gives the value, and lets no derivative through") {
+  const Tensor x = tensor({1, 2, 3}, {3}, f64);
+  const std::int64_t made_by_others = last_evaluation().nodes;
+  const Tensor y = exp(x), cut = y.detach();
+  CHECK(last_evaluation().nodes == made_by_others);
+  CHECK(!y.node()->value);
+  CHECK(grad(sum(y * cut), x).to_vector<double>() == (y * y).to_vector<double>());
+  CHECK_THROWS_AS(grad(sum(cut), x), Error);
+  CHECK(grad(sum(cut * cut), cut).to_vector<double>() == (cut * 2.0).to_vector<double>());
+  CHECK(cut.to_vector<double>() == y.to_vector<double>());
+  CHECK(cut.node()->inputs.empty());  // a leaf, which holds no graph
+  const Tensor w = (x * 2.0).detach().requires_grad();
+  sum(w * w).backward();
+  CHECK(w.grad().to_vector<double>() == std::vector<double>{4, 8, 12});
+}
+
+TEST_CASE("taking a derivative changes nothing of what a later evaluation of the forward graph keeps") {
+  const Tensor x = linspace(-1, 1, 64, f64);
+  const Tensor w = reshape(linspace(0, 1, 64 * 64, f64), {64, 64});
+  const auto kept_bytes = [&](bool differentiate) {
+    const Tensor y = sum(matmul(tanh(matmul(reshape(x, {1, 64}), w)), w));
+    if (differentiate) (void)grad(y, x);
+    const std::int64_t before = kernels::memory_statistics().live_bytes;
+    y.eval();
+    return kernels::memory_statistics().live_bytes - before;
+  };
+  CHECK(kept_bytes(true) == kept_bytes(false));
+}
+
+TEST_CASE("a single axis stands for a list of one") {
+  const Tensor x = tensor({1, 2, 3, 4, 5, 6}, {2, 3}, f64);
+  CHECK(sum(x, 1).to_vector<double>() == std::vector<double>{6, 15});
+  CHECK(sum(x, -1, true).shape() == Shape{2, 1});
+  CHECK(mean(x, 0).to_vector<double>() == std::vector<double>{2.5, 3.5, 4.5});
+  CHECK(max(x, 0).to_vector<double>() == std::vector<double>{4, 5, 6});
+  CHECK(variance(x, 1).shape() == Shape{2});
+  CHECK(flip(x, 1).to_vector<double>() == std::vector<double>{3, 2, 1, 6, 5, 4});
+  CHECK(sum(x, {}).shape() == x.shape());
+  CHECK(sum(x, {0, 1}).item() == 21);
 }

@@ -7,6 +7,7 @@
 #include "nn/container.h"
 #include "nn/conv.h"
 #include "nn/linear.h"
+#include "nn/models/mlp.h"
 #include "nn/norm.h"
 
 using namespace sg;
@@ -122,4 +123,25 @@ TEST_CASE("prefixes split and join states") {
   CHECK(nn::with_prefix(all, "decoder.").empty());
   CHECK(nn::find(all, "encoder.b", "test").item() == 1);
   CHECK_THROWS_AS(nn::find(all, "b", "test"), Error);
+}
+
+TEST_CASE("a network that is const answers every question about its slots") {
+  nn::MLP network({2, 3, 1});
+  network.initialise(1);
+  const nn::MLP& fixed = network;
+  CHECK(fixed.parameter_count() == 13);
+  CHECK(fixed.parameters().size() == 4);
+  CHECK(fixed.buffers().empty());
+  CHECK(fixed.named_parameters().size() == fixed.named_slots().size());
+  CHECK(fixed.parameter_values()[0].to_vector<float>() == fixed.state()[0].second.to_vector<float>());
+}
+
+TEST_CASE("a layer without a bias that is asked for it says which layer it is") {
+  nn::Linear linear(3, 2, false);
+  nn::Conv2d conv(1, 2, 3, {.bias = false});
+  nn::ConvTranspose2d transposed(1, 2, 3, {.bias = false});
+  CHECK_THROWS_WITH(linear.bias(), "Linear: the layer of weight [2, 3] was made without a bias");
+  CHECK_THROWS_WITH(conv.bias(), "Conv2d: the layer of weight [2, 1, 3, 3] was made without a bias");
+  CHECK_THROWS_WITH(transposed.bias(), "ConvTranspose2d: the layer of weight [1, 2, 3, 3] was made without a bias");
+  CHECK(nn::Linear(3, 2).bias().shape() == Shape{2});
 }

@@ -3,6 +3,11 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_all.hpp>
 
+#include <optional>
+
+#include "engine/autodiff.h"
+#include "engine/kernels/memory.h"
+#include "engine/random.h"
 #include "nn/norm.h"
 #include "tests/gradcheck.h"
 #include "tests/nn/formula.h"
@@ -122,4 +127,56 @@ TEST_CASE("norms refuse what does not fit") {
   CHECK_THROWS_WITH(nn::GroupNorm(3, 4), ContainsSubstring("3 groups do not divide 4"));
   CHECK_THROWS_WITH(nn::LayerNorm({3})(zeros({2, 4})), ContainsSubstring("have to be [3]"));
   CHECK_THROWS_WITH(nn::RMSNorm2d(3)(zeros({2, 4})), ContainsSubstring("needs [N, 3, H, W]"));
+}
+
+TEST_CASE("forward passes of batch norm keep nothing of past batches, whoever computes their output") {
+  for (const bool without_history : {true, false}) {
+    nn::BatchNorm2d layer(8);
+    layer.initialise(0);
+    std::optional<NoGrad> no_grad;
+    if (without_history) no_grad.emplace();
+    const auto pass = [&](std::uint64_t i) { layer(random_normal({4, 8, 4, 4}, 0, 1, 1, i)).eval(); };
+    for (std::uint64_t i = 0; i < 5; ++i) pass(i);
+    const std::int64_t nodes = live_nodes();
+    const auto memory = kernels::memory_statistics();
+    for (std::uint64_t i = 5; i < 3000; ++i) pass(i);
+    CHECK(live_nodes() == nodes);
+    CHECK(kernels::memory_statistics().live_bytes == memory.live_bytes);
+  }
+}
+
+TEST_CASE("an update loop of one's own moves a network with batch norm, and nothing grows") {
+  nn::BatchNorm2d layer(3);
+  layer.initialise(0);
+  std::int64_t nodes = 0;
+  for (std::uint64_t i = 0; i < 200; ++i) {
+    const Tensor loss = mean(square(layer(random_normal({4, 3, 4, 4}, 1, 2, 1, i)) - 1.0));
+    const Tensors gradients = grad(loss, layer.parameter_values());
+    Tensors next;
+    {
+      const NoGrad no_grad;
+      const Tensors values = layer.parameter_values();
+      for (std::size_t k = 0; k < values.size(); ++k) next.push_back(values[k] - gradients[k] * 0.1);
+    }
+    eval(next);
+    for (std::size_t k = 0; k < next.size(); ++k) layer.parameters()[k]->set(next[k]);
+    if (i == 5) nodes = live_nodes();
+    if (i == 199) CHECK(live_nodes() == nodes);
+  }
+  CHECK(layer.running_mean().value().to_vector<float>()[0] == Approx(1).margin(0.2));
+}
+
+TEST_CASE(
+    "the running values are those of a layer whose passes were computed one by one, also when two are computed at "
+    "once") {
+  nn::BatchNorm2d one(2), both(2);
+  one.initialise(0);
+  both.initialise(0);
+  const Tensor a = random_normal({4, 2, 3, 3}, 0, 1, 1, 1), b = random_normal({4, 2, 3, 3}, 3, 2, 1, 2);
+  one(a).eval();
+  one(b).eval();
+  const Tensor first = both(a), second = both(b);
+  second.eval();
+  CHECK(both.running_mean().value().to_vector<float>() == one.running_mean().value().to_vector<float>());
+  CHECK(both.running_var().value().to_vector<float>() == one.running_var().value().to_vector<float>());
 }
