@@ -31,6 +31,8 @@ struct Context {
   bool taking_derivative = false;  // DerivativeScope
   bool checking_finite = false;    // CheckFinite
   bool reusing_plans = true;       // FreshPlans
+  std::uint8_t streaming = 0;      // StreamingScope
+  std::int64_t memory_limit = 0;   // set_memory_limit
 
   std::uint64_t walks = 0;  // over graphs, so far
 

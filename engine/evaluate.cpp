@@ -12,6 +12,9 @@
 #include "engine/node.h"
 #include "engine/plan.h"
 #include "engine/profile.h"
+#include "engine/recompute.h"
+#include "engine/region.h"
+#include "engine/stream.h"
 #include "engine/walk.h"
 
 namespace sg {
@@ -55,7 +58,8 @@ void add_shape(Key& key, const Shape& shape) {
 Key key_of(const PlanInput& input, bool fuse) {
   Key key;
   key.reserve(input.nodes.size() * 12);
-  key.push_back(fuse);
+  key.push_back(fuse | static_cast<std::int64_t>(streaming()) << 1);
+  key.push_back(memory_limit());
   for (std::size_t i = 0; i < input.nodes.size(); ++i) {
     const Node& node = *input.nodes[i];
     key.push_back(static_cast<std::int64_t>(node.dtype) | input.kept[i] << 4 | input.welcome[i] << 5 |
@@ -162,16 +166,19 @@ class Run {
   }
 
   void run(bool check) {
-    for (const PlanStep& step : plan_.steps) {
-      prepare_outputs(step);
-      if (profile::enabled()) {
-        const profile::Timer timer(step.label, step.flops, step.bytes);
-        run_step(step);
+    for (std::size_t s = 0; s < plan_.steps.size();) {
+      const std::span<const PlanStep> steps{&plan_.steps[s], plan_.steps[s].together};
+      for (const PlanStep& step : steps) prepare_outputs(step);
+      if (profile::enabled() && steps[0].kind != PlanStep::Kind::region) {
+        run_timed(steps);
       } else {
-        run_step(step);
+        run_steps(steps);
       }
-      if (check) check_outputs(step);
-      for (std::int64_t storage : step.releases) buffers_[storage] = nullptr;
+      if (check) check_outputs(steps[0]);
+      for (const PlanStep& step : steps) {
+        for (std::int64_t storage : step.releases) buffers_[storage] = nullptr;
+      }
+      s += steps.size();
     }
     for (const Plan::Kept& kept : plan_.kept) {
       Node& node = *input_.nodes[kept.node];
@@ -204,6 +211,35 @@ class Run {
     }
   }
 
+  /// A run of steps together is one row of the profile, under its first step's label.
+  void run_timed(std::span<const PlanStep> steps) {
+    double flops = 0, bytes = 0;
+    for (const PlanStep& step : steps) {
+      flops += step.flops;
+      bytes += step.bytes;
+    }
+    const profile::Timer timer(steps[0].label, flops, bytes);
+    run_steps(steps);
+  }
+
+  void run_steps(std::span<const PlanStep> steps) {
+    if (steps.size() == 1) return run_step(steps[0]);
+    std::vector<void*> addresses;
+    for (const PlanStep& step : steps) {
+      for (const auto* operands : {&step.inputs, &step.outputs}) {
+        for (const PlanStep::Operand& operand : *operands) addresses.push_back(address(operand));
+      }
+    }
+    std::vector<kernels::TileRun> runs;
+    void* const* next = addresses.data();
+    for (const PlanStep& step : steps) {
+      void* const* const stores = next + step.inputs.size();
+      runs.push_back({step.tile.get(), next, stores, stores + step.store_count});
+      next = stores + step.outputs.size();
+    }
+    kernels::run_together(runs);
+  }
+
   void run_step(const PlanStep& step) {
     switch (step.kind) {
       case PlanStep::Kind::fused: {
@@ -219,6 +255,13 @@ class Run {
         kernels::copy_strided(address(step.outputs[0]), address(from), {from.shape.data(), from.shape.size()},
                               {from.place.layout.strides.data(), from.shape.size()},
                               static_cast<int>(size_of(from.dtype)));
+        break;
+      }
+      case PlanStep::Kind::region: {
+        bases_.clear();
+        for (const PlanStep::Operand& operand : step.inputs) bases_.push_back(static_cast<char*>(address(operand)));
+        for (const PlanStep::Operand& operand : step.outputs) bases_.push_back(static_cast<char*>(address(operand)));
+        run_region(*step.region, bases_);
         break;
       }
       case PlanStep::Kind::primitive: {
@@ -257,6 +300,7 @@ class Run {
   std::vector<const void*> loads_;
   std::vector<void*> stores_;
   std::vector<Span> spans_;
+  std::vector<char*> bases_;
 };
 
 /// Forgets the companions that are computed, or that nobody else holds.
@@ -301,19 +345,29 @@ void compute_along(const Tensor& update, const Tensor& of) {
   context().companions.emplace_back(update, of.node());
 }
 
-void eval(const Tensors& tensors) {
+static Tensors without_values(std::string_view operation, const Tensors& tensors) {
   Tensors roots;
   for (const Tensor& tensor : tensors) {
-    if (!tensor.defined()) fail("eval: a tensor is undefined");
+    if (!tensor.defined()) fail("{}: a tensor is undefined", operation);
     if (!tensor.node()->value) roots.push_back(tensor);
   }
+  return roots;
+}
+
+std::string print_plan(const Tensors& tensors) {
+  const Tensors roots = without_values("print_plan", tensors);
+  return roots.empty() ? std::string() : to_string(make_plan(plan_input(roots), !checking_finite()));
+}
+
+void eval(const Tensors& tensors) {
+  Tensors roots = without_values("eval", tensors);
   if (roots.empty()) return;
   add_companions(roots);
   const bool check = checking_finite();
   const PlanInput input = plan_input(roots);
   const auto run = [&](const Plan& plan, bool reused) {
-    plan_cache().last = {static_cast<std::int64_t>(input.nodes.size() - plan.leaves.size()),
-                         static_cast<std::int64_t>(plan.steps.size()), plan.new_buffers, reused};
+    plan_cache().last = {static_cast<std::int64_t>(input.nodes.size() - plan.leaves.size()), kernel_count(plan),
+                         region_count(plan), plan.new_buffers, reused};
     Run(plan, input).run(check);
   };
   if (!context().reusing_plans) return run(make_plan(input, !check), false);

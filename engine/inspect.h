@@ -15,6 +15,9 @@ std::string print_graph(const Tensors& roots);
 /// The graph in Graphviz's language.
 std::string graphviz(const Tensors& roots);
 
+/// The plan by which these would be computed now: its steps, and the regions that stream rows. Computes nothing.
+std::string print_plan(const Tensors& roots);
+
 /// While it lives, every value that this thread computes is looked at, and the first primitive that makes a NaN or an
 /// infinity throws an Error that names it. Nothing is fused meanwhile, so it is slow.
 class CheckFinite {

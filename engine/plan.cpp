@@ -6,6 +6,9 @@
 #include <unordered_map>
 
 #include "engine/fuse.h"
+#include "engine/recompute.h"
+#include "engine/stream.h"
+#include "engine/together.h"
 
 namespace sg {
 namespace {
@@ -47,8 +50,8 @@ class ProgramBuilder {
 
   PlanStep build() {
     program_.value_count = values_;
-    step_.tile = std::make_shared<const kernels::CompiledTile>(
-        program_, std::span<const std::int64_t>(shape_.data(), shape_.size()));
+    step_.program = std::make_shared<const kernels::TileProgram>(program_);
+    step_.iteration = shape_;
     const auto elements = static_cast<double>(element_count(shape_));
     step_.flops = operations_ * elements;
     for (const auto& operands : {step_.inputs, step_.outputs}) {
@@ -129,13 +132,17 @@ class ProgramBuilder {
 
 class Planner {
  public:
-  Planner(const PlanInput& input, bool enabled) : in_(input), f_(fuse(input, enabled)) {}
+  Planner(const PlanInput& input, bool enabled) : in_(input), enabled_(enabled), f_(fuse(input, enabled)) {}
 
   Plan build() {
     place_all();
     make_steps();
     keep();
+    if (enabled_) stream_rows(plan_);
+    compile();
+    if (memory_limit() > 0) recompute(plan_, memory_limit());
     find_lifetimes();
+    if (enabled_) find_together(plan_);
     return std::move(plan_);
   }
 
@@ -211,8 +218,8 @@ class Planner {
     program.stores.push_back(store);
     PlanStep step;
     step.kind = PlanStep::Kind::fused;
-    step.tile = std::make_shared<const kernels::CompiledTile>(
-        program, std::span<const std::int64_t>(node.shape.data(), node.shape.size()));
+    step.program = std::make_shared<const kernels::TileProgram>(program);
+    step.iteration = node.shape;
     step.outputs.push_back({f_.places[i], node.shape, node.dtype});
     step.store_count = 1;
     step.label = "fill";
@@ -275,6 +282,16 @@ class Planner {
     }
   }
 
+  /// What a region has taken is compiled there, for its blocks.
+  void compile() {
+    for (PlanStep& step : plan_.steps) {
+      if (step.kind != PlanStep::Kind::fused) continue;
+      step.tile = std::make_shared<const kernels::CompiledTile>(
+          *step.program, std::span<const std::int64_t>(step.iteration.data(), step.iteration.size()));
+      step.program = nullptr;
+    }
+  }
+
   void find_lifetimes() {
     std::vector<std::int64_t> last(plan_.storage_bytes.size(), -1);
     std::vector<bool> outlives(plan_.storage_bytes.size(), false);
@@ -319,6 +336,7 @@ class Planner {
   }
 
   const PlanInput& in_;
+  const bool enabled_;
   Fusion f_;
   Plan plan_;
   std::unordered_map<std::int64_t, Place> copies_;

@@ -11,6 +11,8 @@
 
 namespace sg {
 
+struct Region;  // stream.h
+
 /// Elements of a piece of memory. Storages are numbered: those of the leaves first seen, then what the plan allocates.
 struct Place {
   std::int64_t storage = -1;
@@ -19,10 +21,13 @@ struct Place {
 
 /// One kernel.
 struct PlanStep {
-  enum class Kind { fused, primitive, copy };
+  enum class Kind { fused, primitive, copy, region };
   Kind kind = Kind::fused;
-  std::shared_ptr<const kernels::CompiledTile> tile;  // fused
-  PrimitivePointer primitive;                         // primitive
+  std::shared_ptr<const kernels::TileProgram> program;  // fused, until it is compiled
+  Shape iteration;                                      // fused: what the program runs over
+  std::shared_ptr<const kernels::CompiledTile> tile;    // fused
+  PrimitivePointer primitive;                           // primitive
+  std::shared_ptr<const Region> region;                 // region: many steps, run on blocks of rows
 
   struct Operand {
     Place place;
@@ -35,6 +40,8 @@ struct PlanStep {
   std::vector<std::int64_t>
       takes_over;                      // for each output: the storage whose memory it takes over, or -1 for new memory
   std::vector<std::int64_t> releases;  // storages that nobody reads after this step
+
+  std::size_t together = 1;  // steps from here on that are fused, independent of each other, and run at once
 
   std::string label;  // for the profile: the primitive, or those that were fused
   double flops = 0;
@@ -78,10 +85,16 @@ class FreshPlans {
   bool previous_;
 };
 
+/// A line a step in the order of work, with the shapes that it reads and writes. A region (stream.h) has a line for
+/// itself, with its rows, blocks and memory, and one for each of its steps, with what stays in cache between them.
+std::string to_string(const Plan& plan);
+std::string to_string(const Region& region);
+
 /// What the calling thread's last evaluation did.
 struct EvaluationStatistics {
   std::int64_t nodes = 0;    // computed, fused ones included
-  std::int64_t kernels = 0;  // steps that ran
+  std::int64_t kernels = 0;  // steps that ran, those of regions one by one
+  std::int64_t regions = 0;  // runs of steps that were streamed
   std::int64_t buffers = 0;  // pieces of memory taken from the pool
   bool reused_plan = false;
 };

@@ -78,6 +78,16 @@ class Primitive {
   /// Computes the output, contiguous and uninitialised, from contiguous inputs (any strides where `accepts_strides`).
   virtual void run(std::span<const Span> inputs, const Span& output) const;
   virtual bool accepts_strides(const Shape& shape, const Shape& strides) const;
+  /// How a kernel treats rows, the indices of the leading axis. The planner runs what treats them alike in blocks of
+  /// rows (stream.h); of elementwise work, reductions and views it knows by itself.
+  enum class Rows {
+    none,     // it needs all of them at once
+    each,     // a row of the output comes from the same row of every input, if they have as many rows
+    first,    // a row of the output comes from the same row of the first input and from the whole of the others
+    sum,      // the output is the sum of what the rows of the inputs give, each for itself
+    product,  // the matrix product: `each` over a batch, `first` over the left side's rows, `sum` over the inner axis
+  };
+  virtual Rows rows() const { return Rows::none; }
   /// Multiply-adds times two and other floating operations of one run, for the profile.
   virtual double flops(std::span<const Shape* const> inputs, const Shape& output) const;
 

@@ -12,27 +12,28 @@ namespace sg::profile {
 
 struct Totals {
   std::map<std::string, Row, std::less<>> rows;
+  std::vector<std::string> notes;
 };
 
 namespace {
 
-std::map<std::string, Row, std::less<>>& totals() {
+Totals& totals() {
   auto& kept = context().profile;
   if (!kept) kept = std::make_shared<Totals>();
-  return kept->rows;
+  return *kept;
 }
 
 }  // namespace
 
 void enable(bool on) {
-  if (on && !enabled()) totals().clear();
+  if (on && !enabled()) totals() = {};
   context().profiling = on;
 }
 bool enabled() { return context().profiling; }
 
 std::vector<Row> rows() {
   std::vector<Row> result;
-  for (const auto& [name, row] : totals()) result.push_back(row);
+  for (const auto& [name, row] : totals().rows) result.push_back(row);
   std::stable_sort(result.begin(), result.end(), [](const Row& a, const Row& b) { return a.seconds > b.seconds; });
   return result;
 }
@@ -47,7 +48,9 @@ std::string table() {
                         total > 0 ? 100 * row.seconds / total : 0.0, row.calls, row.flops / row.seconds * 1e-9,
                         row.bytes / row.seconds * 1e-9, row.primitive);
   }
-  return text + fmt::format("{:>10.4f} 100.0%  in all\n", total);
+  text += fmt::format("{:>10.4f} 100.0%  in all\n", total);
+  for (const std::string& noted : totals().notes) text += noted;
+  return text;
 }
 
 Timer::Timer(std::string_view primitive, double flops, double bytes)
@@ -55,13 +58,23 @@ Timer::Timer(std::string_view primitive, double flops, double bytes)
 
 Timer::~Timer() {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  auto found = totals().find(primitive_);
-  if (found == totals().end()) found = totals().emplace(std::string(primitive_), Row{std::string(primitive_)}).first;
+  add(primitive_, seconds, flops_, bytes_);
+}
+
+void add(std::string_view primitive, double seconds, double flops, double bytes) {
+  auto& rows = totals().rows;
+  auto found = rows.find(primitive);
+  if (found == rows.end()) found = rows.emplace(std::string(primitive), Row{std::string(primitive)}).first;
   Row& row = found->second;
   row.calls += 1;
   row.seconds += seconds;
-  row.flops += flops_;
-  row.bytes += bytes_;
+  row.flops += flops;
+  row.bytes += bytes;
+}
+
+void note(const std::string& text) {
+  std::vector<std::string>& notes = totals().notes;
+  if (std::find(notes.begin(), notes.end(), text) == notes.end()) notes.push_back(text);
 }
 
 }  // namespace sg::profile

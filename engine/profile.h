@@ -22,6 +22,10 @@ struct Row {
 };
 /// One row a primitive, the most expensive first.
 std::vector<Row> rows();
+/// Adds a row's figures, measured elsewhere.
+void add(std::string_view primitive, double seconds, double flops, double bytes);
+/// A text that the table ends with, once however often it is noted: the regions that ran.
+void note(const std::string& text);
 /// The rows as a table of text.
 std::string table();
 

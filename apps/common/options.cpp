@@ -132,6 +132,11 @@ void OptionParser::add_common() {
   add("--lr", o.lr, "learning rate", more_than<double>(0));
   add("--seed", o.seed, "seed of everything random");
   add("--threads", o.threads, "threads; 0: all cores", between<std::int64_t>(0, 1024), anew);
+  add("--memory-limit", o.memory_limit,
+      "MB of tensors that a step may have at once; above it values are computed again instead of kept, to the same "
+      "bits; "
+      "0: no limit",
+      between<std::int64_t>(0, 1 << 24), anew);
   add("--shuffle", o.shuffle, "off takes the training set in its file order");
   add("--init", o.init, "starting weights from a safetensors file; empty: random by the seed", not_empty());
   add("--resume", o.resume, "goes on from this run folder's checkpoint, with its options", not_empty(), anew);

@@ -34,7 +34,8 @@ struct Options {
   std::int64_t batch_size = 128;
   double lr = 1e-3;
   std::uint64_t seed = 0;
-  std::int64_t threads = 0;  // 0: all cores
+  std::int64_t threads = 0;       // 0: all cores
+  std::int64_t memory_limit = 0;  // MB that a step's tensors may take; 0: no limit
   bool shuffle = true;
   std::string init;
   std::string resume;  // absolute; empty for a fresh run

@@ -14,6 +14,7 @@
 #include "apps/ddim/frechet.h"
 #include "engine/kernels/parallel.h"
 #include "engine/profile.h"
+#include "engine/recompute.h"
 
 namespace sg::ddim {
 namespace {
@@ -91,6 +92,7 @@ class TrainCommand {
     parser_.parse(arguments);
     const apps::Options& options = settings_.common;
     if (options.threads > 0) kernels::set_threads(static_cast<int>(options.threads));
+    set_memory_limit(options.memory_limit << 20);
     losses_ = options.loss_list();
     prepare();
   }

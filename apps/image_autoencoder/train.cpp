@@ -10,6 +10,7 @@
 #include "apps/image_autoencoder/trainee.h"
 #include "engine/kernels/parallel.h"
 #include "engine/profile.h"
+#include "engine/recompute.h"
 
 namespace sg::image_autoencoder {
 namespace {
@@ -89,6 +90,7 @@ void train_all(const apps::Arguments& arguments) {
   parser.parse(arguments);
   const apps::Options& options = settings.common;
   if (options.threads > 0) kernels::set_threads(static_cast<int>(options.threads));
+  set_memory_limit(options.memory_limit << 20);
   const std::vector<apps::Loss> losses = options.loss_list();
   check_options(settings);
   apps::RunFolder folder(kName, options, losses);

@@ -15,6 +15,7 @@
 #include "data/noise.h"
 #include "engine/kernels/parallel.h"
 #include "engine/profile.h"
+#include "engine/recompute.h"
 #include "losses/sobolev.h"
 #include "losses/spectral.h"
 #include "nn/models/denoiser.h"
@@ -155,6 +156,7 @@ void train_all(const apps::Arguments& arguments) {
   parser.parse(arguments);
   const apps::Options& options = settings.common;
   if (options.threads > 0) kernels::set_threads(static_cast<int>(options.threads));
+  set_memory_limit(options.memory_limit << 20);
   const std::vector<apps::Loss> losses = options.loss_list();
   apps::RunFolder folder(kName, options, losses);
   const data::Digits digits = read_data(settings);

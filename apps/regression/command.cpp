@@ -14,6 +14,7 @@
 #include "apps/regression/train.h"
 #include "engine/kernels/parallel.h"
 #include "engine/profile.h"
+#include "engine/recompute.h"
 #include "nn/activation.h"
 
 namespace sg::regression {
@@ -161,6 +162,7 @@ void run_command(const apps::Arguments& arguments) {
   check(settings);
   settings.losses = common.loss_list();
   if (common.threads > 0) kernels::set_threads(static_cast<int>(common.threads));
+  set_memory_limit(common.memory_limit << 20);
 
   if (settings.task == "distill") check_distillation(settings);
   const bool trains_teacher = settings.task == "distill" && settings.teacher.empty();

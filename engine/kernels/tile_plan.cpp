@@ -215,6 +215,7 @@ class Planner {
       if (plan.reduced[d]) plan.reduced_splits *= made;
     }
     plan.tasks = parts;
+    plan.task_cost = plan.total / parts * cost;
     plan.kept_box = 1;
     std::int64_t output_stride = 1;
     for (int d = plan.dims - 1; d >= 0; --d) {

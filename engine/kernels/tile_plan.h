@@ -25,6 +25,7 @@ struct CompiledTile::Plan {
 
   Extents splits{}, box{};  // tasks along each dimension, and their extent (the last one's may be smaller)
   std::int64_t tasks = 1;
+  std::int64_t task_cost = 0;  // about, in elementwise operations on one element
 
   int tile_dim = 0;
   std::int64_t tile_rows = 1;
@@ -89,6 +90,8 @@ struct CompiledTile::Plan {
 
   std::size_t slot_bytes = 0, pointers_offset = 0, accumulators_offset = 0, scratch_bytes = 0;
 
+  /// The code for these operands.
+  const Code& code_for(const void* const* load_data, void* const* store_data) const;
   struct Task;  // the state of one task while it runs
   void run(const void* const* load_data, void* const* store_data, void* const* outputs) const;
   void run_task(std::int64_t index, const Code& code, const void* const* load_data, void* const* store_data,

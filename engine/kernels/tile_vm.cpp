@@ -288,6 +288,14 @@ void Plan::combine(void* const* outputs, char* partials) const {
   }
 }
 
+const Plan::Code& Plan::code_for(const void* const* load_data, void* const* store_data) const {
+  bool aliased = false;
+  for (std::size_t s = 0; s < stores.size(); ++s) {
+    for (std::size_t l = 0; l < loads.size(); ++l) aliased = aliased || store_data[s] == load_data[l];
+  }
+  return code[aliased ? 1 : 0];
+}
+
 void Plan::run(const void* const* load_data, void* const* store_data, void* const* outputs) const {
   if (total == 0) {
     for (std::size_t i = 0; i < reductions.size(); ++i) {
@@ -301,11 +309,7 @@ void Plan::run(const void* const* load_data, void* const* store_data, void* cons
     }
     return;
   }
-  bool aliased = false;
-  for (std::size_t s = 0; s < stores.size(); ++s) {
-    for (std::size_t l = 0; l < loads.size(); ++l) aliased = aliased || store_data[s] == load_data[l];
-  }
-  const Code& chosen = code[aliased ? 1 : 0];
+  const Code& chosen = code_for(load_data, store_data);
   if (tasks == 1) {
     run_task(0, chosen, load_data, store_data, outputs, nullptr);
     return;
@@ -328,6 +332,45 @@ CompiledTile& CompiledTile::operator=(CompiledTile&&) noexcept = default;
 
 void CompiledTile::run(const void* const* loads, void* const* stores, void* const* reductions) const {
   plan_->run(loads, stores, reductions);
+}
+
+bool CompiledTile::runs_together() const { return plan_->total > 0 && plan_->reduced_splits == 1; }
+
+void run_together(std::span<const TileRun> runs) {
+  constexpr std::int64_t kCost = 32768;  // of tasks that are worth a thread's while, in operations on one element
+  struct Piece {
+    std::size_t run;
+    std::int64_t task, end;
+  };
+  std::vector<Piece> pieces;
+  std::vector<std::size_t> starts;  // of the work of one thread, in pieces
+  std::int64_t cost = kCost;
+  for (std::size_t r = 0; r < runs.size(); ++r) {
+    const Plan& plan = *runs[r].tile->plan_;
+    for (std::int64_t task = 0; task < plan.tasks; ++task) {
+      if (cost >= kCost) {
+        starts.push_back(pieces.size());
+        cost = 0;
+      }
+      cost += plan.task_cost;
+      if (starts.back() < pieces.size() && pieces.back().run == r) {
+        ++pieces.back().end;
+      } else {
+        pieces.push_back({r, task, task + 1});
+      }
+    }
+  }
+  starts.push_back(pieces.size());
+  parallel_for(static_cast<std::int64_t>(starts.size()) - 1, [&](std::int64_t i) {
+    for (std::size_t p = starts[i]; p < starts[i + 1]; ++p) {
+      const TileRun& run = runs[pieces[p].run];
+      const Plan& plan = *run.tile->plan_;
+      const Plan::Code& code = plan.code_for(run.loads, run.stores);
+      for (std::int64_t task = pieces[p].task; task < pieces[p].end; ++task) {
+        plan.run_task(task, code, run.loads, run.stores, run.reductions, nullptr);
+      }
+    }
+  });
 }
 
 const TileKernels& tile_kernels(Isa isa, Dtype dtype) {

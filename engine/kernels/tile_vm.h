@@ -112,10 +112,25 @@ class CompiledTile {
   /// Reductions over nothing give 0 (sum), the lowest (max) or the highest value (min).
   void run(const void* const* loads, void* const* stores, void* const* reductions) const;
 
+  /// Whether its tasks need nothing after them, so that run_together takes it.
+  bool runs_together() const;
+
   struct Plan;  // tile_plan.h
 
  private:
+  friend void run_together(std::span<const struct TileRun> runs);
   std::unique_ptr<const Plan> plan_;
 };
+
+/// The arguments of CompiledTile::run.
+struct TileRun {
+  const CompiledTile* tile;
+  const void* const* loads;
+  void* const* stores;
+  void* const* reductions;
+};
+/// Runs programs none of which reads or writes what another one writes, on all threads at once: many small ones, such
+/// as an optimiser's for each parameter, take one piece of parallel work instead of one each.
+void run_together(std::span<const TileRun> runs);
 
 }  // namespace sg::kernels

@@ -103,6 +103,7 @@ Conv2dOptions grouped(Conv2dOptions options, std::int64_t n) {
 struct Conv2d final : Convolution {
   using Convolution::Convolution;
   std::string_view name() const override { return "conv2d"; }
+  Rows rows() const override { return Rows::first; }
   void run(std::span<const Span> inputs, const Span& output) const override {
     const auto g = geometry({*inputs[0].shape, *inputs[1].shape, *output.shape}, settings());
     if (output.dtype == f32) {
@@ -144,6 +145,7 @@ namespace {
 struct ConvTranspose2d final : Convolution {
   using Convolution::Convolution;
   std::string_view name() const override { return "conv_transpose2d"; }
+  Rows rows() const override { return Rows::first; }
   void run(std::span<const Span> inputs, const Span& output) const override {
     const auto g = geometry({*output.shape, *inputs[1].shape, *inputs[0].shape}, settings());
     if (output.dtype == f32) {
@@ -210,6 +212,7 @@ namespace {
 struct Conv2dWeightGradient final : Convolution {
   using Convolution::Convolution;
   std::string_view name() const override { return "conv2d_weight_gradient"; }
+  Rows rows() const override { return Rows::sum; }
   void run(std::span<const Span> inputs, const Span& output) const override {
     const auto g = geometry({*inputs[0].shape, *output.shape, *inputs[1].shape}, settings());
     if (output.dtype == f32) {

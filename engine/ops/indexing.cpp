@@ -49,6 +49,7 @@ struct AlongAxis {
 struct Gather final : Configured<AlongAxis> {
   using Configured::Configured;
   std::string_view name() const override { return "gather"; }
+  Rows rows() const override { return settings().axis == 0 ? Rows::none : Rows::each; }
   void run(std::span<const Span> inputs, const Span& output) const override {
     const std::int64_t from = (*inputs[0].shape)[settings().axis], to = (*output.shape)[settings().axis];
     const Lines lines(*output.shape, settings().axis);
@@ -95,6 +96,7 @@ namespace {
 struct ScatterAdd final : Configured<AlongAxis> {
   using Configured::Configured;
   std::string_view name() const override { return "scatter_add"; }
+  Rows rows() const override { return settings().axis == 0 ? Rows::none : Rows::each; }
   void run(std::span<const Span> inputs, const Span& output) const override {
     const std::int64_t to = (*output.shape)[settings().axis], from = (*inputs[1].shape)[settings().axis];
     const Lines lines(*output.shape, settings().axis);

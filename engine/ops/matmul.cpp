@@ -40,6 +40,7 @@ std::optional<std::int64_t> batch_stride(const Shape& shape, const Shape& stride
 
 struct Matmul final : Primitive {
   std::string_view name() const override { return "matmul"; }
+  Rows rows() const override { return Rows::product; }
   bool accepts_strides(const Shape& shape, const Shape& strides) const override {
     return matrix_layout(shape, strides) && batch_stride(shape, strides);
   }

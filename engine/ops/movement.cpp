@@ -299,6 +299,7 @@ struct Pad final : Movement {
   /// The amount before each axis.
   const Attributes& before() const { return attributes(); }
   std::string_view name() const override { return "pad"; }
+  Rows rows() const override { return before().empty() || before()[0] != 0 ? Rows::none : Rows::each; }
   void run(std::span<const Span> inputs, const Span& output) const override {
     fill_with_zeros(output);
     std::int64_t offset = 0;
@@ -343,6 +344,7 @@ struct Dilation {
 struct Dilate final : Configured<Dilation, Movement> {
   using Configured::Configured;
   std::string_view name() const override { return "dilate"; }
+  Rows rows() const override { return settings().axis == 0 ? Rows::none : Rows::each; }
   void run(std::span<const Span> inputs, const Span& output) const override {
     fill_with_zeros(output);
     Shape strides = *output.strides;
@@ -379,6 +381,7 @@ struct AlongAxis {
 struct Concat final : Configured<AlongAxis, Movement> {
   using Configured::Configured;
   std::string_view name() const override { return "concat"; }
+  Rows rows() const override { return settings().axis == 0 ? Rows::none : Rows::each; }
   void run(std::span<const Span> inputs, const Span& output) const override {
     std::int64_t offset = 0;
     for (const Span& input : inputs) {

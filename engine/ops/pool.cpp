@@ -37,6 +37,7 @@ Shape pooled_shape(const Shape& shape, const Pool2dOptions& options) {
 struct MaxPool2dIndex final : Configured<Pool2dOptions> {
   using Configured::Configured;
   std::string_view name() const override { return "max_pool2d_index"; }
+  Rows rows() const override { return Rows::each; }
   void run(std::span<const Span> inputs, const Span& output) const override {
     const Shape &in = *inputs[0].shape, &out = *output.shape;
     const Pool2dOptions options = settings();

@@ -143,6 +143,7 @@ struct AlongAxis {
 struct Argmax final : Configured<AlongAxis> {
   using Configured::Configured;
   std::string_view name() const override { return "argmax"; }
+  Rows rows() const override { return settings().axis == 0 ? Rows::none : Rows::each; }
   void run(std::span<const Span> inputs, const Span& output) const override {
     const Shape& shape = *inputs[0].shape;
     std::int64_t outer = 1, inner = 1;

@@ -1,5 +1,7 @@
 // The benchmark: whole training steps of the workloads, one line each: name, median and minimum milliseconds, peak
 // memory in MB. compare.py runs the same workloads in PyTorch (torch_workloads.py), by turns with this binary.
+// Besides: where each step's time goes and how that compares with the machine (--roofline), how time grows with the
+// work (--scale), and memory and time by the number of points (--points).
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -7,181 +9,42 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <chrono>
-#include <functional>
-#include <map>
-#include <numbers>
+#include <cmath>
 
-#include "engine/autodiff.h"
 #include "engine/kernels/parallel.h"
-#include "engine/ops.h"
 #include "engine/profile.h"
-#include "engine/random.h"
-#include "losses/route.h"
-#include "losses/sobolev.h"
-#include "losses/spectral.h"
-#include "nn/activation.h"
-#include "nn/container.h"
-#include "nn/conv.h"
-#include "nn/linear.h"
-#include "nn/models/denoiser.h"
-#include "nn/models/mlp.h"
-#include "nn/models/resnet.h"
-#include "nn/models/unet.h"
-#include "nn/optim/adam.h"
+#include "tests/bench/parts/machine.h"
+#include "tests/bench/parts/workloads.h"
 
 namespace {
 
 using namespace sg;
+using namespace sg::bench;
 
-/// One whole step; what it needs lives in its captures.
-using Step = std::function<void()>;
+struct Settings {
+  int threads = 0;
+  double seconds = 8;
+  bool profiled = false;
+};
 
-Tensor noise(Shape shape, std::uint64_t stream, Dtype dtype = f32) {
-  return random_normal(shape, 0, 1, 7, stream, dtype);
-}
+/// Of one workload: milliseconds a step, and what the process needed at most.
+struct Figures {
+  double median = 0, minimum = 0, peak_mb = 0, steps = 0;
+};
 
-/// A network with its optimiser, trained on a loss.
-template <class Network>
-Step training(std::shared_ptr<Network> network, nn::AdamOptions options, std::function<Tensor(Network&)> loss) {
-  network->initialise(1);
-  auto adam = std::make_shared<nn::Adam>(*network, options);
-  return [=] { adam->minimise(loss(*network)); };
-}
-
-// Functions on points ---------------------------------------------------------------------------------------
-
-Step mlp(int order) {
-  const Tensor x = reshape(linspace(-1, 1, 1000), {1000, 1});
-  const Tensor target = x + sin(pow(x, 4) * (2 * std::numbers::pi));
-  Tensors targets{target.detach()};
-  Tensor derivative = target;
-  for (int k = 1; k <= order; ++k) targets.push_back((derivative = grad(derivative, x)).detach());
-  return training<nn::MLP>(std::make_shared<nn::MLP>(std::vector<std::int64_t>{1, 64, 64, 64, 1}),
-                           {.learning_rate = 1e-4}, [=](nn::MLP& net) {
-                             return losses::sobolev(
-                                 losses::derivatives([&](const Tensor& points) { return net(points); }, x, order),
-                                 targets);
-                           });
-}
-
-Step mlp2d_h1_10k() {
-  const Tensor x = random_uniform({10000, 2}, -1, 1, 3, 0);
-  const Tensor a = slice(x, 1, 0, 1), b = slice(x, 1, 1, 2);
-  const Tensor target = sin((a + b) * 10) + square(a - b) - a * 1.5 + b * 2.5 + 1;
-  const Tensors targets{target.detach(), grad(target, x).detach()};
-  return training<nn::MLP>(std::make_shared<nn::MLP>(std::vector<std::int64_t>{2, 64, 64, 64, 64, 1}),
-                           {.learning_rate = 1e-4}, [=](nn::MLP& net) {
-                             return losses::sobolev(
-                                 losses::derivatives([&](const Tensor& points) { return net(points); }, x, 1), targets);
-                           });
-}
-
-/// All derivatives up to `order`, and the gradient of their sum of mean squares by the parameters.
-Step mlp_order(int order) {
-  auto net = std::make_shared<nn::MLP>(std::vector<std::int64_t>{1, 64, 64, 64, 1});
-  net->initialise(1);
-  net->to(f64);
-  const Tensor x = reshape(linspace(-1, 1, 1000, f64), {1000, 1});
-  return [=] {
-    const Tensors u = losses::derivatives([&](const Tensor& points) { return (*net)(points); }, x, order);
-    Tensor loss = mean(square(u[0]));
-    for (int k = 1; k <= order; ++k) loss = loss + mean(square(u[k]));
-    const Tensors gradients = grad(loss, net->parameter_values());
-    loss = Tensor();
-    eval(gradients);
-  };
-}
-
-Step laplacian_10d() {
-  auto net = std::make_shared<nn::MLP>(std::vector<std::int64_t>{10, 64, 64, 64, 1});
-  net->initialise(1);
-  const Tensor x = noise({1000, 10}, 0);
-  return [=] { eval(grad(mean(square(laplacian((*net)(x), x))), net->parameter_values(), {}, Unused::zeros)); };
-}
-
-// Pictures --------------------------------------------------------------------------------------------------
-
-Step denoiser(bool spectral) {
-  const Tensor clean = random_uniform({128, 1, 28, 28}, 0, 1, 3, 0);
-  const Tensor noisy = (clean + noise({128, 1, 28, 28}, 1) * 0.3).detach();
-  return training<nn::DenoisingAutoencoder>(
-      std::make_shared<nn::DenoisingAutoencoder>(), {.learning_rate = 0.005}, [=](nn::DenoisingAutoencoder& net) {
-        return spectral ? losses::spectral_2d(net(noisy) - clean, 1) : losses::mse(net(noisy), clean);
-      });
-}
-
-Step conv_h1() {
-  auto net = std::make_shared<nn::Sequential>();
-  nn::ConvOptions near{.padding = {1, 1}}, half{.stride = {2, 2}, .padding = {1, 1}};
-  net->add<nn::Conv2d>(1, 32, 3, near).add<nn::Softplus>().add<nn::Conv2d>(32, 32, 3, half).add<nn::Softplus>();
-  net->add<nn::Conv2d>(32, 32, 3, half).add<nn::Softplus>().add<nn::Flatten>().add<nn::Linear>(32 * 7 * 7, 1);
-  const Tensor x = random_uniform({32, 1, 28, 28}, 0, 1, 3, 0);
-  const Tensor target = noise({32, 1}, 1), target_gradient = (noise({32, 1, 28, 28}, 2) * 0.1).detach();
-  return training<nn::Sequential>(net, {}, [=](nn::Sequential& network) {
-    const Tensor u = network(x);
-    return losses::mse(u, target) + losses::mse(grad(u, x), target_gradient);
-  });
-}
-
-Step resnet(nn::ResnetKind kind, std::int64_t batch) {
-  const Tensor pictures = random_uniform({batch, 3, 64, 64}, 0, 1, 3, 0);
-  return training<nn::ResnetAutoencoder>(
-      std::make_shared<nn::ResnetAutoencoder>(kind), {.weight_decay = 1e-5},
-      [=](nn::ResnetAutoencoder& net) { return losses::spectral_2d(net(pictures) - pictures, 1); });
-}
-
-Tensor times(std::int64_t batch) { return (arange(batch, f32) * 100).detach(); }
-
-Step unet(std::int64_t side, std::int64_t batch) {
-  const Tensor x = noise({batch, 3, side, side}, 0), target = noise({batch, 3, side, side}, 1), t = times(batch);
-  return training<nn::Unet>(std::make_shared<nn::Unet>(), {.learning_rate = 1e-4},
-                            [=](nn::Unet& net) { return losses::mse(net(x, t), target); });
-}
-
-Step unet_inference(std::int64_t side, std::int64_t batch) {
-  auto net = std::make_shared<nn::Unet>();
-  net->initialise(1);
-  const Tensor x = noise({batch, 3, side, side}, 0), t = times(batch);
-  return [=] {
-    const NoGrad no_grad;
-    (*net)(x, t).eval();
-  };
-}
-
-std::vector<std::pair<std::string, std::function<Step()>>> workloads() {
-  std::vector<std::pair<std::string, std::function<Step()>>> all{
-      {"mlp_l2", [] { return mlp(0); }},
-      {"mlp_h1", [] { return mlp(1); }},
-      {"mlp_h2", [] { return mlp(2); }},
-      {"mlp2d_h1_10k", mlp2d_h1_10k},
-      {"dae_l2", [] { return denoiser(false); }},
-      {"dae_h1", [] { return denoiser(true); }},
-      {"conv_h1", conv_h1},
-      {"resnet_light_h1_b32", [] { return resnet(nn::ResnetKind::light, 32); }},
-      {"resnet18_h1_b16", [] { return resnet(nn::ResnetKind::resnet18, 16); }},
-      {"unet32_b4", [] { return unet(32, 4); }},
-      {"unet64_b2", [] { return unet(64, 2); }},
-      {"unet32_infer_b8", [] { return unet_inference(32, 8); }},
-      {"laplacian_10d", laplacian_10d},
-  };
-  for (int order = 1; order <= 8; ++order) {
-    all.emplace_back(fmt::format("mlp_order_{}", order), [order] { return mlp_order(order); });
-  }
-  return all;
-}
-
-void measure(const std::string& name, const Step& step, double seconds, bool profiled) {
+Figures measure(const Step& step, const Settings& settings) {
   using Clock = std::chrono::steady_clock;
   const auto since = [](Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
   };
   const auto warm = Clock::now();
   for (int i = 0; i < 5 && (i < 2 || since(warm) < 1); ++i) step();
-  if (profiled) profile::enable(true);
+  if (settings.profiled) profile::enable(true);
   std::vector<double> times;
   const auto start = Clock::now();
-  while (times.size() < 3 || since(start) < seconds) {
+  while (times.size() < 3 || since(start) < settings.seconds) {
     const auto begin = Clock::now();
     step();
     times.push_back(1e3 * since(begin));
@@ -189,10 +52,110 @@ void measure(const std::string& name, const Step& step, double seconds, bool pro
   std::sort(times.begin(), times.end());
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  fmt::print("{} {:.4f} {:.4f} {:.1f}\n", name, times[times.size() / 2], times[0],
-             static_cast<double>(usage.ru_maxrss) / 1024);
-  if (profiled) fmt::print("{} steps\n{}", times.size(), profile::table());
+  return {times[times.size() / 2], times[0], static_cast<double>(usage.ru_maxrss) / 1024,
+          static_cast<double>(times.size())};
+}
+
+/// Runs `work` in a process of its own, so that the peak is the workload's own, and returns the figures that it gives.
+template <class Work>
+Figures in_process(const std::string& name, const Settings& settings, const Work& work) {
   std::fflush(stdout);
+  std::array<int, 2> pipe_ends{};
+  if (pipe(pipe_ends.data()) != 0) throw std::runtime_error("no pipe");
+  const pid_t child = fork();
+  if (child == 0) {
+    if (settings.threads > 0) kernels::set_threads(settings.threads);
+    try {
+      const Figures figures = work();
+      std::fflush(stdout);
+      if (write(pipe_ends[1], &figures, sizeof figures) != sizeof figures) _exit(1);
+    } catch (const std::exception& error) {
+      fmt::print(stderr, "bench: error: {}: {}\n", name, error.what());
+      _exit(1);
+    }
+    _exit(0);
+  }
+  close(pipe_ends[1]);
+  Figures figures;
+  const bool whole = read(pipe_ends[0], &figures, sizeof figures) == sizeof figures;
+  close(pipe_ends[0]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  if (status != 0 || !whole) throw std::runtime_error(name + " failed");
+  return figures;
+}
+
+/// Times a workload and prints its line, and under --profile its table.
+Figures run(const std::string& name, const std::function<Step()>& make, const Settings& settings) {
+  return in_process(name, settings, [&] {
+    const Figures figures = measure(make(), settings);
+    fmt::print("{} {:.4f} {:.4f} {:.1f}\n", name, figures.median, figures.minimum, figures.peak_mb);
+    if (settings.profiled) fmt::print("{} steps\n{}", figures.steps, profile::table());
+    return figures;
+  });
+}
+
+/// The kernels of a workload beside what the machine does at most.
+void roofline(const std::string& name, const std::function<Step()>& make, Settings settings, double peak,
+              double bandwidth) {
+  settings.profiled = true;
+  in_process(name, settings, [&] {
+    const Figures figures = measure(make(), settings);
+    const std::vector<profile::Row> rows = profile::rows();
+    double seconds = 0, flops = 0;
+    for (const profile::Row& row : rows) {
+      seconds += row.seconds;
+      flops += row.flops;
+    }
+    fmt::print("\n{}: {:.3f} ms a step (least {:.3f}), {:.4f} GFLOP, {:.1f} GFLOP/s, {:.0f}% of the peak\n", name,
+               figures.median, figures.minimum, 1e-9 * flops / figures.steps,
+               1e-6 * flops / figures.steps / figures.median, 1e-4 * flops / figures.steps / figures.median / peak);
+    fmt::print("{:>9} {:>6} {:>10} {:>9} {:>8} {:>5} {:>7} {:>5}  kernels\n", "ms/step", "share", "MFLOP", "MB",
+               "GFLOP/s", "peak", "GB/s", "copy");
+    for (const profile::Row& row : rows) {
+      if (row.seconds < 0.002 * seconds) continue;
+      fmt::print("{:>9.4f} {:>5.1f}% {:>10.2f} {:>9.2f} {:>8.1f} {:>4.0f}% {:>7.1f} {:>4.0f}%  {}\n",
+                 1e3 * row.seconds / figures.steps, 100 * row.seconds / seconds, 1e-6 * row.flops / figures.steps,
+                 1e-6 * row.bytes / figures.steps, 1e-9 * row.flops / row.seconds,
+                 1e-7 * row.flops / row.seconds / peak, 1e-9 * row.bytes / row.seconds,
+                 1e-7 * row.bytes / row.seconds / bandwidth, row.primitive);
+    }
+    return figures;
+  });
+}
+
+/// Time against work over doublings: the exponent is 1 where time grows as the work does.
+void scale(const Scaling& scaling, const Settings& settings) {
+  std::vector<double> works, times;
+  for (const std::int64_t size : scaling.sizes) {
+    const std::string name = fmt::format("{}[{}={}]", scaling.name, scaling.what, size);
+    const Figures figures = run(
+        name, [&] { return scaling.make(size); }, settings);
+    works.push_back(scaling.power() * std::log(static_cast<double>(size)));
+    times.push_back(std::log(figures.minimum));
+  }
+  double mean_work = 0, mean_time = 0, product = 0, square = 0;
+  for (std::size_t i = 0; i < works.size(); ++i) {
+    mean_work += works[i] / static_cast<double>(works.size());
+    mean_time += times[i] / static_cast<double>(works.size());
+  }
+  for (std::size_t i = 0; i < works.size(); ++i) {
+    product += (works[i] - mean_work) * (times[i] - mean_time);
+    square += (works[i] - mean_work) * (works[i] - mean_work);
+  }
+  fmt::print("{} by {}: time grows as work to the power of {:.3f}\n", scaling.name, scaling.what, product / square);
+}
+
+/// Time and memory by the number of points, as tests/bench/README.md has them.
+void points(const Settings& settings) {
+  fmt::print("| workload | points | ms a step | ns a point | peak MB |\n|---|---|---|---|---|\n");
+  for (const Scaling& row : point_counts()) {
+    for (const std::int64_t count : row.sizes) {
+      const Figures figures = in_process(row.name, settings, [&] { return measure(row.make(count), settings); });
+      fmt::print("| {} | {} | {:.2f} | {:.0f} | {:.0f} |\n", row.name, count, figures.minimum,
+                 1e6 * figures.minimum / static_cast<double>(count), figures.peak_mb);
+    }
+  }
 }
 
 }  // namespace
@@ -200,16 +163,18 @@ void measure(const std::string& name, const Step& step, double seconds, bool pro
 int main(int argc, char** argv) {
   CLI::App app("Times whole training steps; prints name, median ms, minimum ms, peak MB.");
   std::vector<std::string> names;
-  int threads = 0;
-  double seconds = 8;
-  bool list = false, profiled = false;
+  Settings settings;
+  bool list = false, shows_roofline = false, shows_scale = false, shows_points = false;
   app.add_option("workload", names, "workloads to run; all by default");
-  app.add_option("--threads", threads, "threads; all cores by default")->check(CLI::PositiveNumber);
-  app.add_option("--seconds", seconds, "how long each workload is timed")
+  app.add_option("--threads", settings.threads, "threads; all cores by default")->check(CLI::PositiveNumber);
+  app.add_option("--seconds", settings.seconds, "how long each workload is timed")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
   app.add_flag("--list", list, "name the workloads");
-  app.add_flag("--profile", profiled, "time by primitive as well");
+  app.add_flag("--profile", settings.profiled, "time by primitive as well, and the regions that were streamed");
+  app.add_flag("--roofline", shows_roofline, "operations, bytes and time of every kernel beside the machine's peaks");
+  app.add_flag("--scale", shows_scale, "points, batch, side and channels doubled over three octaves instead");
+  app.add_flag("--points", shows_points, "time and memory from 1,000 to 1,000,000 points instead");
   CLI11_PARSE(app, argc, argv);
   const auto all = workloads();
   for (const std::string& name : names) {
@@ -218,28 +183,36 @@ int main(int argc, char** argv) {
       return 2;
     }
   }
-  for (const auto& [name, make] : all) {
-    if (list) {
-      fmt::print("{}\n", name);
-      continue;
+  try {
+    if (shows_points) {
+      points(settings);
+      return 0;
     }
-    if (!names.empty() && std::find(names.begin(), names.end(), name) == names.end()) continue;
-    // A process each, so that the peak is the workload's own.
-    std::fflush(stdout);
-    const pid_t child = fork();
-    if (child == 0) {
-      if (threads > 0) kernels::set_threads(threads);
-      try {
-        measure(name, make(), seconds, profiled);
-      } catch (const std::exception& error) {
-        fmt::print(stderr, "bench: error: {}: {}\n", name, error.what());
-        _exit(1);
+    if (shows_scale) {
+      for (const Scaling& scaling : scalings()) scale(scaling, settings);
+      return 0;
+    }
+    Figures machine;
+    if (shows_roofline && !list) {
+      machine = in_process("the machine", settings, [] { return Figures{peak_gflops(1), copy_gigabytes(1), 0, 0}; });
+      fmt::print("the machine: {:.1f} GFLOP/s of f32 multiply-adds, copies {:.1f} GB/s read and written\n",
+                 machine.median, machine.minimum);
+    }
+    for (const auto& [name, make] : all) {
+      if (list) {
+        fmt::print("{}\n", name);
+        continue;
       }
-      _exit(0);
+      if (!names.empty() && std::find(names.begin(), names.end(), name) == names.end()) continue;
+      if (shows_roofline) {
+        roofline(name, make, settings, machine.median, machine.minimum);
+      } else {
+        run(name, make, settings);
+      }
     }
-    int status = 0;
-    waitpid(child, &status, 0);
-    if (status != 0) return 1;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "bench: error: {}\n", error.what());
+    return 1;
   }
   return 0;
 }

@@ -66,13 +66,20 @@ TEST_CASE("the peak is the highest sum of live bytes since it was reset", "[memo
   CHECK(memory_statistics().peak_bytes == start.live_bytes + (2 << 20));
 }
 
-TEST_CASE("trim leaves nothing pooled, and live buffers alone", "[memory]") {
+TEST_CASE("trim gives back what no live buffer shares huge pages with, and leaves live buffers alone", "[memory]") {
   const Scratch live(1000);
   std::memset(live.as<char>(), 7, 1000);
   { const Scratch freed(1 << 16); }
-  CHECK(memory_statistics().pooled_bytes >= 1 << 16);
+  const std::int64_t before = memory_statistics().pooled_bytes;
+  CHECK(before >= 1 << 16);
+  { const Scratch large(std::size_t{9} << 20); }
+  CHECK(memory_statistics().pooled_bytes >= before);
   trim();
-  CHECK(memory_statistics().pooled_bytes == 0);
+  // A block of 4 MB or more has its pages for itself.
+  CHECK(memory_statistics().pooled_bytes <= before);
+  const std::int64_t allocations = memory_statistics().system_allocations;
+  { const Scratch large(std::size_t{9} << 20); }
+  CHECK(memory_statistics().system_allocations == allocations + 1);
   CHECK(live.as<char>()[999] == 7);
 }
 
@@ -107,4 +114,27 @@ TEST_CASE("threads may allocate, and release each other's buffers", "[memory]") 
   for (auto& slot : slots) release(slot.load());
   CHECK(memory_statistics().live_buffers == before.live_buffers);
   CHECK(memory_statistics().live_bytes == before.live_bytes);
+}
+
+TEST_CASE("blocks that share huge pages go back together", "[memory]") {
+  std::vector<void*> all;
+  const auto take = [&](std::size_t bytes, int count) {
+    for (int i = 0; i < count; ++i) {
+      all.push_back(allocate(bytes));
+      std::memset(all.back(), i, bytes);
+    }
+  };
+  take(1 << 20, 40);  // more than a program gets in small pages
+  take(300'000, 100);
+  for (std::size_t i = 0; i < 40; ++i) CHECK(static_cast<unsigned char*>(all[i])[(1 << 20) - 1] == i);
+  for (std::size_t i = 0; i < 100; ++i) CHECK(static_cast<unsigned char*>(all[40 + i])[0] == i);
+  for (std::size_t i = 1; i < all.size(); ++i) release(all[i]);
+  trim();
+  CHECK(static_cast<unsigned char*>(all[0])[1000] == 0);
+  release(all[0]);
+  trim();
+  const std::int64_t before = memory_statistics().live_buffers;
+  take(1 << 20, 3);
+  CHECK(memory_statistics().live_buffers == before + 3);
+  for (std::size_t i = all.size() - 3; i < all.size(); ++i) release(all[i]);
 }
