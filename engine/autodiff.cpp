@@ -2,10 +2,13 @@
 #include "engine/autodiff.h"
 
 #include <algorithm>
+#include <cmath>
 #include <mutex>
+#include <numbers>
 
 #include "engine/node.h"
 #include "engine/ops.h"
+#include "engine/ops/elementwise.h"
 #include "engine/ops/series.h"
 #include "engine/primitive.h"
 #include "engine/transforms.h"
@@ -136,7 +139,7 @@ Tensors grad(const Tensors& ys, const Tensors& xs, const Tensors& cotangents, Un
     if (cotangents[i].defined()) check_like("grad", "cotangent", cotangents[i], ys[i]);
     if (path.ys[i] < 0) continue;
     cotangent[path.ys[i]] =
-        accumulate(cotangent[path.ys[i]], cotangents[i].defined() ? cotangents[i] : ones_like(ys[i]));
+        accumulate(cotangent[path.ys[i]], cotangents[i].defined() ? cotangents[i] : literal_like(ys[i], 1));
   }
   for (std::size_t i = path.nodes.size(); i-- > 0;) {
     Node& node = *path.nodes[i];
@@ -156,7 +159,7 @@ Tensors grad(const Tensors& ys, const Tensors& xs, const Tensors& cotangents, Un
   for (std::size_t i = 0; i < xs.size(); ++i) {
     if (path.xs[i] < 0 && unused == Unused::error) fail("grad: y does not depend on {}", describe(xs[i], i));
     const bool known = path.xs[i] >= 0 && cotangent[path.xs[i]].defined();
-    result.push_back(known ? cotangent[path.xs[i]] : zeros_like(xs[i]));
+    result.push_back(known ? as_variable(cotangent[path.xs[i]]) : zeros_like(xs[i]));
   }
   return result;
 }
@@ -243,7 +246,7 @@ Tensors jvp(const Tensors& ys, const Tensors& xs, const Tensors& tangents, Unuse
     if (any) tangent[i] = node.primitive->jvp(node.inputs, handle(&node), arguments);
   }
   Tensors result;
-  for (std::int64_t y : path.ys) result.push_back(y >= 0 ? tangent[y] : Tensor());
+  for (std::int64_t y : path.ys) result.push_back(y >= 0 && tangent[y].defined() ? as_variable(tangent[y]) : Tensor());
   return result;
 }
 
@@ -330,25 +333,41 @@ Series series::through(const Tensor& y, const Tensors& xs, const std::vector<Ser
   return place >= 0 && !series[place].empty() ? series[place] : Series{y};
 }
 
+/// Taylor coefficients are the derivatives divided by k!, which leaves the dtype's range long before they do. Along
+/// `stretch` times the direction they are stretch^k / k! times as large: near 1 for the last of them, with a power of
+/// two that costs no accuracy. On the way there they grow like exp(stretch).
+static double stretch_of(int order) {
+  return order <= 16 ? 1 : std::exp2(std::round(std::log2(order / std::numbers::e)));
+}
+
+static void check_order(int order, Dtype dtype) {
+  if (order < 0) fail("jet: the order must not be negative, got {}", order);
+  const int most = dtype == f32 ? 200 : 1500;
+  if (order > most) {
+    fail("jet: order {} leaves the range of {} on the way: at most {}", order, name_of(dtype), most);
+  }
+}
+
 Tensors jet(const Tensor& y, const Tensor& x, const Tensor& v, int order, Unused unused) {
   check_differentiable("jet", {y, x});
   check_like("jet", "direction", v, x);
-  if (order < 0) fail("jet: the order must not be negative, got {}", order);
+  check_order(order, x.dtype());
   const DerivativeScope scope;
   const Path path({y}, {x});
   if (path.xs[0] < 0) {
     if (unused == Unused::error) fail("jet: y does not depend on {}", describe(x, 0));
-    Tensors constant(order + 1, zeros_like(y));
-    constant[0] = y;
-    return constant;
+    Tensors derivatives(order + 1, zeros_like(y));
+    derivatives[0] = y;
+    return derivatives;
   }
-  const Series s = series::through(y, {x}, {{x, v}}, order);
+  const double stretch = stretch_of(order);
+  const Series s = series::through(y, {x}, {{x, stretch == 1 ? v : v * stretch}}, order);
   Tensors result{y};
-  double factorial = 1;
+  double factor = 1;  // k! over the k-th power of the stretch
   for (int k = 1; k <= order; ++k) {
-    factorial *= k;
+    factor *= k / stretch;
     const Tensor coefficient = k < static_cast<int>(s.size()) ? s[k] : Tensor();
-    result.push_back(!coefficient.defined() ? zeros_like(y) : factorial == 1 ? coefficient : coefficient * factorial);
+    result.push_back(!coefficient.defined() ? zeros_like(y) : as_variable(coefficient * factor));
   }
   return result;
 }

@@ -2,6 +2,7 @@
 #include "engine/autodiff.h"
 #include "engine/node.h"
 #include "engine/ops.h"
+#include "engine/ops/elementwise.h"
 #include "engine/ops/series.h"
 #include "engine/primitive.h"
 #include "engine/walk.h"
@@ -43,15 +44,15 @@ Channels through(Node& node, const std::vector<const Channels*>& inputs, std::si
   if (node.inputs.size() == 1 && primitive.kind() == Primitive::Kind::elementwise &&
       primitive.linearity() == Primitive::Linearity::none) {
     // The collapsed rule: f' times the sum, plus f'' times the sum of squares of the first derivatives.
-    const Series f = primitive.jet({{node.inputs[0], ones_like(node.inputs[0])}}, output, 2);
+    const Series f = primitive.jet({{node.inputs[0], literal_like(node.inputs[0], 1)}}, output, 2);
     const Tensor slope = series::at(f, 1), curvature = series::at(f, 2);
     Tensor squares;
     for (const Tensor& first : inputs[0]->first) {
-      result.first.push_back(first.defined() && slope.defined() ? first * slope : Tensor());
+      result.first.push_back(first.defined() && slope.defined() ? chain(first, slope) : Tensor());
       if (first.defined()) squares = series::plus(squares, square(first));
     }
-    if (sums[0].defined() && slope.defined()) result.sum = sums[0] * slope;
-    if (squares.defined() && curvature.defined()) result.sum = series::plus(result.sum, curvature * squares * 2);
+    if (sums[0].defined() && slope.defined()) result.sum = chain(sums[0], slope);
+    if (squares.defined() && curvature.defined()) result.sum = series::plus(result.sum, chain(squares, curvature) * 2);
     return result;
   }
 
@@ -119,7 +120,7 @@ Tensor laplacian(const Tensor& y, const Tensor& x) {
     channels[i] = through(*nodes[i], inputs, d);
   }
   const Tensor result = channels[y_place].sum;
-  return result.defined() ? result : zeros_like(y);
+  return result.defined() ? as_variable(result) : zeros_like(y);
 }
 
 }  // namespace sg

@@ -96,6 +96,8 @@ bool is_contiguous(const Shape& shape, const Layout& layout) {
 
 Tensor make_node(PrimitivePointer primitive, Tensors inputs, Shape shape, Dtype dtype) {
   auto* node = new Node;
+  node->guarded = primitive->guarded();
+  for (const Tensor& input : inputs) node->guarded = node->guarded || input.node()->guarded;
   node->primitive = std::move(primitive);
   node->inputs = std::move(inputs);
   node->shape = shape;

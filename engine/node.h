@@ -79,6 +79,7 @@ struct Node {
   bool requires_grad = false;    // a leaf whose grad `backward` fills
   bool without_history = false;  // made under NoGrad: becomes a leaf once it is computed
   bool from_derivative = false;  // made by taking a derivative
+  bool guarded = false;          // its primitive or one before it is guarded: see `chain` in ops/elementwise.h
 
   Once<Value> value;
   Once<Value> row_major;  // a copy of a value that lies otherwise, made when somebody asked for the elements

@@ -7,6 +7,7 @@
 #include "engine/autodiff.h"
 #include "engine/node.h"
 #include "engine/ops.h"
+#include "engine/ops/elementwise.h"
 #include "engine/ops/series.h"
 
 namespace sg {
@@ -59,7 +60,7 @@ Tensor Primitive::jvp(const Tensors& inputs, const Tensor& output, const Tensors
   if (linearity() == Linearity::linear) {
     Tensors filled = tangents;
     for (std::size_t i = 0; i < filled.size(); ++i) {
-      if (!filled[i].defined()) filled[i] = zeros_like(inputs[i]);
+      if (!filled[i].defined()) filled[i] = literal_like(inputs[i], 0);
     }
     return apply(std::move(filled), output);
   }
@@ -75,7 +76,7 @@ Tensor Primitive::jvp(const Tensors& inputs, const Tensor& output, const Tensors
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (!tangents[i].defined()) continue;
     const Tensor gradient = vjp(inputs, output, cotangent, i);
-    if (gradient.defined()) pairing = series::plus(pairing, sum(gradient * tangents[i]));
+    if (gradient.defined()) pairing = series::plus(pairing, sum(chain(tangents[i], gradient)));
   }
   return pairing.defined() ? grad(pairing, cotangent) : pairing;
 }
@@ -165,15 +166,28 @@ std::span<const std::string_view> primitive_names() {
       "add",
       "sub",
       "mul",
-      "div",
-      "pow",
+      "mul_no_nan",
+      "div",  // binary.cpp
+      "pow",  // pow.cpp
+      "tan",
+      "asin",
+      "acos",
+      "sinh",
+      "cosh",
+      "asinh",
+      "acosh",
+      "atanh",
+      "exp2",
+      "log2",
+      "log10",
+      "atan2",  // elementary.cpp
       "maximum",
       "minimum",
       "equal",
       "not_equal",
       "less",
       "less_equal",
-      "where",  // binary.cpp
+      "where",  // choice.cpp
       "full",   // create.cpp
       "sum",
       "max",
@@ -188,8 +202,11 @@ std::span<const std::string_view> primitive_names() {
       "dilate",
       "concat",  // movement.cpp
       "gather",
-      "scatter_add",  // indexing.cpp
-      "matmul",       // matmul.cpp
+      "scatter_add",
+      "scatter_place",  // indexing.cpp
+      "cumsum",
+      "argsort",  // scan.cpp
+      "matmul",   // matmul.cpp
       "conv2d",
       "conv_transpose2d",
       "conv2d_weight_gradient",  // conv.cpp

@@ -7,6 +7,10 @@
 //  - A linear primitive says so, and gets `jvp` and `jet` for nothing: it is applied to each tangent or coefficient. A
 //  bilinear one
 //    says so as well. Any other without a `jvp` gets one from its `vjp`, transposed twice.
+//  - Rules multiply a differential by a slope with `chain` (ops/elementwise.h), in which a zero annihilates an infinite
+//  or
+//    undefined slope; a primitive whose value or slope can be infinite or NaN at finite inputs, or that selects, says
+//    that it is `guarded`. Products of matrices and convolutions sum as they are.
 //  - Bad input throws sg::Error in the public function; `run` sees only what the shape rule has let through.
 #pragma once
 
@@ -90,6 +94,9 @@ class Primitive {
   virtual Rows rows() const { return Rows::none; }
   /// Multiply-adds times two and other floating operations of one run, for the profile.
   virtual double flops(std::span<const Shape* const> inputs, const Shape& output) const;
+
+  /// Whether derivatives through it need products in which zero annihilates: see `chain`.
+  virtual bool guarded() const { return false; }
 
   /// The cotangent of input `argument`; undefined when the output does not depend on it smoothly (an index).
   virtual Tensor vjp(const Tensors& inputs, const Tensor& output, const Tensor& cotangent,

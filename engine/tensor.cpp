@@ -97,7 +97,7 @@ Tensor Tensor::detach() const {
 const Tensor& Tensor::requires_grad(bool on) const {
   Node& node = checked(node_, "requires_grad");
   if (node.without_history) eval();  // which makes a leaf of it
-  if (node.primitive) {
+  if (node.primitive && node.primitive->kind() != Primitive::Kind::constant) {
     fail("requires_grad: only a leaf can collect derivatives, this tensor comes from {}", node.primitive->name());
   }
   node.requires_grad = on;

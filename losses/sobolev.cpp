@@ -67,7 +67,7 @@ Tensor sobolev_residuals(const Tensors& prediction, const Tensors& target, const
 
 Tensor relative_error(const Tensor& prediction, const Tensor& target) {
   check_pair("relative_error", prediction, target);
-  return sqrt(sum(square(prediction - target)) / sum(square(target)));
+  return norm(prediction - target) / norm(target);
 }
 
 }  // namespace sg::losses

@@ -120,6 +120,11 @@ void summarise(const Settings& settings, const Task& task, const fs::path& folde
   report.table(table,
                "Relative errors on the test points: test_l2 of the values, test_h1 of the first derivatives. Seconds "
                "count training alone.");
+  for (const FinishedRun& run : runs) {
+    if (run.outcome.lbfgs_stop.empty()) continue;
+    report.paragraph(
+        fmt::format("{}{}: {}.", run.group.empty() ? "" : run.group + ", ", run.loss, run.outcome.lbfgs_stop));
+  }
   if (settings.task != "derivatives") {
     for (const FinishedRun& run : runs) {
       if (const FinishedRun* reference = reference_of(runs, run)) {

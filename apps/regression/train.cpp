@@ -28,8 +28,6 @@ using Clock = std::chrono::steady_clock;
 
 /// Checkpoints at the ends of epochs are no closer than this: a full batch has an epoch in every step.
 constexpr double closest_checkpoints = 2;
-/// L-BFGS has converged when the loss changes by less; PyTorch's tolerance_change.
-constexpr double smallest_change = 1e-9;
 
 std::optional<double> finite(double value) { return std::isnan(value) ? std::nullopt : std::optional(value); }
 
@@ -168,9 +166,8 @@ Outcome train(const Settings& settings, Experiment& experiment, const Length& le
       optimizer->minimise(value);
       loss = value.item();
     } else {
-      const std::int64_t iterations = lbfgs.iterations();
       loss = lbfgs.step([&] { return experiment.loss(step - 1); });
-      if (lbfgs.iterations() == iterations || std::abs(lbfgs.loss() - loss) < smallest_change) ended = true;
+      if (lbfgs.stop() != nn::LbfgsStop::iterations && lbfgs.stop() != nn::LbfgsStop::evaluations) ended = true;
     }
     outcome.seconds += std::chrono::duration<double>(Clock::now() - start).count();
     if (!std::isfinite(loss)) report_not_finite(experiment, step, before);
@@ -200,6 +197,11 @@ Outcome train(const Settings& settings, Experiment& experiment, const Length& le
       progress.finish();
       apps::stop_interrupted(place.app, place.top.string());
     }
+  }
+  if (length.lbfgs_steps > 0 && lbfgs.iterations() > 0) {
+    outcome.lbfgs_stop =
+        fmt::format("L-BFGS ended after {} iterations: {}", lbfgs.iterations(), nn::describe(lbfgs.stop()));
+    progress.note(place.label + ": " + outcome.lbfgs_stop);
   }
   progress.finish();
   outcome.stopped_early = ended;

@@ -33,6 +33,7 @@ struct Outcome {
   TestErrors errors{};
   Picture picture;
   bool stopped_early = false;  // by --stop-at, the time limit, or an L-BFGS that has converged
+  std::string lbfgs_stop;      // after how many iterations L-BFGS ended, and why; empty without it
 };
 
 /// Trains, tests, writes metrics.csv, checkpoint.safetensors, model.safetensors and a picture. Goes on from the

@@ -13,18 +13,18 @@ namespace sg::theory {
 using std::numbers::pi;
 
 Tensor dot(const Tensor& a, const Tensor& b) { return sum(a * b, {-1}, true); }
-Tensor norm(const Tensor& a) { return sqrt(sum(square(a), {-1}, true)); }
+Tensor row_norm(const Tensor& a) { return sqrt(sum(square(a), {-1}, true)); }
 
 Tensor angle(const Tensor& a, const Tensor& b) {
   // Under the root the smallest square that differs from 0 is about 1e-33: what is added only keeps derivatives finite.
   constexpr double floor = 1e-60;
-  const Tensor u = a / norm(a), v = b / norm(b);
+  const Tensor u = a / row_norm(a), v = b / row_norm(b);
   return 2 * atan(sqrt(sum(square(u - v), {-1}, true) / sum(square(u + v), {-1}, true) + floor));
 }
 
 Tensor value_pull(const Tensor& w, const Tensor& z) {
   const Tensor theta = angle(w, z);
-  return ((pi - theta) * z + norm(z) * sin(theta) * (w / norm(w))) / (2 * pi);
+  return ((pi - theta) * z + row_norm(z) * sin(theta) * (w / row_norm(w))) / (2 * pi);
 }
 
 Tensor slope_pull(const Tensor& w, const Tensor& z) { return (pi - angle(w, z)) / (2 * pi) * z; }
@@ -34,7 +34,7 @@ namespace relu_node {
 Tensor value_loss(const Tensor& w, const Tensor& teacher) {
   const Tensor theta = angle(w, teacher);
   return (dot(w, w) + dot(teacher, teacher)) / 4 -
-         norm(w) * norm(teacher) * (sin(theta) + (pi - theta) * cos(theta)) / (2 * pi);
+         row_norm(w) * row_norm(teacher) * (sin(theta) + (pi - theta) * cos(theta)) / (2 * pi);
 }
 
 Tensor slope_loss(const Tensor& w, const Tensor& teacher) {
@@ -46,10 +46,10 @@ Tensor slope_gradient(const Tensor& w, const Tensor& teacher) { return w / 2 - s
 
 Tensor slope_population_gradient(const Tensor& w, const Tensor& teacher, double smoothing) {
   const Tensor theta = angle(w, teacher);
-  const Tensor u = teacher / norm(teacher), v = w / norm(w);
+  const Tensor u = teacher / row_norm(teacher), v = w / row_norm(w);
   const Tensor sine = smoothing > 0 ? sqrt(square(sin(theta)) + smoothing * smoothing) : sin(theta);
   // (u - cos(theta) v) / sin(theta) is the unit vector across w towards the teacher.
-  return slope_gradient(w, teacher) - norm(teacher) * cos(theta) / (2 * pi) * ((u - cos(theta) * v) / sine);
+  return slope_gradient(w, teacher) - row_norm(teacher) * cos(theta) / (2 * pi) * ((u - cos(theta) * v) / sine);
 }
 
 Tensor slope_rate(const Tensor& theta) {
@@ -84,7 +84,7 @@ Tensor value_loss(const Tensor& w, const Tensor& teacher) {
 
 Tensor slope_loss(const Tensor& w, const Tensor& teacher) {
   const Tensor theta = angle(w, teacher);
-  const Tensor cross = dot(w, teacher) * norm(w) * norm(teacher) / pi;
+  const Tensor cross = dot(w, teacher) * row_norm(w) * row_norm(teacher) / pi;
   return 2 * (mean_fourth_power(w, teacher) - cross * (sin(theta) + (pi - theta) * cos(theta)));
 }
 

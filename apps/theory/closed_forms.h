@@ -14,7 +14,7 @@ namespace sg::theory {
 /// (Kahan 2006), with the derivative 0 between vectors of the same direction.
 Tensor angle(const Tensor& a, const Tensor& b);
 /// Lengths and inner products along the last axis, which stays: [..., d] -> [..., 1].
-Tensor norm(const Tensor& a);
+Tensor row_norm(const Tensor& a);
 Tensor dot(const Tensor& a, const Tensor& b);
 
 /// Half of E of relu(w.x) relu(z.x) differentiated by w: [..., d].

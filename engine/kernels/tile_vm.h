@@ -36,6 +36,7 @@ enum class TileOp : std::uint8_t {
   less,
   less_equal,
   where,         // a != 0 ? b : c
+  mul_no_nan,    // a * b, 0 where either is 0
   multiply_add,  // a * b + c, with one rounding where the processor has it
   floor,
   sqrt,
@@ -53,7 +54,18 @@ enum class TileOp : std::uint8_t {
   softplus,  // log(1 + exp(a)), without overflow
   erf,
   atan,
-  pow,  // a to the power of b, as C's pow
+  asin,
+  acos,
+  sinh,
+  cosh,
+  asinh,
+  acosh,
+  atanh,
+  exp2,
+  log2,
+  log10,
+  atan2,  // of a / b, in the quadrant of the point (b, a)
+  pow,    // a to the power of b, as C's pow
 };
 inline constexpr int kTileOpCount = static_cast<int>(TileOp::pow) + 1;
 

@@ -370,6 +370,108 @@ inline V arc_tangent(V x) {
   }
 }
 template <class V>
+inline V arc_sine(V x) {
+  if constexpr (kSingle<V>) {
+    return call_lanes<V>(SG_SLEEF_F32(asin), x);
+  } else {
+    return call_lanes<V>(SG_SLEEF_F64(asin), x);
+  }
+}
+template <class V>
+inline V arc_cosine(V x) {
+  if constexpr (kSingle<V>) {
+    return call_lanes<V>(SG_SLEEF_F32(acos), x);
+  } else {
+    return call_lanes<V>(SG_SLEEF_F64(acos), x);
+  }
+}
+template <class V>
+inline V hyperbolic_sine(V x) {
+  if constexpr (kSingle<V>) {
+    return call_lanes<V>(SG_SLEEF_F32(sinh), x);
+  } else {
+    return call_lanes<V>(SG_SLEEF_F64(sinh), x);
+  }
+}
+template <class V>
+inline V hyperbolic_cosine(V x) {
+  if constexpr (kSingle<V>) {
+    return call_lanes<V>(SG_SLEEF_F32(cosh), x);
+  } else {
+    return call_lanes<V>(SG_SLEEF_F64(cosh), x);
+  }
+}
+template <class V>
+inline V inverse_hyperbolic_tangent(V x) {
+  if constexpr (kSingle<V>) {
+    return call_lanes<V>(SG_SLEEF_F32(atanh), x);
+  } else {
+    return call_lanes<V>(SG_SLEEF_F64(atanh), x);
+  }
+}
+template <class V>
+inline V exponential_2(V x) {
+  if constexpr (kSingle<V>) {
+    return call_lanes<V>(SG_SLEEF_F32(exp2), x);
+  } else {
+    return call_lanes<V>(SG_SLEEF_F64(exp2), x);
+  }
+}
+template <class V>
+inline V logarithm_2(V x) {
+  if constexpr (kSingle<V>) {
+    return call_lanes<V>(SG_SLEEF_F32(log2), x);
+  } else {
+    return call_lanes<V>(SG_SLEEF_F64(log2), x);
+  }
+}
+template <class V>
+inline V logarithm_10(V x) {
+  if constexpr (kSingle<V>) {
+    return call_lanes<V>(SG_SLEEF_F32(log10), x);
+  } else {
+    return call_lanes<V>(SG_SLEEF_F64(log10), x);
+  }
+}
+/// SLEEF squares the argument: beyond the range of the square it is log(2 |x|) to the last bit.
+template <class V>
+inline constexpr double kSquareLimit = kSingle<V> ? 0x1p40 : 0x1p400;
+template <class V>
+inline V inverse_hyperbolic_sine(V x) {
+  const V size = absolute(x), limit = splat<V>(static_cast<ElementOf<V>>(kSquareLimit<V>));
+  const MaskOf<V> far = size > limit;
+  const V near = select<V>(far, limit, size);
+  V result;
+  if constexpr (kSingle<V>) {
+    result = call_lanes<V>(SG_SLEEF_F32(asinh), near);
+  } else {
+    result = call_lanes<V>(SG_SLEEF_F64(asinh), near);
+  }
+  const V logarithm_of_double = logarithm(size) + splat<V>(static_cast<ElementOf<V>>(0x1.62e42fefa39efp-1));
+  return select<V>(x == 0, x, copy_sign(select<V>(far, logarithm_of_double, result), x));
+}
+template <class V>
+inline V inverse_hyperbolic_cosine(V x) {
+  const V limit = splat<V>(static_cast<ElementOf<V>>(kSquareLimit<V>));
+  const MaskOf<V> far = x > limit;
+  const V near = select<V>(far, limit, x);
+  V result;
+  if constexpr (kSingle<V>) {
+    result = call_lanes<V>(SG_SLEEF_F32(acosh), near);
+  } else {
+    result = call_lanes<V>(SG_SLEEF_F64(acosh), near);
+  }
+  return select<V>(far, logarithm(x) + splat<V>(static_cast<ElementOf<V>>(0x1.62e42fefa39efp-1)), result);
+}
+template <class V>
+inline V arc_tangent(V y, V x) {
+  if constexpr (kSingle<V>) {
+    return call_lanes<V>(SG_SLEEF_F32(atan2), y, x);
+  } else {
+    return call_lanes<V>(SG_SLEEF_F64(atan2), y, x);
+  }
+}
+template <class V>
 inline V power(V a, V b) {
   if constexpr (kSingle<V>) {
     return call_lanes<V>(SG_SLEEF_F32(pow), a, b);

@@ -8,6 +8,25 @@
 
 namespace sg {
 
+/// A number everywhere that nobody can ask a derivative by, because it is written in a rule or in a call such as `x +
+/// 1`: operations fold it away. What zeros, ones or full give is a variable like any other. Throws in the name of
+/// `operation` where x is i64 and the number is none of its elements.
+Tensor literal_like(const Tensor& x, Number value, std::string_view operation = "full");
+Tensor literal(const Shape& shape, Number value, Dtype dtype, std::string_view operation = "full");
+/// The number that a literal holds.
+std::optional<double> literal_value(const Tensor& x);
+
+/// What a mode of differentiation hands out: a variable, although a rule wrote it as a literal.
+Tensor as_variable(const Tensor& x);
+
+/// The product of the chain rule: a differential (a cotangent, a tangent, a Taylor coefficient) times a slope. A zero
+/// on either side annihilates the other, be it infinite or NaN: what does not move has no influence, however steep the
+/// function is. So the branch that `where` does not take, or a sqrt behind a relu, gives zero in every mode and at
+/// every order. A plain product where the history of neither has a primitive that is `guarded`.
+Tensor chain(const Tensor& differential, const Tensor& slope);
+/// Says of a node just made that its values are finite although its primitive is guarded: exp of what is at most 0.
+Tensor known_finite(Tensor x);
+
 /// A function of each element; a derived class gives its name, its instruction and its derivative, and its Taylor
 /// series unless the derivative vanishes.
 class Unary : public Primitive {
@@ -16,10 +35,10 @@ class Unary : public Primitive {
   /// f'(x), with y = f(x) at hand.
   virtual Tensor derivative(const Tensor& x, const Tensor& y) const = 0;
   Tensor vjp(const Tensors& inputs, const Tensor& output, const Tensor& cotangent, std::size_t) const final {
-    return cotangent * derivative(inputs[0], output);
+    return chain(cotangent, derivative(inputs[0], output));
   }
   Tensor jvp(const Tensors& inputs, const Tensor& output, const Tensors& tangents) const final {
-    return tangents[0] * derivative(inputs[0], output);
+    return chain(tangents[0], derivative(inputs[0], output));
   }
 };
 
@@ -31,6 +50,13 @@ class StepFunction : public Primitive {
   Tensor jvp(const Tensors&, const Tensor&, const Tensors&) const final { return {}; }
   Series jet(const std::vector<Series>&, const Tensor& output, int) const final { return {output}; }
 };
+
+inline void need_floating(std::string_view operation, const Tensor& x) {
+  if (!is_floating(x.dtype())) fail("{}: needs f32 or f64, got {}", operation, name_of(x.dtype()));
+}
+
+/// All axes of x.
+Axes all_axes(const Tensor& x);
 
 /// The node of a unary primitive on a floating tensor.
 template <class P>
@@ -53,8 +79,5 @@ Tensor binary(const Tensor& a, const Tensor& b) {
 
 /// [n, x's shape]: x as it is when it is mapped, else repeated for each of the batch.
 Tensor with_batch(const Tensor& x, bool mapped, std::int64_t n);
-
-/// The number that a constant tensor holds everywhere, when it is one.
-std::optional<double> constant_value(const Tensor& x);
 
 }  // namespace sg

@@ -1,5 +1,7 @@
 // Indexing: gather along an axis, and its transposed, scatter_add.
-#include <cstring>
+#include <algorithm>
+#include <type_traits>
+#include <vector>
 
 #include "engine/kernels/parallel.h"
 #include "engine/ops/elementwise.h"
@@ -69,7 +71,7 @@ struct Gather final : Configured<AlongAxis> {
     });
   }
   Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t argument) const override {
-    return argument == 0 ? scatter_add(zeros_like(inputs[0]), inputs[1], cotangent, settings().axis) : Tensor();
+    return argument == 0 ? scatter_add(literal_like(inputs[0], 0), inputs[1], cotangent, settings().axis) : Tensor();
   }
   Tensor batch(const Tensors& inputs, const std::vector<bool>& mapped, const Tensor&, std::int64_t n) const override {
     return gather(with_batch(inputs[0], mapped[0], n), with_batch(inputs[1], mapped[1], n), settings().axis + 1);
@@ -102,17 +104,22 @@ struct ScatterAdd final : Configured<AlongAxis> {
     const Lines lines(*output.shape, settings().axis);
     dispatch(output.dtype, [&](auto zero) {
       using T = decltype(zero);
+      // Any number of terms may meet in one element: f32 is summed in f64, in the order of the source.
+      using Sum = std::conditional_t<std::is_same_v<T, float>, double, T>;
+      const std::int64_t count = to * lines.inner;
       kernels::parallel_for(lines.outer, [&](std::int64_t o) {
-        T* target = output.as<T>() + o * to * lines.inner;
-        std::memcpy(target, inputs[0].as<const T>() + o * to * lines.inner, to * lines.inner * sizeof(T));
+        const T* begin = inputs[0].as<const T>() + o * count;
+        std::vector<Sum> sums(begin, begin + count);
         const std::int64_t* index = inputs[1].as<const std::int64_t>() + o * from * lines.inner;
         const T* source = inputs[2].as<const T>() + o * from * lines.inner;
         for (std::int64_t k = 0; k < from; ++k) {
           for (std::int64_t i = 0; i < lines.inner; ++i) {
-            target[checked_index("scatter_add", index[k * lines.inner + i], to) * lines.inner + i] +=
+            sums[checked_index("scatter_add", index[k * lines.inner + i], to) * lines.inner + i] +=
                 source[k * lines.inner + i];
           }
         }
+        std::transform(sums.begin(), sums.end(), output.as<T>() + o * count,
+                       [](Sum sum) { return static_cast<T>(sum); });
       });
     });
   }
@@ -126,7 +133,7 @@ struct ScatterAdd final : Configured<AlongAxis> {
   }
   Tensor jvp(const Tensors& inputs, const Tensor&, const Tensors& tangents) const override {
     if (!tangents[2].defined()) return tangents[0];
-    return scatter_add(tangents[0].defined() ? tangents[0] : zeros_like(inputs[0]), inputs[1], tangents[2],
+    return scatter_add(tangents[0].defined() ? tangents[0] : literal_like(inputs[0], 0), inputs[1], tangents[2],
                        settings().axis);
   }
   Series jet(const std::vector<Series>& inputs, const Tensor& output, int order) const override {
@@ -158,12 +165,66 @@ Tensor scatter_add(const Tensor& x, const Tensor& index, const Tensor& source, s
   return make_node(make_primitive<ScatterAdd>(AlongAxis{axis}), {x, whole_index, whole_source}, x.shape(), x.dtype());
 }
 
+namespace {
+struct ScatterTarget {
+  std::int64_t axis, extent;
+};
+
+/// For each element of an axis of the given extent, the place in the index that names it last, or -1.
+struct ScatterPlace final : Configured<ScatterTarget> {
+  using Configured::Configured;
+  std::string_view name() const override { return "scatter_place"; }
+  void run(std::span<const Span> inputs, const Span& output) const override {
+    const auto [axis, extent] = settings();
+    const std::int64_t from = (*inputs[0].shape)[axis];
+    const Lines lines(*output.shape, axis);
+    const std::int64_t count = extent;
+    kernels::parallel_for(lines.outer, [&](std::int64_t o) {
+      const std::int64_t* index = inputs[0].as<const std::int64_t>() + o * from * lines.inner;
+      std::int64_t* place = output.as<std::int64_t>() + o * count * lines.inner;
+      std::fill_n(place, count * lines.inner, -1);
+      for (std::int64_t k = 0; k < from; ++k) {
+        for (std::int64_t i = 0; i < lines.inner; ++i) {
+          place[checked_index("scatter", index[k * lines.inner + i], count) * lines.inner + i] = k;
+        }
+      }
+    });
+  }
+  Tensor vjp(const Tensors&, const Tensor&, const Tensor&, std::size_t) const override { return {}; }
+  Tensor jvp(const Tensors&, const Tensor&, const Tensors&) const override { return {}; }
+  Series jet(const std::vector<Series>&, const Tensor& output, int) const override { return {output}; }
+};
+}  // namespace
+Tensor scatter(const Tensor& x, const Tensor& index, const Tensor& source, std::int64_t axis) {
+  axis = normalise_axis("scatter", axis, x.rank());
+  check_index("scatter", x, index, axis);
+  if (source.shape() != index.shape()) fail("scatter: source {} and index {} differ", source.shape(), index.shape());
+  if (source.dtype() != x.dtype()) {
+    fail("scatter: dtypes differ: {} and {}", name_of(x.dtype()), name_of(source.dtype()));
+  }
+  if (index.size() == 0) return x;
+  Shape lines = index.shape(), after(x.rank(), 0);
+  lines[axis] = x.shape()[axis];
+  for (std::size_t i = 0; i < x.rank(); ++i) after[i] = x.shape()[i] - lines[i];
+  const Shape before(x.rank(), 0);
+  const Tensor place =
+      pad(make_node(make_primitive<ScatterPlace>(ScatterTarget{axis, x.shape()[axis]}), {index}, lines, i64), before,
+          after, -1);
+  const Tensor written = gather(pad(source, before, after), maximum(place, 0), axis);
+  return where(less(place, 0), x, written);
+}
+
 Tensor take(const Tensor& x, const Tensor& index, std::int64_t axis) {
   axis = normalise_axis("take", axis, x.rank());
-  if (index.rank() != 1) fail("take: the index must have one axis, got {}", index.shape());
+  if (index.dtype() != i64) fail("take: the index must be i64, got {}", name_of(index.dtype()));
   Shape column(x.rank(), 1), shape = x.shape();
-  column[axis] = shape[axis] = index.shape()[0];
-  return gather(x, broadcast_to(reshape(index, column), shape), axis);
+  column[axis] = shape[axis] = index.size();
+  const Tensor lines = gather(x, broadcast_to(reshape(index, column), shape), axis);
+  if (index.rank() == 1) return lines;
+  Shape result(x.shape().begin(), x.shape().begin() + axis);
+  for (std::int64_t extent : index.shape()) result.push_back(extent);
+  for (std::size_t i = axis + 1; i < x.rank(); ++i) result.push_back(x.shape()[i]);
+  return reshape(lines, result);
 }
 
 }  // namespace sg

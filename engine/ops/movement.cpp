@@ -1,4 +1,7 @@
 // Movement: the same elements in another order or among zeros. Most are views and copy nothing.
+#include <algorithm>
+#include <limits>
+
 #include "engine/kernels/copy.h"
 #include "engine/ops/elementwise.h"
 
@@ -123,7 +126,7 @@ Tensor reshape(const Tensor& x, Shape shape) {
   if (free) *free = known == 0 ? 0 : x.size() / known;
   if (element_count(shape) != x.size()) fail("reshape: {} to {}: {} elements do not fit", x.shape(), asked, x.size());
   if (shape == x.shape()) return x;
-  if (const auto value = constant_value(x)) return full(shape, *value, x.dtype());
+  if (const auto value = literal_value(x)) return literal(shape, *value, x.dtype());
   return make_node(instance<Reshape>(), {x}, shape, x.dtype());
 }
 
@@ -164,7 +167,7 @@ Tensor transpose(const Tensor& x, const Axes& permutation) {
   }
   normalise_axes("transpose", axes, x.rank());  // refuses an axis that is named twice
   if (identity) return x;
-  if (const auto value = constant_value(x)) return full(shape, *value, x.dtype());
+  if (const auto value = literal_value(x)) return literal(shape, *value, x.dtype());
   return make_node(make_primitive<Transpose>(std::move(axes)), {x}, shape, x.dtype());
 }
 Tensor transpose(const Tensor& x) {
@@ -203,7 +206,7 @@ Tensor broadcast_to(const Tensor& x, Shape shape) {
   if (broadcast_shapes("broadcast_to", x.shape(), shape) != shape) {
     fail("broadcast_to: {} does not broadcast to {}", x.shape(), shape);
   }
-  if (const auto value = constant_value(x)) return full(shape, *value, x.dtype());
+  if (const auto value = literal_value(x)) return literal(shape, *value, x.dtype());
   return make_node(instance<BroadcastTo>(), {x}, shape, x.dtype());
 }
 
@@ -254,13 +257,23 @@ struct Slice final : Configured<SliceRange, Movement> {
 Tensor slice(const Tensor& x, std::int64_t axis, std::int64_t start, std::int64_t stop, std::int64_t step) {
   axis = normalise_axis("slice", axis, x.rank());
   const std::int64_t extent = x.shape()[axis];
-  if (start < 0 || stop < start || stop > extent || step < 1) {
-    fail("slice: no range {}:{}:{} along axis {} of {}", start, stop, step, axis, x.shape());
+  if (step == 0) fail("slice: the step must not be 0");
+  if (step < 0) {  // the same elements of the turned axis
+    if (step == std::numeric_limits<std::int64_t>::min()) fail("slice: the step {} is too long", step);
+    const auto place = [&](std::int64_t i) {
+      return extent - 1 - std::clamp<std::int64_t>(i < 0 ? std::max(i, -extent - 1) + extent : i, -1, extent - 1);
+    };
+    return slice(flip(x, {axis}), axis, place(start), place(stop), -step);
   }
+  const auto place = [&](std::int64_t i) {
+    return std::clamp<std::int64_t>(i < 0 ? std::max(i, -extent) + extent : i, 0, extent);
+  };
+  start = place(start);
+  stop = std::max(place(stop), start);
   if (start == 0 && stop == extent && step == 1) return x;
   Shape shape = x.shape();
-  shape[axis] = (stop - start + step - 1) / step;
-  if (const auto value = constant_value(x)) return full(shape, *value, x.dtype());
+  shape[axis] = stop == start ? 0 : (stop - start - 1) / step + 1;
+  if (const auto value = literal_value(x)) return literal(shape, *value, x.dtype());
   if (shape[axis] == 0) start = 0;
   return make_node(make_primitive<Slice>(SliceRange{axis, start, step}), {x}, shape, x.dtype());
 }
@@ -441,6 +454,18 @@ Tensor unsqueeze(const Tensor& x, std::int64_t axis) {
   Shape shape = x.shape();
   shape.insert(shape.begin() + axis, 1);
   return reshape(x, shape);
+}
+
+Tensor unsqueeze(const Tensor& x, const Axes& axes) {
+  Tensor result = x;
+  for (std::int64_t axis : normalise_axes("unsqueeze", axes, x.rank() + axes.size())) result = unsqueeze(result, axis);
+  return result;
+}
+Tensor squeeze(const Tensor& x, const Axes& unsorted) {
+  const Axes axes = normalise_axes("squeeze", unsorted, x.rank());
+  Tensor result = x;
+  for (std::size_t i = axes.size(); i-- > 0;) result = squeeze(result, axes[i]);
+  return result;
 }
 
 Tensor squeeze(const Tensor& x, std::int64_t axis) {

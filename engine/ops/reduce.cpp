@@ -28,6 +28,8 @@ static Axes behind_batch(std::span<const std::int64_t> axes) {
   return result;
 }
 
+Axes all_axes(const Tensor& x) { return Axes::up_to(x.rank()); }
+
 static Shape kept_shape(const Shape& shape, const Axes& axes) {
   Shape kept = shape;
   for (std::int64_t axis : axes) kept[axis] = 1;
@@ -76,11 +78,12 @@ namespace {
 class Extremum : public Reduction {
  public:
   using Reduction::Reduction;
+  bool guarded() const final { return true; }
   Tensor vjp(const Tensors& inputs, const Tensor& output, const Tensor& cotangent, std::size_t) const final {
-    return broadcast_to(cotangent, inputs[0].shape()) * shares(inputs[0], output);
+    return chain(broadcast_to(cotangent, inputs[0].shape()), shares(inputs[0], output));
   }
   Tensor jvp(const Tensors& inputs, const Tensor& output, const Tensors& tangents) const final {
-    return sum(tangents[0] * shares(inputs[0], output), Axes(axes().begin(), axes().end()), true);
+    return sum(chain(tangents[0], shares(inputs[0], output)), Axes(axes().begin(), axes().end()), true);
   }
   Series jet(const std::vector<Series>& inputs, const Tensor& output, int order) const final {
     Series y{output};
@@ -94,7 +97,8 @@ class Extremum : public Reduction {
  private:
   Tensor shares(const Tensor& x, const Tensor& output) const {
     const Tensor attains = equal(x, broadcast_to(output, x.shape()));
-    return attains / broadcast_to(sum(attains, Axes(axes().begin(), axes().end()), true), x.shape());
+    const Tensor count = sum(attains, Axes(axes().begin(), axes().end()), true);
+    return attains / broadcast_to(count, x.shape());
   }
 };
 }  // namespace
@@ -173,11 +177,21 @@ struct Argmax final : Configured<AlongAxis> {
   }
 };
 }  // namespace
-Tensor argmax(const Tensor& x, std::int64_t axis, bool keepdims) {
-  axis = normalise_axis("argmax", axis, x.rank());
-  if (x.shape()[axis] == 0) fail("argmax: nothing to choose from along axis {} of {}", axis, x.shape());
-  const Tensor index = make_node(make_primitive<Argmax>(AlongAxis{axis}), {x}, kept_shape(x.shape(), {axis}), i64);
+static Tensor argmax_of(std::string_view operation, const Tensor& x, std::int64_t axis, bool keepdims, bool last) {
+  axis = normalise_axis(operation, axis, x.rank());
+  const std::int64_t extent = x.shape()[axis];
+  if (extent == 0) fail("{}: nothing to choose from along axis {} of {}", operation, axis, x.shape());
+  Tensor index = make_node(make_primitive<Argmax>(AlongAxis{axis}), {last ? flip(x, {axis}) : x},
+                           kept_shape(x.shape(), {axis}), i64);
+  if (last) index = (extent - 1) - index;
   return keepdims ? index : without_axes(index, {axis});
+}
+Tensor argmax(const Tensor& x, std::int64_t axis, bool keepdims, bool last) {
+  return argmax_of("argmax", x, axis, keepdims, last);
+}
+Tensor argmin(const Tensor& x, std::int64_t axis, bool keepdims, bool last) {
+  // Of integers, -1 - x turns the order without leaving their range.
+  return argmax_of("argmin", is_floating(x.dtype()) ? neg(x) : -1 - x, axis, keepdims, last);
 }
 
 }  // namespace sg

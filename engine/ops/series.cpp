@@ -2,6 +2,7 @@
 #include "engine/ops/series.h"
 
 #include "engine/node.h"
+#include "engine/ops/elementwise.h"
 
 namespace sg::series {
 
@@ -13,7 +14,7 @@ Tensor product(const Series& a, const Series& b, int k) {
   Tensor sum;
   for (int i = 0; i <= k; ++i) {
     const Tensor left = at(a, i), right = at(b, k - i);
-    if (left.defined() && right.defined()) sum = plus(sum, left * right);
+    if (left.defined() && right.defined()) sum = plus(sum, chain(left, right));
   }
   return sum;
 }
@@ -22,7 +23,7 @@ Tensor square(const Series& a, int k) {
   Tensor twice;
   for (int i = 0; 2 * i < k; ++i) {
     const Tensor left = at(a, i), right = at(a, k - i);
-    if (left.defined() && right.defined()) twice = plus(twice, left * right);
+    if (left.defined() && right.defined()) twice = plus(twice, chain(left, right));
   }
   Tensor sum = scale(twice, 2);
   if (k % 2 == 0 && at(a, k / 2).defined()) sum = plus(sum, sg::square(at(a, k / 2)));
@@ -39,7 +40,7 @@ Tensor integrate(const Series& x, const Series& d, int k) {
   Tensor sum;
   for (int j = 1; j <= k; ++j) {
     const Tensor slope = at(d, k - j), step = at(x, j);
-    if (slope.defined() && step.defined()) sum = plus(sum, scale(step * slope, static_cast<double>(j) / k));
+    if (slope.defined() && step.defined()) sum = plus(sum, scale(chain(step, slope), static_cast<double>(j) / k));
   }
   return sum;
 }

@@ -18,7 +18,7 @@ struct Neg final : Primitive {
 };
 }  // namespace
 Tensor neg(const Tensor& x) {
-  if (const auto value = constant_value(x)) return full(x.shape(), -*value, x.dtype());
+  if (const auto value = literal_value(x)) return literal_like(x, -*value);
   return make_node(instance<Neg>(), {x}, x.shape(), x.dtype());
 }
 
@@ -77,9 +77,9 @@ static Series power_jet(const Series& x, const Tensor& output, double power, int
     Tensor sum;
     for (int j = 1; j <= k; ++j) {
       if (!series::at(x, j).defined() || !y[k - j].defined()) continue;
-      sum = series::plus(sum, series::scale(x[j] * y[k - j], (power * j - (k - j)) / k));
+      sum = series::plus(sum, series::scale(chain(x[j], y[k - j]), (power * j - (k - j)) / k));
     }
-    y.push_back(sum.defined() ? sum * inverse : sum);
+    y.push_back(sum.defined() ? chain(sum, inverse) : sum);
   }
   return y;
 }
@@ -88,6 +88,7 @@ namespace {
 struct Sqrt final : Unary {
   std::string_view name() const override { return "sqrt"; }
   TileOp tile_op() const override { return TileOp::sqrt; }
+  bool guarded() const override { return true; }
   Tensor derivative(const Tensor&, const Tensor& y) const override { return 0.5 / y; }
   Series jet(const std::vector<Series>& inputs, const Tensor& output, int order) const override {
     return power_jet(inputs[0], output, 0.5, order);
@@ -100,7 +101,8 @@ namespace {
 struct Rsqrt final : Unary {
   std::string_view name() const override { return "rsqrt"; }
   TileOp tile_op() const override { return TileOp::rsqrt; }
-  Tensor derivative(const Tensor& x, const Tensor& y) const override { return y / x * -0.5; }
+  bool guarded() const override { return true; }
+  Tensor derivative(const Tensor&, const Tensor& y) const override { return y * square(y) * -0.5; }
   Series jet(const std::vector<Series>& inputs, const Tensor& output, int order) const override {
     return power_jet(inputs[0], output, -0.5, order);
   }
@@ -112,6 +114,7 @@ namespace {
 struct Reciprocal final : Unary {
   std::string_view name() const override { return "reciprocal"; }
   TileOp tile_op() const override { return TileOp::reciprocal; }
+  bool guarded() const override { return true; }
   Tensor derivative(const Tensor&, const Tensor& y) const override { return -square(y); }
   Series jet(const std::vector<Series>& inputs, const Tensor& output, int order) const override {
     return power_jet(inputs[0], output, -1, order);
@@ -124,6 +127,7 @@ namespace {
 struct Exp final : Unary {
   std::string_view name() const override { return "exp"; }
   TileOp tile_op() const override { return TileOp::exp; }
+  bool guarded() const override { return true; }
   Tensor derivative(const Tensor&, const Tensor& y) const override { return y; }
   Series jet(const std::vector<Series>& inputs, const Tensor& output, int order) const override {
     Series y{output};
@@ -138,6 +142,7 @@ namespace {
 struct Expm1 final : Unary {
   std::string_view name() const override { return "expm1"; }
   TileOp tile_op() const override { return TileOp::expm1; }
+  bool guarded() const override { return true; }
   Tensor derivative(const Tensor&, const Tensor& y) const override { return y + 1; }
   Series jet(const std::vector<Series>& inputs, const Tensor& output, int order) const override {
     Series y = series::of(exp(inputs[0][0]), inputs[0], order);
@@ -152,6 +157,7 @@ namespace {
 struct Log final : Unary {
   std::string_view name() const override { return "log"; }
   TileOp tile_op() const override { return TileOp::log; }
+  bool guarded() const override { return true; }
   Tensor derivative(const Tensor& x, const Tensor&) const override { return reciprocal(x); }
   Series jet(const std::vector<Series>& inputs, const Tensor& output, int order) const override {
     const Series& x = inputs[0];
@@ -165,6 +171,7 @@ namespace {
 struct Log1p final : Unary {
   std::string_view name() const override { return "log1p"; }
   TileOp tile_op() const override { return TileOp::log1p; }
+  bool guarded() const override { return true; }
   Tensor derivative(const Tensor& x, const Tensor&) const override { return reciprocal(x + 1); }
   Series jet(const std::vector<Series>& inputs, const Tensor& output, int order) const override {
     Series shifted = inputs[0];
@@ -262,7 +269,7 @@ struct Erf final : Unary {
   std::string_view name() const override { return "erf"; }
   TileOp tile_op() const override { return TileOp::erf; }
   Tensor derivative(const Tensor& x, const Tensor&) const override {
-    return exp(-square(x)) * (2 * std::numbers::inv_sqrtpi);
+    return known_finite(exp(-square(x))) * (2 * std::numbers::inv_sqrtpi);
   }
   Series jet(const std::vector<Series>& inputs, const Tensor& output, int order) const override {
     const Series& x = inputs[0];
@@ -280,7 +287,7 @@ namespace {
 struct Atan final : Unary {
   std::string_view name() const override { return "atan"; }
   TileOp tile_op() const override { return TileOp::atan; }
-  Tensor derivative(const Tensor& x, const Tensor&) const override { return reciprocal(1 + square(x)); }
+  Tensor derivative(const Tensor& x, const Tensor&) const override { return known_finite(reciprocal(1 + square(x))); }
   Series jet(const std::vector<Series>& inputs, const Tensor& output, int order) const override {
     const Series& x = inputs[0];
     Series divisor{1 + square(x[0])};
@@ -319,7 +326,9 @@ struct Cast final : Primitive {
 }  // namespace
 Tensor cast(const Tensor& x, Dtype dtype) {
   if (x.dtype() == dtype) return x;
-  if (const auto value = constant_value(x)) return full(x.shape(), dtype == i64 ? std::trunc(*value) : *value, dtype);
+  if (const auto value = literal_value(x); value && (dtype != i64 || std::abs(*value) < 0x1p53)) {
+    return literal(x.shape(), dtype == i64 ? std::trunc(*value) : *value, dtype);
+  }
   return make_node(instance<Cast>(), {x}, x.shape(), dtype);
 }
 

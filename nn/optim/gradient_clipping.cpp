@@ -31,8 +31,7 @@ Tensor gather_parts(const char* name, const Tensors& gradients, Tensor (*reduce)
 
 Tensor global_norm(const Tensors& gradients) {
   const NoGrad no_grad;
-  return sqrt(
-      sum(gather_parts("global_norm", gradients, [](const Tensor& gradient) { return sum(square(gradient)); })));
+  return norm(gather_parts("global_norm", gradients, norm));
 }
 
 Tensors clip_by_global_norm(const Tensors& gradients, double limit) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "engine/autodiff.h"
 
@@ -13,6 +14,7 @@ namespace {
 constexpr double sufficient_decrease = 1e-4;
 constexpr double curvature = 0.9;
 constexpr std::int64_t max_line_search = 25;
+constexpr double retreat = 0.1;               // where a trial is not finite, the next is at this part of its distance
 constexpr double smallest_curvature = 1e-10;  // of a pair that is kept
 
 Tensor dot(const Tensor& a, const Tensor& b) { return sum(a * b); }
@@ -30,10 +32,34 @@ double cubic_minimum(double x1, double f1, double g1, double x2, double f2, doub
 
 }  // namespace
 
+std::string_view describe(LbfgsStop stop) {
+  switch (stop) {
+    case LbfgsStop::iterations: return "all iterations are done";
+    case LbfgsStop::evaluations: return "all evaluations of the loss are used";
+    case LbfgsStop::gradient: return "the gradient is below its tolerance";
+    case LbfgsStop::slope: return "the slope along the direction is below its tolerance";
+    case LbfgsStop::step: return "the step is below its tolerance";
+    case LbfgsStop::change: return "the change of the loss is below its tolerance";
+    case LbfgsStop::no_descent: return "the line search found no lower loss";
+    case LbfgsStop::not_finite: return "the loss or its gradient is not finite";
+  }
+  return "";
+}
+
+bool LBFGS::Trial::is_finite() const { return std::isfinite(loss) && std::isfinite(slope) && std::isfinite(largest); }
+
+bool LBFGS::is_small(double value, double tolerance, double& largest) const {
+  largest = std::max(largest, value);
+  return value <= tolerance && value <= options_.tolerance_relative * largest;
+}
+
 LBFGS::LBFGS(Module& module, LbfgsOptions options)
     : parameters_(module.named_parameters()), buffers_(module.buffers()), options_(options) {
   if (!(options.learning_rate > 0)) fail("LBFGS: the learning rate has to be positive: {}", options.learning_rate);
   if (options.max_iterations < 1) fail("LBFGS: needs at least one iteration: {}", options.max_iterations);
+  if (!(options.tolerance_relative >= 0)) {
+    fail("LBFGS: the relative tolerance must not be negative: {}", options.tolerance_relative);
+  }
   if (options.history < 1) fail("LBFGS: needs a history of at least 1: {}", options.history);
   if (parameters_.empty()) fail("LBFGS: the network has no parameters");
   if (options_.max_evaluations < 1) options_.max_evaluations = options.max_iterations * 5 / 4;
@@ -90,6 +116,16 @@ LBFGS::Trial LBFGS::line_search(const LossFunction& loss_function, const Trial& 
   Trial previous = start;
   previous.t = 0;
   Trial trial = evaluate(loss_function, t);
+  double wall = std::numeric_limits<double>::infinity();  // the smallest step known to leave the finite region
+  /// Comes back towards the finite point at `from` until the trial is finite; false when it never is.
+  const auto come_back = [&](double from) {
+    while (!trial.is_finite() && tries < max_line_search) {
+      wall = std::min(wall, trial.t);
+      trial = evaluate(loss_function, from + retreat * (trial.t - from));
+      ++tries;
+    }
+    return trial.is_finite();
+  };
   const auto too_high = [&](const Trial& at) {
     return at.loss > start.loss + sufficient_decrease * at.t * start.slope;
   };
@@ -98,6 +134,7 @@ LBFGS::Trial LBFGS::line_search(const LossFunction& loss_function, const Trial& 
   // Steps get longer until two of them enclose a point that satisfies the conditions, or one does.
   std::array<Trial, 2> bracket;
   bool bracketed = false;
+  if (!come_back(0)) return previous;
   while (tries < max_line_search) {
     const bool rises = too_high(trial) || (tries > 1 && trial.loss >= previous.loss);
     if (!rises && is_flat(trial)) return trial;
@@ -106,11 +143,14 @@ LBFGS::Trial LBFGS::line_search(const LossFunction& loss_function, const Trial& 
       bracketed = true;
       break;
     }
-    const double next = cubic_minimum(previous.t, previous.loss, previous.slope, trial.t, trial.loss, trial.slope,
-                                      trial.t + 0.01 * (trial.t - previous.t), trial.t * 10);
+    const double farthest = std::min(trial.t * 10, (trial.t + wall) / 2);
+    const double nearest = std::min(trial.t + 0.01 * (trial.t - previous.t), farthest);
+    const double next =
+        cubic_minimum(previous.t, previous.loss, previous.slope, trial.t, trial.loss, trial.slope, nearest, farthest);
     previous = trial;
     trial = evaluate(loss_function, next);
     ++tries;
+    if (!come_back(previous.t)) return previous;
   }
   if (!bracketed) {
     Trial origin = start;
@@ -122,7 +162,8 @@ LBFGS::Trial LBFGS::line_search(const LossFunction& loss_function, const Trial& 
   bool insufficient_progress = false;
   while (tries < max_line_search) {
     const double left = std::min(bracket[0].t, bracket[1].t), right = std::max(bracket[0].t, bracket[1].t);
-    if ((right - left) * largest_direction_ < options_.tolerance_change) break;
+    double longest = std::max(scales_.step, right * largest_direction_);
+    if (is_small((right - left) * largest_direction_, options_.tolerance_change, longest)) break;
     double next = cubic_minimum(bracket[0].t, bracket[0].loss, bracket[0].slope, bracket[1].t, bracket[1].loss,
                                 bracket[1].slope, left, right);
     // A second trial near the same end would hardly shrink the bracket: it is moved inside by a tenth of the length.
@@ -139,6 +180,7 @@ LBFGS::Trial LBFGS::line_search(const LossFunction& loss_function, const Trial& 
     }
     trial = evaluate(loss_function, next);
     ++tries;
+    if (!come_back(bracket[low].t)) break;
     const int high = 1 - low;
     if (too_high(trial) || trial.loss >= bracket[low].loss) {
       bracket[high] = trial;
@@ -187,7 +229,12 @@ double LBFGS::step(const LossFunction& loss_function) {
   Trial current = evaluate(loss_function, 0);
   direction_ = last_direction;
   const double first_loss = current_loss_ = current.loss;
-  if (current.largest <= options_.tolerance_gradient) return first_loss;
+  const auto stop = [&](LbfgsStop reason) {
+    stop_ = reason;
+    return first_loss;
+  };
+  if (!current.is_finite()) return stop(LbfgsStop::not_finite);
+  if (is_small(current.largest, options_.tolerance_gradient, scales_.gradient)) return stop(LbfgsStop::gradient);
 
   for (std::int64_t iteration = 1; iteration <= options_.max_iterations; ++iteration) {
     ++iterations_;
@@ -214,7 +261,7 @@ double LBFGS::step(const LossFunction& loss_function) {
     previous_gradient_ = current.gradient;
     const double previous_loss = current.loss;
     t_ = trial_step;
-    if (current.slope > -options_.tolerance_change) break;
+    if (is_small(-current.slope, options_.tolerance_change, scales_.slope)) return stop(LbfgsStop::slope);
 
     current = line_search(loss_function, current, trial_step);
     t_ = current.t;
@@ -223,20 +270,27 @@ double LBFGS::step(const LossFunction& loss_function) {
       const NoGrad no_grad;
       set_parameters(origin_ + scalar(t_, dtype_) * direction_);
     }
-    if (evaluations_ - evaluations_before >= options_.max_evaluations) break;
-    if (current.largest <= options_.tolerance_gradient) break;
-    if (std::abs(t_) * largest_direction_ <= options_.tolerance_change) break;
-    if (std::abs(current.loss - previous_loss) < options_.tolerance_change) break;
+    // All of them: each keeps its scale.
+    const bool flat = is_small(current.largest, options_.tolerance_gradient, scales_.gradient),
+               short_step = is_small(std::abs(t_) * largest_direction_, options_.tolerance_change, scales_.step),
+               same_loss = is_small(std::abs(current.loss - previous_loss), options_.tolerance_change, scales_.change);
+    if (evaluations_ - evaluations_before >= options_.max_evaluations) return stop(LbfgsStop::evaluations);
+    if (flat) return stop(LbfgsStop::gradient);
+    if (t_ == 0) return stop(LbfgsStop::no_descent);
+    if (short_step) return stop(LbfgsStop::step);
+    if (same_loss) return stop(LbfgsStop::change);
   }
-  return first_loss;
+  return stop(LbfgsStop::iterations);
 }
 
 NamedTensors LBFGS::state() const {
   NamedTensors state;
   state.emplace_back(
-      "counts",
-      tensor(std::vector<std::int64_t>{iterations_, evaluations_, static_cast<std::int64_t>(history_.size())}, {3}));
+      "counts", tensor(std::vector<std::int64_t>{iterations_, evaluations_, static_cast<std::int64_t>(history_.size()),
+                                                 static_cast<std::int64_t>(stop_)},
+                       {4}));
   state.emplace_back("scalars", tensor({t_, current_loss_}, {2}, f64));
+  state.emplace_back("scales", tensor({scales_.gradient, scales_.slope, scales_.step, scales_.change}, {4}, f64));
   if (iterations_ == 0) return state;
   state.emplace_back("direction", direction_);
   state.emplace_back("previous_gradient", previous_gradient_);
@@ -258,14 +312,15 @@ void LBFGS::load_state(const NamedTensors& state) {
     }
     return tensor.detach();
   };
-  const auto counts = get("counts", {3}, i64).to_vector<std::int64_t>();
+  const auto counts = get("counts", {4}, i64).to_vector<std::int64_t>();
   const auto scalars = get("scalars", {2}, f64).to_vector<double>();
   constexpr std::int64_t most = std::int64_t{1} << 53;
   if (counts[0] < 0 || counts[1] < 0 || counts[0] > most || counts[1] > most || counts[2] < 0 ||
-      counts[2] > options_.history) {
+      counts[2] > options_.history || counts[3] < 0 || counts[3] > static_cast<std::int64_t>(LbfgsStop::not_finite)) {
     fail("LBFGS: counts out of range: {} iterations, {} evaluations, {} pairs of at most {}", counts[0], counts[1],
          counts[2], options_.history);
   }
+  const auto scales = get("scales", {4}, f64).to_vector<double>();
   Tensor direction, previous_gradient, scale;
   std::deque<Pair> history;
   if (counts[0] > 0) {
@@ -282,6 +337,8 @@ void LBFGS::load_state(const NamedTensors& state) {
   evaluations_ = counts[1];
   t_ = scalars[0];
   current_loss_ = scalars[1];
+  stop_ = static_cast<LbfgsStop>(counts[3]);
+  scales_ = {scales[0], scales[1], scales[2], scales[3]};
   direction_ = direction;
   previous_gradient_ = previous_gradient;
   scale_ = scale;

@@ -115,8 +115,8 @@ TEST_CASE("condition numbers by the engine's Jacobians have the known figures", 
 
 TEST_CASE("the Jacobians are the printed matrices", "[theory]") {
   const Tensor w = random_normal({1, 3}, 0, 1, 3, 1, f64), z = random_normal({1, 3}, 0, 1, 3, 2, f64);
-  const Tensor theta = angle(w, z), u = z / norm(z), v = w / norm(w), one = eye(3, f64);
-  const Tensor alpha = norm(z) / (2 * pi * norm(w) * sin(theta));
+  const Tensor theta = angle(w, z), u = z / row_norm(z), v = w / row_norm(w), one = eye(3, f64);
+  const Tensor alpha = row_norm(z) / (2 * pi * row_norm(w) * sin(theta));
   const Tensor across = matmul(transpose(u), u), mixed = cos(theta) * matmul(transpose(v), u),
                project = one - matmul(transpose(v), v);
   const Tensor rest = square(sin(theta)) * one;

@@ -1,12 +1,18 @@
-// Every primitive: value, refusals, broadcast, empty and zero-dimensional inputs, derivatives to third order, f32
-// against f64.
+// Every primitive and every function of ops.h: value, refusals, broadcast, empty and zero-dimensional inputs,
+// derivatives to third order, f32 against f64.
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <map>
+#include <regex>
+#include <set>
 
 #include "engine/primitive.h"
 #include "tests/engine/primitive_cases.h"
+#include "tests/paths.h"
 
 using namespace sg;
 using namespace sg::test;
@@ -41,7 +47,80 @@ void check_values(const Tensor& y, const Values& wanted, double tolerance) {
   }
 }
 
+std::vector<PrimitiveCase> all_cases() {
+  std::vector<PrimitiveCase> all = primitive_cases();
+  all.insert(all.end(), operation_cases().begin(), operation_cases().end());
+  return all;
+}
+
+/// The first groups of all matches in a file of the tree.
+std::set<std::string> found_in(const std::filesystem::path& path, const char* pattern) {
+  std::ifstream file(path);
+  REQUIRE(file);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const std::regex expression(pattern);
+  std::set<std::string> names;
+  for (std::sregex_iterator at(text.begin(), text.end(), expression), end; at != end; ++at) names.insert((*at)[1]);
+  return names;
+}
+
 }  // namespace
+
+TEST_CASE("every function of ops.h has a row, and every row is in ops.h or a primitive", "[primitives]") {
+  const std::filesystem::path root = source_folder();
+  const auto functions = found_in(root / "engine" / "ops.h", R"(\n(?:Tensor|Tensors|Sorted) (\w+)\()");
+  CHECK(functions.size() > 100);
+  std::set<std::string> rows;
+  for (const PrimitiveCase& row : all_cases()) rows.insert(row.name);
+  for (const std::string& name : functions) {
+    INFO(name);
+    CHECK((name == "operator" || rows.count(name) == 1));
+  }
+  const std::set<std::string> primitives(primitive_names().begin(), primitive_names().end());
+  for (const std::string& name : rows) {
+    INFO(name);
+    CHECK((functions.count(name) == 1 || primitives.count(name) == 1));
+  }
+}
+
+TEST_CASE("every class of a primitive is in the list of names", "[primitives]") {
+  const std::set<std::string> listed(primitive_names().begin(), primitive_names().end());
+  std::set<std::string> written;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(source_folder() / "engine" / "ops")) {
+    if (entry.path().extension() != ".cpp") continue;
+    for (const char* pattern : {
+           R"(string_view name\(\) const (?:override|final) \{ return "(\w+)";
+           \
+         })
+      ",
+      R"(string_view operation = "(\w+)";)"}) {
+      written.merge(found_in(entry.path(), pattern));
+  }
+}
+CHECK(written.size() > 50);
+for (const std::string& name : written) {
+  INFO(name);
+  CHECK(listed.count(name) == 1);
+}
+}
+
+TEST_CASE("empty tensors and single elements have results of the right shape", "[primitives]") {
+  std::mt19937_64 generator(4);
+  for (const PrimitiveCase& row : all_cases()) {
+    INFO(row.name);
+    for (const PrimitiveCase::Edge& edge : row.edges) {
+      Tensors inputs;
+      for (const Shape& shape : edge.shapes) inputs.push_back(uniform(generator, shape, row.low, row.high));
+      const Tensor y = row.function(inputs);
+      CHECK(y.shape() == edge.result);
+      y.eval();
+      const Tensors gradients = grad(sum(y), inputs, {}, Unused::zeros);
+      eval(gradients);
+      for (std::size_t i = 0; i < inputs.size(); ++i) CHECK(gradients[i].shape() == inputs[i].shape());
+    }
+  }
+}
 
 TEST_CASE("every primitive has a row, and every row a primitive", "[primitives]") {
   std::map<std::string, int> rows;
@@ -58,7 +137,7 @@ TEST_CASE("every primitive has a row, and every row a primitive", "[primitives]"
 
 TEST_CASE("values agree with plain formulas, in f64 and in f32", "[primitives]") {
   std::mt19937_64 generator(1);
-  for (const PrimitiveCase& row : primitive_cases()) {
+  for (const PrimitiveCase& row : all_cases()) {
     if (!row.formula && !row.plain) continue;
     INFO(row.name);
     const Tensors inputs = inputs_of(row, generator);
@@ -74,7 +153,7 @@ TEST_CASE("values agree with plain formulas, in f64 and in f32", "[primitives]")
 
 TEST_CASE("elementwise primitives broadcast, and take scalars and empty tensors", "[primitives]") {
   std::mt19937_64 generator(2);
-  for (const PrimitiveCase& row : primitive_cases()) {
+  for (const PrimitiveCase& row : all_cases()) {
     if (!row.formula) continue;
     INFO(row.name);
     Tensors scalars, empties, mixed, mixed_values;
@@ -99,14 +178,16 @@ TEST_CASE("elementwise primitives broadcast, and take scalars and empty tensors"
 }
 
 TEST_CASE("wrong calls are refused with an Error that names the operation", "[primitives]") {
-  for (const PrimitiveCase& row : primitive_cases()) {
+  for (const PrimitiveCase& row : all_cases()) {
     for (const auto& call : row.refused) {
       INFO(row.name);
       try {
         call();
         FAIL_CHECK("was not refused");
       } catch (const Error& error) {
-        CHECK(std::string(error.what()).find(": ") != std::string::npos);
+        const std::string speaker = row.speaker.empty() ? row.name : row.speaker;
+        INFO(error.what());
+        CHECK(std::string(error.what()).rfind(speaker + ": ", 0) == 0);
       }
     }
   }
@@ -114,7 +195,7 @@ TEST_CASE("wrong calls are refused with an Error that names the operation", "[pr
 
 TEST_CASE("derivatives to third order", "[primitives]") {
   std::mt19937_64 generator(3);
-  for (const PrimitiveCase& row : primitive_cases()) {
+  for (const PrimitiveCase& row : all_cases()) {
     INFO(row.name);
     check_derivatives(row.function, inputs_of(row, generator), 3, generator);
   }

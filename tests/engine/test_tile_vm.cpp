@@ -80,6 +80,7 @@ T evaluate(TileOp op, T a, T b, T c, double immediate) {
     case TileOp::less: return static_cast<T>(a < b);
     case TileOp::less_equal: return static_cast<T>(a <= b);
     case TileOp::where: return a != 0 ? b : c;
+    case TileOp::mul_no_nan: return a == 0 || b == 0 ? T(0) : a * b;
     case TileOp::multiply_add: return a * b + c;
     case TileOp::floor: return static_cast<T>(std::floor(static_cast<double>(a)));
     case TileOp::tanh: return static_cast<T>(std::tanh(static_cast<double>(a)));
@@ -225,7 +226,7 @@ class Generator {
       if (op == TileOp::sign && dtype != i64) op = TileOp::neg;
       if (op == TileOp::floor) op = TileOp::abs;
       // Powers of powers would outgrow what a comparison with a tolerance, or an integer, can bear.
-      if (op == TileOp::mul || op == TileOp::square || op == TileOp::multiply_add) {
+      if (op == TileOp::mul || op == TileOp::square || op == TileOp::mul_no_nan || op == TileOp::multiply_add) {
         if (i > 4) op = TileOp::maximum;
       }
       TileInstruction step{.op = op};

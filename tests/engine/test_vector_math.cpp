@@ -64,6 +64,16 @@ const Row kRows[] = {
     {TileOp::softplus, softplus, 2.0},
     {TileOp::erf, [](long double x) { return std::erf(x); }, 1.2},
     {TileOp::atan, [](long double x) { return std::atan(x); }, 1.0},
+    {TileOp::asin, [](long double x) { return std::asin(x); }, 1.01},
+    {TileOp::acos, [](long double x) { return std::acos(x); }, 1.01},
+    {TileOp::sinh, [](long double x) { return std::sinh(x); }, 1.01},
+    {TileOp::cosh, [](long double x) { return std::cosh(x); }, 1.01},
+    {TileOp::asinh, [](long double x) { return std::asinh(x); }, 1.01},
+    {TileOp::acosh, [](long double x) { return std::acosh(x); }, 1.01},
+    {TileOp::atanh, [](long double x) { return std::atanh(x); }, 1.01},
+    {TileOp::exp2, [](long double x) { return std::exp2(x); }, 1.01},
+    {TileOp::log2, [](long double x) { return std::log2(x); }, 1.01},
+    {TileOp::log10, [](long double x) { return std::log10(x); }, 1.01},
 };
 
 std::vector<Isa> isas() {

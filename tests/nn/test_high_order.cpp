@@ -1,5 +1,5 @@
-// Derivatives to fourth order of norms, softmax, attention, pooling, interpolation and padding, by every mode, against
-// the same functions written out with loops in Taylor arithmetic.
+// Derivatives to fourth order of norms, softmax, attention, pooling, interpolation, padding, powers, choices and
+// indexing, by every mode, against the same functions written out with loops in Taylor arithmetic.
 #include <fmt/format.h>
 
 #include <array>
@@ -275,7 +275,7 @@ std::vector<std::pair<std::string, std::vector<double>>> by_all_modes(const std:
 
 }  // namespace
 
-TEST_CASE("norms, attention, pooling, interpolation and padding are right to fourth order by every mode") {
+TEST_CASE("norms, attention, pooling, padding, powers, choices and indexing are right to fourth order by every mode") {
   nn::BatchNorm2d batch(kC), batch_eval(kC);
   nn::LayerNorm layer({kC, kH, kW});
   nn::GroupNorm group(2, kC);
@@ -381,6 +381,67 @@ TEST_CASE("norms, attention, pooling, interpolation and padding are right to fou
          return resampled(x, kH + 3, kW + 2, [&](auto i, auto j, auto k, auto l) {
            const bool inside = k >= 1 && k < kH + 1 && l >= 2;
            return inside ? exp(x.at(i, j, k - 1, l - 2)) : Series(1);
+         });
+       }},
+      {"pow, by base and exponent at once", [](const Tensor& x) { return pow(sg::exp(x), x); },
+       [](const Pictures& x) {
+         return resampled(x, kH, kW,
+                          [&](auto i, auto j, auto k, auto l) { return exp(x.at(i, j, k, l) * x.at(i, j, k, l)); });
+       }},
+      {"pow, of zero to 0, 1, 2, 3, 4 as a tensor",
+       [](const Tensor& x) {
+         std::vector<double> exponents(x.size());
+         for (std::size_t i = 0; i < exponents.size(); ++i) exponents[i] = static_cast<double>(i % 5);
+         return pow(x - x.detach(), tensor(std::span<const double>(exponents), x.shape(), f64));
+       },
+       [](Pictures x) {
+         for (std::size_t i = 0; i < x.values.size(); ++i) {
+           const Series step = x.values[i] - x.values[i].c[0];
+           x.values[i] = Series(1);
+           for (std::size_t k = 0; k < i % 5; ++k) x.values[i] = x.values[i] * step;
+         }
+         return x;
+       }},
+      {"where, a root beside a square", [](const Tensor& x) { return where(greater(x, 0), sg::sqrt(x), square(x)); },
+       [](Pictures x) {
+         for (Series& value : x.values) value = value.c[0] > 0 ? sqrt(value) : value * value;
+         return x;
+       }},
+      {"norm, over channels", [](const Tensor& x) { return norm(x, 1, true); },
+       [](const Pictures& x) {
+         Pictures y(kN, 1, kH, kW);
+         for (std::int64_t i = 0; i < kN; ++i) {
+           for (std::int64_t k = 0; k < kH * kW; ++k) {
+             Series sum;
+             for (std::int64_t j = 0; j < kC; ++j) {
+               sum = sum + x.at(i, j, k / kW, k % kW) * x.at(i, j, k / kW, k % kW);
+             }
+             y.at(i, 0, k / kW, k % kW) = sqrt(sum);
+           }
+         }
+         return y;
+       }},
+      {"gather, of an exponential",
+       [&](const Tensor& x) {
+         return take(sg::exp(x), tensor({3, 0, 0, 2}, {4}, i64), 3);
+       },
+       [](const Pictures& x) {
+         constexpr std::int64_t index[] = {3, 0, 0, 2};
+         return resampled(x, kH, kW, [&](auto i, auto j, auto k, auto l) { return exp(x.at(i, j, k, index[l])); });
+       }},
+      {"scatter, exponentiated",
+       [](const Tensor& x) {
+         const Tensor index = broadcast_to(tensor({3, 0, 0, 2}, {4}, i64), x.shape());
+         return sg::exp(scatter_add(x, index, square(x), 3));
+       },
+       [](const Pictures& x) {
+         constexpr std::int64_t index[] = {3, 0, 0, 2};
+         return resampled(x, kH, kW, [&](auto i, auto j, auto k, auto l) {
+           Series sum = x.at(i, j, k, l);
+           for (std::int64_t from = 0; from < kW; ++from) {
+             if (index[from] == l) sum = sum + x.at(i, j, k, from) * x.at(i, j, k, from);
+           }
+           return exp(sum);
          });
        }},
   };

@@ -131,3 +131,65 @@ TEST_CASE("L-BFGS refuses settings and losses without meaning") {
   nn::LBFGS optimizer(problem);
   CHECK_THROWS_AS(optimizer.step([&] { return zeros({2}, f64); }), Error);
 }
+
+namespace {
+
+/// One parameter of any shape, under a loss that is a formula.
+struct Formula : nn::Module {
+  explicit Formula(std::vector<double> start) : w_({static_cast<std::int64_t>(start.size())}, nn::init::zeros()) {
+    add_parameter("w", w_);
+    to(f64);
+    load_state({{"w", tensor(std::span<const double>(start), {static_cast<std::int64_t>(start.size())}, f64)}});
+  }
+  /// Minimises in calls of 20 iterations until none is done any more, and gives the first parameter.
+  double minimum(const std::function<Tensor(const Tensor&)>& f, nn::LbfgsOptions options = {}) {
+    nn::LBFGS optimizer(*this, options);
+    for (int call = 0; call < 50; ++call) {
+      optimizer.step([&] { return f(w_.value()); });
+      stop = optimizer.stop();
+      CHECK(std::isfinite(optimizer.loss()));
+      if (stop != nn::LbfgsStop::iterations && stop != nn::LbfgsStop::evaluations) break;
+    }
+    return w_.value().to_vector<double>()[0];
+  }
+  nn::Parameter w_;
+  nn::LbfgsStop stop = nn::LbfgsStop::iterations;
+};
+
+}  // namespace
+
+TEST_CASE("L-BFGS stays in the finite region and finds the minimum there") {
+  const auto barrier = [](const Tensor& w) { return sum(w - log(w)); };
+  for (const double start : {3.0, 0.01, 40.0, 1e4}) {
+    INFO(start);
+    CHECK(Formula({start}).minimum(barrier) == Approx(1).epsilon(1e-6));
+  }
+  // A long first step, losses that overflow, and one whose gradient alone is infinite.
+  CHECK(Formula({3}).minimum(barrier, {.learning_rate = 1e6}) == Approx(1).epsilon(1e-6));
+  CHECK(Formula({3}).minimum([](const Tensor& w) { return sum(exp(w * 100) - w * 100); }, {.learning_rate = 1e3}) ==
+        Approx(0).margin(1e-6));
+  CHECK(Formula({0.5, 2}).minimum([](const Tensor& w) { return sum(sqrt(w) + rsqrt(w)); }) == Approx(1).epsilon(1e-5));
+  // At a point that is not finite itself there is nothing to go on from.
+  Formula outside({-1});
+  nn::LBFGS optimizer(outside);
+  optimizer.step([&] { return barrier(outside.w_.value()); });
+  CHECK(optimizer.stop() == nn::LbfgsStop::not_finite);
+  CHECK(outside.w_.value().to_vector<double>()[0] == -1);
+}
+
+TEST_CASE("L-BFGS minimises a loss of any size, and says why it ends") {
+  for (const double size : {1e-12, 1e-6, 1.0, 1e6}) {
+    INFO(size);
+    Formula problem({0});
+    CHECK(problem.minimum([&](const Tensor& w) { return sum(square(w - 1)) * size; }) == Approx(1).epsilon(1e-6));
+    CHECK_FALSE(nn::describe(problem.stop).empty());
+  }
+  Formula done({1});
+  CHECK(done.minimum([](const Tensor& w) { return sum(square(w - 1)); }) == 1);
+  CHECK(done.stop == nn::LbfgsStop::gradient);
+  Formula short_run({0.0, 3.0});
+  nn::LBFGS optimizer(short_run, {.max_iterations = 1});
+  optimizer.step([&] { return sum(square(square(short_run.w_.value()) - 2)); });
+  CHECK(optimizer.stop() == nn::LbfgsStop::iterations);
+  CHECK(nn::describe(optimizer.stop()) == "all iterations are done");
+}

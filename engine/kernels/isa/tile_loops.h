@@ -100,6 +100,7 @@ void add_arithmetic(TileKernels& table) {
   binary(TileOp::not_equal, [](V a, V b) { return truth<V>(a != b); });
   binary(TileOp::less, [](V a, V b) { return truth<V>(a < b); });
   binary(TileOp::less_equal, [](V a, V b) { return truth<V>(a <= b); });
+  binary(TileOp::mul_no_nan, [](V a, V b) { return select<V>((a == 0) | (b == 0), V{}, a * b); });
   ternary(TileOp::where, [](V a, V b, V c) { return select<V>(a != 0, b, c); });
 }
 
@@ -127,6 +128,17 @@ void add_functions(TileKernels& table) {
   unary(TileOp::softplus, [](V a) { return softplus(a); });
   unary(TileOp::erf, [](V a) { return error_function(a); });
   unary(TileOp::atan, [](V a) { return arc_tangent(a); });
+  unary(TileOp::asin, [](V a) { return arc_sine(a); });
+  unary(TileOp::acos, [](V a) { return arc_cosine(a); });
+  unary(TileOp::sinh, [](V a) { return hyperbolic_sine(a); });
+  unary(TileOp::cosh, [](V a) { return hyperbolic_cosine(a); });
+  unary(TileOp::asinh, [](V a) { return inverse_hyperbolic_sine(a); });
+  unary(TileOp::acosh, [](V a) { return inverse_hyperbolic_cosine(a); });
+  unary(TileOp::atanh, [](V a) { return inverse_hyperbolic_tangent(a); });
+  unary(TileOp::exp2, [](V a) { return exponential_2(a); });
+  unary(TileOp::log2, [](V a) { return logarithm_2(a); });
+  unary(TileOp::log10, [](V a) { return logarithm_10(a); });
+  binary(TileOp::atan2, [](V a, V b) { return arc_tangent(a, b); });
   binary(TileOp::div, [](V a, V b) { return a / b; });
   binary(TileOp::pow, [](V a, V b) { return power(a, b); });
   const auto fused = [](V a, V b, V c) { return multiply_add(a, b, c); };
