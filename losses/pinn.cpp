@@ -20,6 +20,12 @@ Tensor mean_square(const Tensor& x, const Tensor& points) {
   return sum(square(x)) / static_cast<double>(points.shape(0));
 }
 
+Tensor total(const Tensors& terms) {
+  Tensor sum;
+  for (const Tensor& term : terms) sum = sum ? sum + term : term;
+  return sum;
+}
+
 void check_points(std::string_view operation, const Tensor& residual, const Tensor& points, int order) {
   if (points.rank() != 2 || points.shape(0) == 0 || residual.shape() != Shape{points.shape(0), 1}) {
     fail("{}: needs a residual [N, 1] of points [N, d]: {} and {}", operation, residual.shape(), points.shape());
@@ -60,40 +66,60 @@ Tensor pinn_residual(Equation equation, const Network& network, const Tensor& po
   return source ? left - source(points) : left;
 }
 
-Tensor residual_norm(const Tensor& residual, const Tensor& points, int order) {
+Tensors residual_terms(const Tensor& residual, const Tensor& points, int order) {
   check_points("residual_norm", residual, points, order);
-  Tensor norm = mean_square(residual, points);
-  if (order == 0) return norm;
+  Tensors terms{mean_square(residual, points)};
+  if (order == 0) return terms;
   const Tensor first = grad(residual, points, Unused::zeros);
-  norm = norm + mean_square(first, points);
-  if (order == 1) return norm;
+  terms.push_back(mean_square(first, points));
+  if (order == 1) return terms;
+  Tensor second;
   for (std::int64_t i = 0; i < points.shape(1); ++i) {
-    norm = norm + mean_square(grad(slice(first, 1, i, i + 1), points, Unused::zeros), points);
+    const Tensor term = mean_square(grad(slice(first, 1, i, i + 1), points, Unused::zeros), points);
+    second = second ? second + term : term;
   }
-  return norm;
+  terms.push_back(second);
+  return terms;
+}
+
+Tensors trace_terms(const Tensor& residual, const Tensor& points, std::int64_t axis, int order) {
+  check_points("trace_norm", residual, points, order);
+  axis = normalise_axis("trace_norm", axis, points.shape(1));
+  if (order == 0) return {mean_square(residual, points)};
+  Tensors terms;
+  for (const Tensor& derivative : jet(residual, points, direction(points, axis), order)) {
+    terms.push_back(mean_square(derivative, points));
+  }
+  return terms;
+}
+
+Tensor residual_norm(const Tensor& residual, const Tensor& points, int order) {
+  return total(residual_terms(residual, points, order));
 }
 
 Tensor trace_norm(const Tensor& residual, const Tensor& points, std::int64_t axis, int order) {
-  check_points("trace_norm", residual, points, order);
-  axis = normalise_axis("trace_norm", axis, points.shape(1));
-  if (order == 0) return mean_square(residual, points);
-  Tensor norm;
-  for (const Tensor& derivative : jet(residual, points, direction(points, axis), order)) {
-    const Tensor term = mean_square(derivative, points);
-    norm = norm ? norm + term : term;
+  return total(trace_terms(residual, points, axis, order));
+}
+
+Tensors pinn_terms(const PinnProblem& problem, const Network& network, int order) {
+  Tensors terms =
+      residual_terms(pinn_residual(problem.equation, network, problem.interior, problem.coefficient, problem.source),
+                     problem.interior, order);
+  Tensors traces(order + 1);
+  for (const Trace& trace : problem.traces) {
+    const Tensor difference = network(trace.points) - problem.boundary_value(trace.points);
+    const Tensors here = trace_terms(difference, trace.points, trace.axis, order);
+    for (int k = 0; k <= order; ++k) traces[k] = traces[k] ? traces[k] + here[k] : here[k];
   }
-  return norm;
+  if (!problem.traces.empty()) terms.insert(terms.end(), traces.begin(), traces.end());
+  return terms;
 }
 
 Tensor pinn_loss(const PinnProblem& problem, const Network& network, int order, double trace_weight) {
-  Tensor loss =
-      residual_norm(pinn_residual(problem.equation, network, problem.interior, problem.coefficient, problem.source),
-                    problem.interior, order);
-  for (const Trace& trace : problem.traces) {
-    const Tensor difference = network(trace.points) - problem.boundary_value(trace.points);
-    loss = loss + trace_weight * trace_norm(difference, trace.points, trace.axis, order);
-  }
-  return loss;
+  const Tensors terms = pinn_terms(problem, network, order);
+  const auto interior = terms.begin() + order + 1;
+  const Tensor loss = total({terms.begin(), interior});
+  return interior == terms.end() ? loss : loss + trace_weight * total({interior, terms.end()});
 }
 
 Tensor pinn_residuals(const PinnProblem& problem, const Network& network, int order, double trace_weight) {

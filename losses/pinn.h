@@ -25,6 +25,11 @@ Equation equation_named(std::string_view name);
 Tensor pinn_residual(Equation equation, const Network& network, const Tensor& points, double coefficient,
                      const Network& source = {});
 
+/// The mean squares of a residual's derivatives of each order from 0 to `order`, at most 2, summed over their
+/// components; and for a part of the boundary that runs along one axis, of those along it.
+Tensors residual_terms(const Tensor& residual, const Tensor& points, int order);
+Tensors trace_terms(const Tensor& residual, const Tensor& points, std::int64_t axis, int order);
+
 /// The squared norm of order 0, 1 or 2 of a residual [N, 1] that was computed from points [N, d]: mean over points of
 /// r^2, plus the squares of its first derivatives by x and t, plus those of its second derivatives.
 Tensor residual_norm(const Tensor& residual, const Tensor& points, int order);
@@ -46,6 +51,10 @@ struct PinnProblem {
   Tensor interior;            // [N, 2]
   std::vector<Trace> traces;  // initial line and boundary pieces
 };
+
+/// The parts of the loss: the terms of the equation's residual by order, then those of u - boundary_value by order,
+/// summed over the traces.
+Tensors pinn_terms(const PinnProblem& problem, const Network& network, int order);
 
 /// residual_norm of the equation in the interior plus `trace_weight` times the trace_norms of u - boundary_value, all
 /// of one order.

@@ -11,16 +11,21 @@ enum class Frequencies {
   symmetric,  // 2 pi min(k, n - k) / n: the Sobolev norm's own
 };
 
-/// The symmetric circulant C [n, n] for which r . C r = sum over k of (1 + xi_k^2)^s |r_hat_k|^2, r_hat being the
-/// unitary discrete Fourier transform of a real r (Parseval's identity). Built in f64 and then cast; the last ones
-/// asked for are kept. Throws for n above 16,384.
-Tensor spectral_matrix(std::int64_t n, double s, Frequencies frequencies, Dtype dtype);
+/// (1 + (length xi_k)^2)^s: the weight of the k-th of n coefficients, `length` being in samples.
+double spectral_weight(std::int64_t k, std::int64_t n, double s, Frequencies frequencies, double length = 1);
+
+/// The symmetric circulant C [n, n] for which r . C r = sum over k of w_k |r_hat_k|^2, w_k being the weights above and
+/// r_hat the unitary discrete Fourier transform of a real r (Parseval's identity). Built in f64 and then cast; the last
+/// ones asked for are kept. Throws for n above 16,384 and for a length that is not positive.
+Tensor spectral_matrix(std::int64_t n, double s, Frequencies frequencies, Dtype dtype, double length = 1);
 
 /// H^s of functions sampled along the last axis: residual [..., n] -> mean(r * C r). With s = 0 the mean square.
-Tensor spectral_1d(const Tensor& residual, double s, Frequencies frequencies = Frequencies::one_sided);
+Tensor spectral_1d(const Tensor& residual, double s, Frequencies frequencies = Frequencies::one_sided,
+                   double length = 1);
 
 /// H^s of images: residual [..., H, W] -> the sum over the two last axes of the mean over all entries of r * C r along
 /// that axis. With s = 0 twice the mean square.
-Tensor spectral_2d(const Tensor& residual, double s, Frequencies frequencies = Frequencies::one_sided);
+Tensor spectral_2d(const Tensor& residual, double s, Frequencies frequencies = Frequencies::one_sided,
+                   double length = 1);
 
 }  // namespace sg::losses

@@ -1,8 +1,10 @@
-// Chart: curves and heat maps as pieces of SVG that stand inside a page.
+// Chart: curves and heat maps, drawn by gnuplot as SVG inside a page or as a PNG file.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace sg::apps {
@@ -30,12 +32,6 @@ struct Chart {
   int height = 420;
 };
 
-/// The chart drawn by gnuplot, or by a plainer drawing of our own when the program is missing or fails. Lines take the
-/// page's text colour, so that they show on light and on dark.
-std::string chart_svg(const Chart& chart);
-/// The plainer drawing.
-std::string plain_chart_svg(const Chart& chart);
-
 /// Values over a grid, drawn as coloured cells with a scale.
 struct HeatMap {
   std::string title;
@@ -50,13 +46,26 @@ struct HeatMap {
   double low = 0, high = 0;  // of the scale; from the values when equal
   int width = 420;
 };
-std::string heat_map_svg(const HeatMap& map);
+
+using Figure = std::variant<Chart, HeatMap>;
+
+/// The drawing as a piece of a page. Its lines take the page's text colour, so that they show on light and on dark.
+/// Where gnuplot is missing, a line that says so, and once for all on standard error. Throws for a map whose values are
+/// not rows x columns.
+std::string figure_svg(const Figure& figure);
+
+/// Drawings in rows of `columns` as one PNG file, each of `width` x `height` pixels; empty where gnuplot is missing.
+std::string figures_png(const std::vector<Figure>& figures, std::size_t columns, int width, int height);
 
 /// `data:image/png;base64,...` of a PNG file.
 std::string png_uri(const std::string& png);
 std::string base64(const std::string& bytes);
 
-/// Round numbers from low to high, about as many as wanted; powers of ten (or 1, 2, 5 of each) on a logarithmic axis.
-std::vector<double> axis_ticks(double low, double high, int wanted, bool logarithmic);
+/// The colour of the series of that number: after Okabe and Ito 2008, without the ones that vanish on white or black.
+std::string series_colour(std::size_t index);
+/// A number at an axis: 0.01, 250, 1e-6.
+std::string show_tick(double value);
+/// Powers of ten from low to high, or 1, 2, 5 of each: the ticks of a logarithmic axis, about as many as wanted.
+std::vector<double> logarithmic_ticks(double low, double high, int wanted);
 
 }  // namespace sg::apps

@@ -1,13 +1,15 @@
-// Gnuplot: charts drawn by the program of that name.
+// Gnuplot: running the program, and its page-sized SVG as a piece of our page.
 #pragma once
 
 #include <string>
 
-#include "apps/common/chart.h"
-
 namespace sg::apps {
 
-/// A piece of SVG for a page; empty when gnuplot is missing, fails, or takes more than half a minute.
-std::string gnuplot_svg(const Chart& chart);
+/// What gnuplot writes for the script; empty when it is missing or fails.
+std::string run_gnuplot(const std::string& script);
+
+/// The drawing of an SVG file of gnuplot's without its head, of these sizes, with ids that no other drawing of the
+/// page has; empty for what is none.
+std::string embedded_svg(std::string svg, int width, int height, const std::string& label);
 
 }  // namespace sg::apps

@@ -2,14 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdio>
 #include <filesystem>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "apps/common/csv.h"
 #include "engine/dtype.h"
 
 namespace sg::apps {
@@ -28,19 +27,15 @@ class MetricsWriter {
  public:
   /// Begins the file with its header, or, when `keep_steps` is given, goes on after the rows of steps up to it and
   /// drops the others. Numbers get 9 significant digits, 17 in f64. Throws FileError when the file cannot be written.
-  MetricsWriter(std::filesystem::path path, const std::vector<std::string>& test_columns, Dtype dtype,
+  MetricsWriter(const std::filesystem::path& path, const std::vector<std::string>& test_columns, Dtype dtype,
                 std::optional<std::int64_t> keep_steps = {});
 
   void write(const MetricsRow& row);
 
  private:
-  struct Close {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
-  std::filesystem::path path_;
+  CsvAppender file_;
   std::size_t test_count_;
   int digits_;
-  std::unique_ptr<std::FILE, Close> file_;
 };
 
 /// A metrics.csv in memory.

@@ -9,6 +9,7 @@
 #include <functional>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "apps/common/files.h"
 
@@ -68,8 +69,6 @@ OptionParser::OptionParser(std::string app, std::string description)
   cli_->get_formatter()->column_width(36);
 }
 
-OptionParser::~OptionParser() = default;
-
 template <class T>
 void OptionParser::add(const std::string& name, T& value, const std::string& help, Check<T> check, OnResume on_resume) {
   Entry entry;
@@ -91,11 +90,7 @@ void OptionParser::add(const std::string& name, T& value, const std::string& hel
     if (check && parsed != value) check(name, parsed);
     value = std::move(parsed);
   };
-  entry.option = cli_->add_option_function<std::string>(name, entry.from_text, help)
-                     ->type_name(type_name_of<T>())
-                     ->default_str(show_value(value))
-                     ->take_last();
-  entries_.push_back(std::move(entry));
+  declare(std::move(entry), name, help, type_name_of<T>(), show_value(value));
 }
 
 template void OptionParser::add(const std::string&, bool&, const std::string&, Check<bool>, OnResume);
@@ -110,47 +105,130 @@ template void OptionParser::add(const std::string&, std::vector<std::int64_t>&, 
 template void OptionParser::add(const std::string&, std::vector<std::string>&, const std::string&,
                                 Check<std::vector<std::string>>, OnResume);
 
-void OptionParser::footer(const std::string& text) { cli_->footer(text); }
-
-OptionParser::OptionParser(std::string app, std::string description, Options& options)
+OptionParser::OptionParser(std::string app, std::string description, Options& options, const CommonUse& use)
     : OptionParser(std::move(app), std::move(description)) {
   options_ = &options;
-  add_common();
+  add_common(use);
+  group("Options of its own");
 }
 
-void OptionParser::add_common() {
+nn::Schedule Options::schedule() const {
+  nn::Schedule rest = nn::constant_schedule(lr);
+  if (cosine_steps > 0) {
+    const std::int64_t falling = std::max<std::int64_t>(1, cosine_steps - warmup_steps);
+    rest = [falling, last = 0.01 * lr, cosine = nn::cosine_schedule(lr, falling, 0.01 * lr)](std::int64_t step) {
+      return step < falling ? cosine(step) : last;
+    };
+  }
+  return warmup_steps == 0 ? rest : nn::warm_up_then(warmup_steps, 1.0 / static_cast<double>(warmup_steps + 1), rest);
+}
+
+OptionParser::~OptionParser() = default;
+
+void OptionParser::footer(const std::string& text) { cli_->footer(text); }
+
+void OptionParser::declare(Entry entry, const std::string& name, const std::string& help, const std::string& type,
+                           const std::string& shown) {
+  entry.option = cli_->add_option_function<std::string>(name, entry.from_text, help)
+                     ->type_name(type)
+                     ->default_str(shown)
+                     ->group(group_)
+                     ->take_last();
+  entries_.push_back(std::move(entry));
+}
+
+void OptionParser::add_seeds() {
+  Entry entry;
+  entry.key = "seeds";
+  std::vector<std::uint64_t>& seeds = options_->seeds;
+  entry.to_json = [&seeds] { return nlohmann::json(seeds); };
+  const auto check = [](const std::vector<std::uint64_t>& list) {
+    if (list.empty() || list.size() > 1000) fail("--seeds: {} seeds; from 1 to 1000 are possible", list.size());
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      if (std::find(list.begin(), list.begin() + i, list[i]) != list.begin() + i) {
+        fail("--seeds: {} is there twice", list[i]);
+      }
+    }
+  };
+  entry.from_text = [&seeds, check](const std::string& text) {
+    std::vector<std::uint64_t> list = parse_value<std::vector<std::uint64_t>>("--seeds", text);
+    if (list.size() == 1) {
+      const std::uint64_t count = list[0];
+      if (count < 1 || count > 1000) fail("--seeds: {} seeds; from 1 to 1000 are possible", count);
+      list.resize(count);
+      std::iota(list.begin(), list.end(), 0);
+    }
+    check(list);
+    seeds = std::move(list);
+  };
+  entry.from_json = [&seeds, check](const nlohmann::json& json) {
+    std::vector<std::uint64_t> list;
+    try {
+      json.get_to(list);
+    } catch (const nlohmann::json::exception&) {
+      fail("--seeds: config.json holds {}, which is no list of seeds", json.dump());
+    }
+    if (!list.empty()) check(list);
+    seeds = std::move(list);
+  };
+  declare(std::move(entry), "--seeds", "every loss once for each of N seeds 0..N-1, or of a comma list; empty: --seed",
+          "N|LIST", "");
+}
+
+void OptionParser::add_common(const CommonUse& use) {
   Options& o = *options_;
   constexpr auto anew = OnResume::anew;
-  add("--data", o.data, "a folder of IDX files or of images, searched recursively; empty: the embedded data",
-      not_empty());
+  group("Data and folder");
+  if (!use.data.empty()) add("--data", o.data, use.data, not_empty());
+  if (use.limits) {
+    add("--limit-train", o.limit_train, "only the first N training samples; 0: all", at_least<std::int64_t>(0));
+    add("--limit-test", o.limit_test, "only the first N test samples; 0: all", at_least<std::int64_t>(0));
+  }
   add("--out", o.out, "run folder; empty: runs/<app>-<date>-<time>", not_empty());
-  add("--loss", o.losses, "l2, h1, h2, hs (with --s); a comma list compares them");
-  add("--s", o.s, "order of the loss hs", between<double>(-16, 16));
-  add("--epochs", o.epochs, "passes through the training set", at_least<std::int64_t>(1), anew);
-  add("--steps", o.steps, "optimiser steps; wins over --epochs unless 0", at_least<std::int64_t>(0), anew);
-  add("--batch-size", o.batch_size, "samples a step", between<std::int64_t>(1, 1 << 24));
+  add_flag("--overwrite", o.overwrite, "replace the run in the folder of --out", anew);
+  add("--resume", o.resume, "goes on from this run folder's checkpoint, with its options", not_empty(), anew);
+  group("Losses");
+  if (use.losses) {
+    add("--loss", o.losses,
+        std::string("l2, h1, h2") + (use.spectral ? ", hs (with --s)" : "") + "; a comma list compares them");
+  }
+  if (use.spectral) {
+    add("--s", o.s, "order of the loss hs", between<double>(-16, 16));
+    add("--hs-frequencies", o.hs_frequencies, "the spectral loss's convention: one_sided or symmetric",
+        one_of({"one_sided", "symmetric"}));
+    add("--hs-length", o.hs_length, "length L in samples or pixels of the spectral weights (1 + (L xi)^2)^s",
+        between<double>(1e-6, 1e6));
+  }
+  group("Training");
+  if (use.batches) add("--epochs", o.epochs, "passes through the training set", at_least<std::int64_t>(1), anew);
+  add("--steps", o.steps,
+      use.batches ? "optimiser steps; wins over --epochs unless 0" : "optimiser steps of full batches",
+      at_least<std::int64_t>(use.batches ? 0 : 1), anew);
+  if (use.batches) {
+    add("--batch-size", o.batch_size, "samples a step", between<std::int64_t>(1, 1 << 24));
+    add("--shuffle", o.shuffle, "off takes the training set in its file order");
+  }
   add("--lr", o.lr, "learning rate", more_than<double>(0));
+  add("--warmup-steps", o.warmup_steps, "steps in which the rate rises to --lr", at_least<std::int64_t>(0));
+  add("--cosine-steps", o.cosine_steps, "step at which half a cosine has lowered the rate to --lr / 100; 0: it stays",
+      at_least<std::int64_t>(0));
   add("--seed", o.seed, "seed of everything random");
+  add_seeds();
+  add("--init", o.init, "starting weights from a safetensors file; empty: random by the seed", not_empty());
+  add("--dtype", o.dtype, "f32 or f64", one_of({"f32", "f64"}));
   add("--threads", o.threads, "threads; 0: all cores", between<std::int64_t>(0, 1024), anew);
   add("--memory-limit", o.memory_limit,
       "MB of tensors that a step may have at once; above it values are computed again instead of kept, to the same "
-      "bits; "
-      "0: no limit",
+      "bits; 0: no limit",
       between<std::int64_t>(0, 1 << 24), anew);
-  add("--shuffle", o.shuffle, "off takes the training set in its file order");
-  add("--init", o.init, "starting weights from a safetensors file; empty: random by the seed", not_empty());
-  add("--resume", o.resume, "goes on from this run folder's checkpoint, with its options", not_empty(), anew);
-  add_flag("--overwrite", o.overwrite, "replace the run in the folder of --out", anew);
+  group("Figures and checkpoints");
+  add("--log-every", o.log_every, "a row of metrics.csv every N steps", at_least<std::int64_t>(1), anew);
+  if (use.batches) add("--eval-every", o.eval_every, "test figures every N epochs", at_least<std::int64_t>(1), anew);
+  add("--eval-steps", o.eval_steps,
+      use.batches ? "test figures every N steps; 0: by epochs" : "test figures every N steps",
+      at_least<std::int64_t>(use.batches ? 0 : 1), anew);
   add("--checkpoint-seconds", o.checkpoint_seconds, "seconds between checkpoints, besides every epoch's end",
       at_least<double>(0), anew);
-  add("--log-every", o.log_every, "a row of metrics.csv every N steps", at_least<std::int64_t>(1), anew);
-  add("--eval-every", o.eval_every, "test figures every N epochs", at_least<std::int64_t>(1), anew);
-  add("--eval-steps", o.eval_steps, "test figures every N steps; 0: by epochs", at_least<std::int64_t>(0), anew);
-  add("--limit-train", o.limit_train, "only the first N training samples; 0: all", at_least<std::int64_t>(0));
-  add("--limit-test", o.limit_test, "only the first N test samples; 0: all", at_least<std::int64_t>(0));
-  add("--dtype", o.dtype, "f32 or f64", one_of({"f32", "f64"}));
-  add("--hs-frequencies", o.hs_frequencies, "the spectral loss's convention: one_sided or symmetric",
-      one_of({"one_sided", "symmetric"}));
   add_flag("--profile", o.profile, "at the end, time, calls, FLOPs and bytes by primitive", anew);
   add_flag("--quiet", o.quiet, "no progress; one line at the end", anew);
 }
@@ -173,7 +251,7 @@ void OptionParser::add_flag(const std::string& name, bool& value, const std::str
     if (!json.is_boolean()) fail("{}: config.json holds {}, which is neither true nor false", name, json.dump());
     value = json.get<bool>();
   };
-  entry.option = cli_->add_flag(name, value, help + " [off]");
+  entry.option = cli_->add_flag(name, value, help + " [off]")->group(group_);
   entries_.push_back(std::move(entry));
 }
 
@@ -228,6 +306,8 @@ void OptionParser::parse(const std::vector<std::string>& arguments) {
   if (!o.data.empty()) check_exists("--data", o.data);
   if (!o.init.empty()) check_exists("--init", o.init);
   if (!o.resume.empty()) take_from_run();
+  if (!o.seeds.empty() && given("--seed")) fail("--seeds: --seed names one already");
+  if (!o.seeds.empty()) o.seed = o.seeds.front();
 }
 
 void OptionParser::take_from_run() {
@@ -241,7 +321,8 @@ void OptionParser::take_from_run() {
   if (!config.is_object()) fail("--resume: {}: not a JSON object", file.string());
   const std::string run_app =
       config.contains("app") && config["app"].is_string() ? config["app"].get<std::string>() : "";
-  if (run_app != app_) fail("--resume: {}: a run of '{}', not of {}", file.string(), run_app, app_);
+  const std::string app = app_.substr(0, app_.find(' '));
+  if (run_app != app) fail("--resume: {}: a run of '{}', not of {}", file.string(), run_app, app);
 
   const bool epochs_alone = given("--epochs") && !given("--steps");
   for (const Entry& entry : entries_) {

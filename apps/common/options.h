@@ -9,10 +9,13 @@
 
 #include "apps/common/values.h"
 #include "engine/dtype.h"
+#include "losses/spectral.h"
+#include "nn/optim/schedule.h"
 
 namespace CLI {
 class App;
-}
+class Option;
+}  // namespace CLI
 
 namespace sg::apps {
 
@@ -21,6 +24,17 @@ struct Loss {
   std::string name;  // what its subfolder and its curve are called: l2, h1, h2, hs1.5, ...
   std::string kind;  // l2, h1, h2, hs, or what the application adds
   double s = 0;      // the order: 0 for l2, 1 for h1, 2 for h2, --s for hs
+};
+
+/// What of the options in common an application or command takes, besides those of every run.
+struct CommonUse {
+  std::string data =
+      "a folder of IDX files or of images, searched recursively; empty: the embedded data";  // no --data
+                                                                                             // when empty
+  bool limits = true;    // --limit-train, --limit-test
+  bool batches = true;   // --batch-size, --shuffle, --epochs, --eval-every
+  bool losses = true;    // --loss
+  bool spectral = true;  // --s, --hs-frequencies, --hs-length
 };
 
 /// The options in common. An application sets its own defaults before it makes the parser.
@@ -33,9 +47,12 @@ struct Options {
   std::int64_t steps = 0;  // 0: by epochs
   std::int64_t batch_size = 128;
   double lr = 1e-3;
+  std::int64_t warmup_steps = 0;
+  std::int64_t cosine_steps = 0;  // 0: the rate stays
   std::uint64_t seed = 0;
-  std::int64_t threads = 0;       // 0: all cores
-  std::int64_t memory_limit = 0;  // MB that a step's tensors may take; 0: no limit
+  std::vector<std::uint64_t> seeds;  // empty: `seed` alone
+  std::int64_t threads = 0;          // 0: all cores
+  std::int64_t memory_limit = 0;     // MB that a step's tensors may take; 0: no limit
   bool shuffle = true;
   std::string init;
   std::string resume;  // absolute; empty for a fresh run
@@ -48,10 +65,19 @@ struct Options {
   std::int64_t limit_test = 0;
   std::string dtype = "f32";
   std::string hs_frequencies = "one_sided";
+  double hs_length = 1;
   bool profile = false;
   bool quiet = false;
 
   Dtype element_type() const { return dtype == "f64" ? f64 : f32; }
+  losses::Frequencies frequencies() const {
+    return hs_frequencies == "symmetric" ? losses::Frequencies::symmetric : losses::Frequencies::one_sided;
+  }
+  /// The seeds of the whole set.
+  std::vector<std::uint64_t> seed_list() const { return seeds.empty() ? std::vector{seed} : seeds; }
+  /// The learning rate of each step: rising to --lr in --warmup-steps, then falling along half a cosine to a hundredth
+  /// of it at --cosine-steps. It does not depend on the run's length, so that a run may go on for longer.
+  nn::Schedule schedule() const;
   /// The losses of the list, each once. Throws for an empty list, a name that is not in `kinds`, and a repetition.
   /// Besides `hs`, which takes --s, `hs1.5` names its own order.
   std::vector<Loss> loss_list(const std::vector<std::string>& kinds = {"l2", "h1", "h2", "hs"}) const;
@@ -65,7 +91,7 @@ enum class OnResume { same, anew };
 class OptionParser {
  public:
   /// Declares the options in common, with what `options` holds as defaults; `options` must outlive the parser.
-  OptionParser(std::string app, std::string description, Options& options);
+  OptionParser(std::string app, std::string description, Options& options, const CommonUse& use = {});
   /// A command that shares only what it adds itself: no option in common but --help and --version.
   OptionParser(std::string app, std::string description);
   ~OptionParser();
@@ -84,6 +110,9 @@ class OptionParser {
   void add_positional(const std::string& name, std::vector<std::string>& values, const std::string& help,
                       bool required);
 
+  /// The heading in --help of the options that are added from here on.
+  void group(const std::string& heading) { group_ = heading; }
+
   /// Text that --help prints at its end.
   void footer(const std::string& text);
 
@@ -101,13 +130,18 @@ class OptionParser {
   struct Entry;
 
   static std::string key_of(const std::string& name);
-  void add_common();
+  /// Puts an option with a value on the command line.
+  void declare(Entry entry, const std::string& name, const std::string& help, const std::string& type,
+               const std::string& shown);
+  void add_common(const CommonUse& use);
+  void add_seeds();
   void take_from_run();
 
   std::string app_;
   std::unique_ptr<CLI::App> cli_;
   Options* options_ = nullptr;
   std::vector<Entry> entries_;
+  std::string group_ = "Options";
 };
 
 /// Thrown when there is nothing left to do (--help and --version have been printed): exit status 0.

@@ -32,11 +32,12 @@ std::string show_duration(double seconds) {
 }
 
 Progress::Progress(std::string label, std::int64_t total_epochs, std::int64_t total_steps, bool quiet,
-                   std::int64_t first_step)
+                   std::int64_t first_step, RunsAround around)
     : label_(std::move(label)),
       total_epochs_(total_epochs),
       total_steps_(total_steps),
       first_step_(first_step),
+      around_(around),
       quiet_(quiet),
       terminal_(::isatty(STDERR_FILENO) == 1) {
   next_ = start_ + (terminal_ ? Clock::duration(terminal_interval) : Clock::duration(file_interval));
@@ -53,9 +54,14 @@ void Progress::step(std::int64_t epoch, std::int64_t step, double loss) {
   next_ = now + (terminal_ ? Clock::duration(terminal_interval) : Clock::duration(file_interval));
   const double seconds = std::chrono::duration<double>(now - start_).count();
   const double rate = static_cast<double>(step - first_step_) / std::max(seconds, 1e-9);
-  std::string line =
-      fmt::format("{}  epoch {}/{}  step {}/{}  loss {:.4g}  {:.3g} steps/s  {} left", label_, epoch, total_epochs_,
-                  step, total_steps_, loss, rate, show_duration(static_cast<double>(total_steps_ - step) / rate));
+  const double left = static_cast<double>(total_steps_ - step) / rate;
+  std::string line = fmt::format("{}  epoch {}/{}  step {}/{}  loss {:.4g}  {:.3g} steps/s  {} left", label_, epoch,
+                                 total_epochs_, step, total_steps_, loss, rate, show_duration(left));
+  if (around_.count > 1) {
+    const double others =
+        around_.seconds_after + static_cast<double>(around_.unknown_after) * static_cast<double>(total_steps_) / rate;
+    line = fmt::format("[{}/{}] {}, {} for all", around_.number, around_.count, line, show_duration(left + others));
+  }
   if (!terminal_) {
     fmt::print(stderr, "{}\n", line);
     return;

@@ -1,10 +1,10 @@
-// Report: the comparison of losses, and the page.
+// Report: the page, and what it shows of every set of runs.
 #include "apps/common/report.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
+#include <iterator>
 
 #include "apps/common/files.h"
 #include "apps/common/progress.h"
@@ -38,26 +38,6 @@ tbody th { font-weight: 600; }
 footer { color: var(--soft); font-size: .88rem; margin-top: 3rem; }
 )";
 
-std::optional<double> value_of(const MetricsRow& row, const Metrics& metrics, const std::string& column) {
-  if (column == "train_loss") return row.train_loss;
-  return row.tests[metrics.column(column)];
-}
-
-/// The last row in which the column was measured.
-const MetricsRow* last_measured(const Metrics& metrics, const std::string& column) {
-  for (auto row = metrics.rows.rbegin(); row != metrics.rows.rend(); ++row) {
-    if (value_of(*row, metrics, column)) return &*row;
-  }
-  return nullptr;
-}
-
-std::string show_factor(double factor) { return fmt::format("{:.{}f}×", factor, factor < 10 ? 2 : 1); }
-
-const RunCurve* run_named(const std::vector<RunCurve>& runs, const std::string& name) {
-  const auto found = std::find_if(runs.begin(), runs.end(), [&](const RunCurve& run) { return run.name == name; });
-  return found == runs.end() ? nullptr : &*found;
-}
-
 std::string figure(const std::string& inside, const std::string& caption) {
   return "<figure>" + inside + (caption.empty() ? "" : "<figcaption>" + escape_html(caption) + "</figcaption>") +
          "</figure>\n";
@@ -65,104 +45,30 @@ std::string figure(const std::string& inside, const std::string& caption) {
 
 }  // namespace
 
-Chart curves_chart(const std::vector<RunCurve>& runs, const std::string& column, const std::string& label,
-                   bool over_seconds) {
-  Chart chart;
-  chart.x_label = over_seconds ? "seconds" : "step";
-  chart.y_label = label;
-  chart.log_y = true;
-  for (const RunCurve& run : runs) {
-    Series series;
-    series.name = run.name;
-    series.dashed = run.name == "l2";
-    for (const MetricsRow& row : run.metrics.rows) {
-      if (const auto value = value_of(row, run.metrics, column)) {
-        series.x.push_back(over_seconds ? row.seconds : static_cast<double>(row.step));
-        series.y.push_back(*value);
-      }
-    }
-    // More points than a screen has columns only make the page heavy; one in each stretch keeps the shape.
-    constexpr std::size_t most = 1500;
-    if (const std::size_t count = series.x.size(); count > most) {
-      for (std::size_t i = 0; i < most; ++i) {
-        const std::size_t from = i == most - 1 ? count - 1 : i * count / most;
-        series.x[i] = series.x[from], series.y[i] = series.y[from];
-      }
-      series.x.resize(most), series.y.resize(most);
-    }
-    chart.series.push_back(std::move(series));
-  }
-  return chart;
-}
-
-std::optional<Acceleration> acceleration(const Metrics& run, const Metrics& reference, const std::string& column) {
-  const MetricsRow* end = last_measured(reference, column);
-  if (!end) return {};
-  const double target = *value_of(*end, reference, column);
-  for (const MetricsRow& row : run.rows) {
-    const auto value = value_of(row, run, column);
-    if (!value || !(*value <= target)) continue;
-    const double steps = static_cast<double>(std::max<std::int64_t>(1, row.step));
-    return Acceleration{row.step, row.seconds, static_cast<double>(end->step) / steps,
-                        end->seconds / std::max(row.seconds, 1e-9)};
-  }
-  return {};
-}
-
-Table final_table(const std::vector<RunCurve>& runs, const std::string& column) {
-  Table table;
-  table.header = {"loss", "steps", "seconds"};
-  if (runs.empty()) return table;
-  for (const std::string& name : runs.front().metrics.test_columns) table.header.push_back(name);
-  const RunCurve* reference = runs.size() > 1 ? run_named(runs, "l2") : nullptr;
-  if (reference) {
-    table.header.push_back("fewer steps");
-    table.header.push_back("fewer seconds");
-  }
-  for (const RunCurve& run : runs) {
-    const Metrics& metrics = run.metrics;
-    std::vector<std::string> row{run.name, "0", "0"};
-    if (!metrics.rows.empty()) {
-      row = {run.name, fmt::format("{}", metrics.rows.back().step), fmt::format("{:.1f}", metrics.rows.back().seconds)};
-    }
-    for (const std::string& name : metrics.test_columns) {
-      const MetricsRow* last = last_measured(metrics, name);
-      row.push_back(last ? show_figure(*value_of(*last, metrics, name)) : "");
-    }
-    if (reference == &run) {
-      row.insert(row.end(), {"1", "1"});
-    } else if (reference) {
-      const auto gain = acceleration(metrics, reference->metrics, column);
-      row.insert(row.end(), {gain ? show_factor(gain->fewer_steps) : "not reached",
-                             gain ? show_factor(gain->fewer_seconds) : "not reached"});
-    }
-    table.rows.push_back(std::move(row));
-  }
-  return table;
-}
-
 Report::Report(std::string title, std::string summary) : title_(std::move(title)), summary_(std::move(summary)) {}
 
 void Report::heading(const std::string& text) { body_ += "<h2>" + escape_html(text) + "</h2>\n"; }
 void Report::paragraph(const std::string& text) { body_ += "<p>" + escape_html(text) + "</p>\n"; }
 void Report::formula(const std::string& text) { body_ += "<p class=\"formula\">" + escape_html(text) + "</p>\n"; }
 void Report::table(const Table& table, const std::string& caption) { body_ += figure(table.to_html(), caption); }
-void Report::chart(const Chart& chart, const std::string& caption) { body_ += figure(chart_svg(chart), caption); }
+void Report::chart(const Chart& chart, const std::string& caption) { body_ += figure(figure_svg(chart), caption); }
 
 void Report::charts(const std::vector<Chart>& charts, const std::string& caption) {
-  std::string inside = "<div class=\"row\">";
-  for (Chart chart : charts) {
-    if (chart.width > 520) {
-      chart.width = 520, chart.height = 360;  // drawn small, so that the numbers stay readable side by side
-    }
-    inside += chart_svg(chart);
-  }
-  body_ += figure(inside + "</div>", caption);
+  figures({charts.begin(), charts.end()}, caption);
 }
 
 void Report::heat_maps(const std::vector<HeatMap>& maps, const std::string& caption) {
+  figures({maps.begin(), maps.end()}, caption);
+}
+
+void Report::figures(const std::vector<Figure>& figures, const std::string& caption) {
   std::string inside = "<div class=\"row\">";
-  for (const HeatMap& map : maps) inside += heat_map_svg(map);
+  for (Figure drawing : figures) {
+    if (Chart* chart = std::get_if<Chart>(&drawing); chart && chart->width > 520) {
+      chart->width = 520, chart->height = 360;  // drawn small, so that the numbers stay readable side by side
+    }
+    inside += figure_svg(drawing);
+  }
   body_ += figure(inside + "</div>", caption);
 }
 
@@ -170,31 +76,62 @@ void Report::picture(const std::string& png, const std::string& caption) {
   body_ += figure("<img src=\"" + png_uri(png) + "\" alt=\"" + escape_html(caption) + "\">", caption);
 }
 
-void Report::comparison(const std::vector<RunCurve>& runs, const std::string& column, const std::string& column_label) {
+void Report::comparison(const std::vector<Run>& runs, const std::string& column, const std::string& column_label) {
+  const auto several = [&] { return by_loss(runs).front().size() > 1; };
   heading("Final figures");
-  table(final_table(runs, column));
-  const RunCurve* reference = run_named(runs, "l2");
-  if (reference && runs.size() > 1) {
-    for (const RunCurve& run : runs) {
-      if (&run == reference) continue;
-      if (const auto gain = acceleration(run.metrics, reference->metrics, column)) {
-        paragraph(
-            fmt::format("{} reaches the L2 run's final {} at step {}, after {}: {} fewer steps, {} fewer seconds.",
-                        run.name, column, gain->step, show_duration(gain->seconds), show_factor(gain->fewer_steps),
-                        show_factor(gain->fewer_seconds)));
-      } else {
-        paragraph(fmt::format("{} does not reach the L2 run's final {}.", run.name, column));
-      }
+  table(final_table(runs, column), several() ? "Medians over the seeds, lower and upper quartiles in brackets; a run "
+                                               "that never got to the L2 run's end counts as never"
+                                             : "");
+  for (const RunsOfLoss& loss : by_loss(runs)) {
+    const Run& first = *loss[0];
+    const auto gain = first.loss.name == "l2" ? std::nullopt : set_acceleration(runs, loss, column);
+    if (!gain) continue;
+    const std::string name = (first.group.empty() ? "" : first.group + ": ") + first.loss.name;
+    if (gain->runs > 1) {
+      paragraph(fmt::format("{} reaches the L2 run's final {} in {} of {} runs; the median takes {} fewer steps.", name,
+                            column, gain->reached, gain->runs,
+                            gain->steps.median > 0 ? fmt::format("{:.2f}×", gain->steps.median) : "never"));
+    } else if (const auto one = acceleration(first.metrics, reference_of(runs, first)->metrics, column)) {
+      paragraph(
+          fmt::format("{} reaches the L2 run's final {} at step {}, after {}: {:.2f}× fewer steps, {:.2f}× fewer "
+                      "seconds.",
+                      name, column, one->step, show_duration(one->seconds), one->fewer_steps, one->fewer_seconds));
+    } else {
+      paragraph(fmt::format("{} does not reach the L2 run's final {}.", name, column));
     }
   }
-  heading("Curves");
-  chart(curves_chart(runs, column, column_label), "Test error after each evaluation, logarithmic scale");
-  Chart by_time = curves_chart(runs, column, column_label, true);
-  Chart training = curves_chart(runs, "train_loss", "training loss");
-  charts({by_time, training},
-         runs.size() > 1
-             ? "The same over seconds of training; and each run's own training loss, which differ in meaning"
-             : "The same over seconds of training; and the training loss");
+  std::vector<std::string> groups;
+  for (const Run& run : runs) {
+    if (std::find(groups.begin(), groups.end(), run.group) == groups.end()) groups.push_back(run.group);
+  }
+  for (const std::string& group : groups) {
+    std::vector<Run> own;
+    std::copy_if(runs.begin(), runs.end(), std::back_inserter(own), [&](const Run& run) { return run.group == group; });
+    heading(group.empty() ? "Curves" : "Curves: " + group);
+    chart(curves_chart(own, column, column_label),
+          several()
+              ? "Test error, logarithmic scale: medians, bands from the lower to the upper quartile, all runs thin"
+              : "Test error after each evaluation, logarithmic scale");
+    charts({curves_chart(own, column, column_label, true), curves_chart(own, "train_loss", "training loss")},
+           "The same over seconds of training; and each run's own training loss, which differ in meaning");
+    if (const Chart by_steps = acceleration_chart(own, column, column_label); !by_steps.series.empty()) {
+      heading(group.empty() ? "Acceleration at every level" : "Acceleration at every level: " + group);
+      charts({by_steps, acceleration_chart(own, column, column_label, true)},
+             "For each error that both runs of a seed reach: how many times the loss's steps, and seconds, L2 takes to "
+             "it; above 1 the loss is ahead. Early in training errors are high, so time runs from right to left");
+    }
+    if (const auto orders = order_chart(own, column)) {
+      chart(*orders, "Acceleration against the order of the loss, at the L2 run's end");
+    }
+  }
+}
+
+void Report::weights(std::int64_t n, const std::vector<Loss>& losses, const Options& options) {
+  heading("What the losses weigh");
+  table(weights_table(n, losses, options),
+        fmt::format("The weight (1 + (L xi)^2)^s of the frequency k of {} samples along an axis, mean of k and n - k, "
+                    "which a real residual cannot tell apart; {} frequencies, L = {}",
+                    n, options.hs_frequencies, options.hs_length));
 }
 
 std::string Report::page() const {

@@ -62,9 +62,13 @@ bool holds_run(const fs::path& folder) {
 }
 
 RunFolder::RunFolder(const std::string& app, const Options& options, const std::vector<Loss>& losses)
-    : app_(app), resumed_(!options.resume.empty()), overwrite_(options.overwrite) {
-  if (losses.size() > 1) {
-    for (const Loss& loss : losses) subfolders_.push_back(loss.name);
+    : app_(app),
+      seeds_(options.seed_list()),
+      by_loss_(losses.size() > 1),
+      resumed_(!options.resume.empty()),
+      overwrite_(options.overwrite) {
+  for (const std::uint64_t seed : seeds_) {
+    for (const Loss& loss : losses) subfolders_.push_back(folder_of(loss, seed));
   }
   if (resumed_) {
     path_ = options.resume;
@@ -99,7 +103,11 @@ RunFolder::RunFolder(const std::string& app, const Options& options, const std::
   }
 }
 
-fs::path RunFolder::folder_of(const Loss& loss) const { return subfolders_.empty() ? path_ : path_ / loss.name; }
+fs::path RunFolder::folder_of(const Loss& loss, std::uint64_t seed) const {
+  fs::path folder = path_;
+  if (seeds_.size() > 1) folder /= fmt::format("seed{}", seed);
+  return by_loss_ ? folder / loss.name : folder;
+}
 
 void RunFolder::create() {
   if (created_) return;
@@ -108,7 +116,7 @@ void RunFolder::create() {
       for (const auto& entry : fs::directory_iterator(path_)) fs::remove_all(entry.path());
     }
     std::vector<fs::path> wanted{path_};
-    for (const std::string& name : subfolders_) wanted.push_back(path_ / name);
+    for (const fs::path& name : subfolders_) wanted.push_back(path_ / name);
     created_ = true;
     for (const fs::path& folder : wanted) {
       std::vector<fs::path> missing;

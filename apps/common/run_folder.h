@@ -18,16 +18,18 @@ class RunFolder {
  public:
   /// Chooses --out, --resume's folder, or runs/<app>-<date>-<time>. Throws sg::Error when the place holds a run (and
   /// neither --resume nor
-  /// --overwrite is given) or other files, is no folder, or cannot be written to. `losses` names the subfolders; with
-  /// one loss the files stand in the folder itself.
+  /// --overwrite is given) or other files, is no folder, or cannot be written to. Several `losses` stand in subfolders
+  /// of their names, several seeds in subfolders seed0, seed1, ... above these.
   RunFolder(const std::string& app, const Options& options, const std::vector<Loss>& losses);
   ~RunFolder();
   RunFolder(const RunFolder&) = delete;
   RunFolder& operator=(const RunFolder&) = delete;
 
   const std::filesystem::path& path() const { return path_; }
-  /// The folder of one loss's files.
-  std::filesystem::path folder_of(const Loss& loss) const;
+  /// The folder of one loss's files, under one seed.
+  std::filesystem::path folder_of(const Loss& loss, std::uint64_t seed) const;
+  /// That of the first seed.
+  std::filesystem::path folder_of(const Loss& loss) const { return folder_of(loss, seeds_.front()); }
 
   /// Makes the folder and its subfolders; with --overwrite removes what the old run had. Throws sg::Error when it
   /// cannot.
@@ -42,7 +44,9 @@ class RunFolder {
  private:
   std::string app_;
   std::filesystem::path path_;
-  std::vector<std::string> subfolders_;
+  std::vector<std::uint64_t> seeds_;
+  std::vector<std::filesystem::path> subfolders_;
+  bool by_loss_;
   std::vector<std::filesystem::path> made_;  // folders that were not there before, outermost first
   bool resumed_;
   bool overwrite_;

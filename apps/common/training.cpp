@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "apps/common/metrics.h"
-#include "apps/common/progress.h"
 #include "apps/common/run_app.h"
+#include "engine/autodiff.h"
 #include "engine/inspect.h"
 #include "nn/safetensors.h"
 
@@ -20,57 +20,61 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 class Loop {
  public:
   Loop(Trainee& trainee, const TrainingPlan& plan, const Options& options)
-      : trainee_(trainee), plan_(plan), options_(options), total_(total_steps(options, plan.steps_per_epoch)) {}
+      : trainee_(trainee),
+        plan_(plan),
+        options_(options),
+        per_epoch_(trainee.steps_per_epoch()),
+        total_(plan.steps > 0 ? plan.steps : total_steps(options, per_epoch_)),
+        schedule_(options.schedule()) {}
 
   void run() {
     if (!options_.resume.empty() && std::filesystem::exists(checkpoint_path())) resume();
-    if (step_ >= total_ && step_ > 0) {
+    if (step_ > 0 && (ended_ || step_ >= total_)) {
       // The last checkpoint comes before the model: a crash between the two leaves the model to be written now.
-      if (!std::filesystem::exists(plan_.folder / "model.safetensors")) {
-        nn::save_safetensors(plan_.folder / "model.safetensors", trainee_.model());
-      }
+      if (!std::filesystem::exists(plan_.folder / "model.safetensors")) save_model();
       return;
     }
-    MetricsWriter metrics(plan_.folder / "metrics.csv", plan_.test_columns, options_.element_type(),
-                          step_ > 0 ? std::optional(step_) : std::nullopt);
-    Progress progress(plan_.label, (total_ + plan_.steps_per_epoch - 1) / plan_.steps_per_epoch, total_, options_.quiet,
-                      step_);
-    start_ = Clock::now();
-    last_checkpoint_ = start_;
-    while (step_ < total_) {
+    const std::optional<std::int64_t> keep = step_ > 0 ? std::optional(step_) : std::nullopt;
+    MetricsWriter metrics(plan_.folder / "metrics.csv", plan_.test_columns, options_.element_type(), keep);
+    std::optional<CsvAppender> figures;
+    if (std::vector<std::string> names = trainee_.figure_names(); !names.empty()) {
+      names.insert(names.begin(), "step");
+      figures.emplace(plan_.folder / trainee_.figures_file(), names, keep);
+    }
+    Progress progress(plan_.label, (total_ + per_epoch_ - 1) / per_epoch_, total_, options_.quiet, step_, plan_.around);
+    last_checkpoint_ = Clock::now();
+    while (step_ < total_ && !ended_) {
       const double loss = one_step();
       ++step_;
       progress.step(epoch(), step_, loss);
       trainee_.after_step(step_);
-      write_row(metrics, progress, loss);
-      const bool epoch_ends = step_ % plan_.steps_per_epoch == 0 && plan_.steps_per_epoch > 1;
-      const bool stop = interrupted() && step_ < total_;
-      if (stop || step_ == total_ || epoch_ends || seconds_since(last_checkpoint_) >= options_.checkpoint_seconds) {
-        save();
-      }
+      ended_ = trainee_.converged() || (plan_.seconds_limit > 0 && seconds_ > plan_.seconds_limit);
+      write_rows(metrics, figures, progress, loss);
+      const bool epoch_ends = step_ % per_epoch_ == 0 && per_epoch_ > 1;
+      const bool last = ended_ || step_ == total_, stop = interrupted() && !last;
+      if (stop || last || epoch_ends || seconds_since(last_checkpoint_) >= options_.checkpoint_seconds) save();
       if (stop) {
         progress.finish();
         stop_interrupted(plan_.app, plan_.top.string());
       }
     }
+    if (const std::string ending = trainee_.ending(); !ending.empty()) progress.note(plan_.label + ": " + ending);
     progress.finish();
-    nn::save_safetensors(plan_.folder / "model.safetensors", trainee_.model());
+    save_model();
   }
 
  private:
   std::filesystem::path checkpoint_path() const { return plan_.folder / "checkpoint.safetensors"; }
-  std::int64_t epoch() const { return (step_ - 1) / plan_.steps_per_epoch + 1; }
-  double seconds() const { return seconds_before_ + seconds_since(start_); }
+  std::int64_t epoch() const { return (step_ - 1) / per_epoch_ + 1; }
+  void save_model() { nn::save_safetensors(plan_.folder / "model.safetensors", trainee_.model()); }
 
   double one_step() {
     // Kept until the loss is known to be a number, so that the step can be looked at again.
     const nn::NamedTensors before = parameters();
-    double value;
-    {
-      const Tensor loss = trainee_.loss(step_);
-      trainee_.update(loss, step_);
-      value = loss.item();
-    }
+    const Clock::time_point start = Clock::now();
+    trainee_.optimizer().set_learning_rate(schedule_(step_));
+    const double value = trainee_.take_step(step_);
+    seconds_ += seconds_since(start);
     if (!std::isfinite(value)) explain(before);
     return value;
   }
@@ -81,37 +85,46 @@ class Loop {
     return values;
   }
 
+  /// The loss again, slowly, for the name of the primitive that first goes wrong in it or in its gradient.
   [[noreturn]] void explain(const nn::NamedTensors& before) {
     auto slots = trainee_.network().named_parameters();
     for (std::size_t i = 0; i < slots.size(); ++i) slots[i].second->set(before[i].second);
-    std::string cause = "the loss itself";
+    std::string cause = "the update made it";
     try {
       const CheckFinite check;
-      trainee_.loss(step_).eval();
+      const Tensor loss = trainee_.loss(step_);
+      eval({loss});
+      eval(grad(loss, trainee_.network().parameter_values(), {}, Unused::zeros));
     } catch (const Error& error) {
       cause = error.what();
     }
-    throw RunError(fmt::format("step {}: the loss of {} is not a finite number: {}", step_ + 1, plan_.label, cause));
+    throw RunError(fmt::format("the loss of step {} of {} is not finite: {}", step_ + 1, plan_.label, cause));
   }
 
-  void write_row(MetricsWriter& metrics, Progress& progress, double loss) {
-    const bool epoch_ends = step_ % plan_.steps_per_epoch == 0;
+  void write_rows(MetricsWriter& metrics, std::optional<CsvAppender>& figures, Progress& progress, double loss) {
     const bool by_epoch =
-        options_.eval_steps == 0 && epoch_ends && plan_.steps_per_epoch > 1 && epoch() % options_.eval_every == 0;
+        options_.eval_steps == 0 && step_ % per_epoch_ == 0 && per_epoch_ > 1 && epoch() % options_.eval_every == 0;
     const bool by_step = options_.eval_steps > 0 && step_ % options_.eval_steps == 0;
-    const bool test = by_epoch || by_step || step_ == total_;
+    const bool test = by_epoch || by_step || ended_ || step_ == total_ || step_ == plan_.test_at;
     if (!test && step_ % options_.log_every != 0) return;
-    MetricsRow row{step_, epoch(), seconds(), loss, std::vector<std::optional<double>>(plan_.test_columns.size())};
+    MetricsRow row{step_, epoch(), seconds_, loss, std::vector<std::optional<double>>(plan_.test_columns.size())};
     if (test) {
       trainee_.network().eval();
-      const std::vector<double> figures = trainee_.evaluate();
+      const std::vector<double> found = trainee_.evaluate();
+      if (figures) {
+        std::string line = std::to_string(step_);
+        for (const double figure : trainee_.figures()) line += fmt::format(",{:.9g}", figure);
+        figures->write(line);
+      }
       trainee_.network().train();
       std::string note = fmt::format("{}: epoch {}, step {}:", plan_.label, row.epoch, row.step);
-      for (std::size_t i = 0; i < figures.size(); ++i) {
-        row.tests[i] = figures[i];
-        note += fmt::format(" {} {:.6g}", plan_.test_columns[i], figures[i]);
+      for (std::size_t i = 0; i < found.size(); ++i) {
+        if (std::isnan(found[i])) continue;
+        row.tests[i] = found[i];
+        note += fmt::format(" {} {:.6g}", plan_.test_columns[i], found[i]);
       }
-      progress.note(note);
+      if (per_epoch_ > 1) progress.note(note);
+      if (plan_.stop_at > 0 && !found.empty() && found[0] < plan_.stop_at) ended_ = true;
     }
     metrics.write(row);
   }
@@ -127,7 +140,8 @@ class Loop {
   void save() {
     nn::Training training = parts();
     training.counters["step"] = step_;
-    training.tensors.emplace_back("seconds", scalar(seconds(), f64));
+    training.counters["ended"] = ended_;
+    training.tensors.emplace_back("seconds", scalar(seconds_, f64));
     nn::save_checkpoint(checkpoint_path(), training);
     last_checkpoint_ = Clock::now();
   }
@@ -135,23 +149,37 @@ class Loop {
   void resume() {
     nn::Training training = parts();
     nn::load_checkpoint(checkpoint_path(), training);
-    step_ = training.counters.at("step");
-    seconds_before_ = nn::find(training.tensors, "seconds", "checkpoint").item();
+    const auto step = training.counters.find("step"), ended = training.counters.find("ended");
+    if (step == training.counters.end() || step->second < 0) {
+      fail("--resume: {}: has no number of steps", checkpoint_path().string());
+    }
+    step_ = step->second;
+    ended_ = ended != training.counters.end() && ended->second != 0;
+    seconds_ = nn::find(training.tensors, "seconds", "checkpoint").item();
+    if (step_ > total_) {
+      fail("--resume: {} has done {} steps, more than the {} that are asked for", plan_.folder.string(), step_, total_);
+    }
     trainee_.after_resume(training);
   }
 
   Trainee& trainee_;
   const TrainingPlan& plan_;
   const Options& options_;
-  std::int64_t total_;
+  std::int64_t per_epoch_, total_;
+  nn::Schedule schedule_;
   std::int64_t step_ = 0;  // done so far
-  double seconds_before_ = 0;
-  Clock::time_point start_ = Clock::now(), last_checkpoint_ = start_;
+  bool ended_ = false;     // before the last step
+  double seconds_ = 0;     // of training
+  Clock::time_point last_checkpoint_ = Clock::now();
 };
 
 }  // namespace
 
-void Trainee::update(const Tensor& loss, std::int64_t) { optimizer().minimise(loss); }
+double Trainee::take_step(std::int64_t step) {
+  const Tensor value = loss(step);
+  optimizer().minimise(value);
+  return value.item();
+}
 
 std::int64_t total_steps(const Options& options, std::int64_t steps_per_epoch) {
   return options.steps > 0 ? options.steps : options.epochs * steps_per_epoch;

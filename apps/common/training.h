@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "apps/common/options.h"
+#include "apps/common/progress.h"
 #include "nn/checkpoint.h"
 #include "nn/module.h"
 #include "nn/optim/optimizer.h"
@@ -20,14 +21,23 @@ class Trainee {
   virtual ~Trainee() = default;
   virtual nn::Module& network() = 0;
   virtual nn::Optimizer& optimizer() = 0;
+  virtual std::int64_t steps_per_epoch() const = 0;
   /// What model.safetensors holds, and what `evaluate` is about.
   virtual nn::NamedTensors model() { return network().state(); }
   /// The loss of the step's batch for the parameters that the network holds now.
   virtual Tensor loss(std::int64_t step) = 0;
-  /// One optimiser step on that loss, which it computes too.
-  virtual void update(const Tensor& loss, std::int64_t step);
-  /// The application's own columns of metrics.csv.
+  /// One optimiser step on that loss, whose value before the step it gives.
+  virtual double take_step(std::int64_t step);
+  /// Asked after each step: whether training has come to its end before the last one.
+  virtual bool converged() const { return false; }
+  /// Why an optimiser that ends by itself did so, once training is over; empty for the others.
+  virtual std::string ending() const { return {}; }
+  /// The application's own columns of metrics.csv; what is no number stays empty.
   virtual std::vector<double> evaluate() = 0;
+  /// Further figures of an evaluation, the names of their columns, and their file; most have none.
+  virtual std::string figures_file() const { return "figures.csv"; }
+  virtual std::vector<std::string> figure_names() const { return {}; }
+  virtual std::vector<double> figures() { return {}; }
   /// What else a checkpoint must hold, and what it held.
   virtual void add_to_checkpoint(nn::Training&) {}
   virtual void after_resume(nn::Training&) {}
@@ -39,17 +49,21 @@ struct TrainingPlan {
   std::string app;
   std::string label;             // of the progress line
   std::filesystem::path top;     // the run folder, which an interruption names
-  std::filesystem::path folder;  // of this loss's files
+  std::filesystem::path folder;  // of this run's files
   std::vector<std::string> test_columns;
-  std::int64_t steps_per_epoch = 1;
+  std::int64_t steps = 0;    // of the whole run; 0: by --steps or else --epochs
+  std::int64_t test_at = 0;  // figures after this step as well
+  double seconds_limit = 0;  // of training; 0: none
+  double stop_at = 0;        // ends when the first test figure falls below this; 0: never
+  RunsAround around;         // the other runs of the set
 };
 
 /// Optimiser steps of the whole run, by --steps or else --epochs.
 std::int64_t total_steps(const Options& options, std::int64_t steps_per_epoch);
 
 /// Trains to the end: writes metrics.csv, checkpoint.safetensors and model.safetensors; goes on from the folder's
-/// checkpoint under
-/// --resume. Throws Interrupted after Ctrl-C (with a checkpoint), and RunError for a loss that is no number.
+/// checkpoint under --resume. The column `seconds` counts training alone: tests, checkpoints and pictures stop the
+/// clock. Throws Interrupted after Ctrl-C (with a checkpoint), and RunError for a loss that is no number.
 void train(Trainee& trainee, const TrainingPlan& plan, const Options& options);
 
 }  // namespace sg::apps

@@ -4,8 +4,6 @@
 #include <fmt/format.h>
 
 #include "apps/common/files.h"
-#include "losses/sobolev.h"
-#include "losses/spectral.h"
 #include "nn/optim/gradient_clipping.h"
 #include "nn/safetensors.h"
 
@@ -41,17 +39,16 @@ Tensor Denoiser::loss(std::int64_t step) {
   const Tensor prediction = network_(noisy, nn::time_tensor(batch.times, noisy.dtype()));
   const Tensor residual =
       diffusion_.residual(prediction, diffusion_.target(batch.x0, batch.noise, batch.times), batch.times);
-  if (loss_.kind == "l2") return mean(square(residual));
-  const bool symmetric = settings_.common.hs_frequencies == "symmetric";
-  return losses::spectral_2d(residual, loss_.s,
-                             symmetric ? losses::Frequencies::symmetric : losses::Frequencies::one_sided);
+  return apps::picture_loss(loss_, residual, settings_.common);
 }
 
-void Denoiser::update(const Tensor& loss, std::int64_t step) {
-  Tensors gradients = adam_->gradients(loss);
+double Denoiser::take_step(std::int64_t step) {
+  const Tensor value = loss(step);
+  Tensors gradients = adam_->gradients(value);
   if (settings_.clip > 0) gradients = nn::clip_by_global_norm(gradients, settings_.clip);
-  adam_->step(std::move(gradients), {loss});
+  adam_->step(std::move(gradients), {value});
   ema_->update(step + 1);
+  return value.item();
 }
 
 std::vector<double> Denoiser::evaluate() {

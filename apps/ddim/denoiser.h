@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "apps/common/training.h"
+#include "apps/common/compare_losses.h"
 #include "apps/ddim/batch_source.h"
 #include "apps/ddim/sampling.h"
 #include "apps/ddim/settings.h"
@@ -42,7 +42,8 @@ class Denoiser : public apps::Trainee {
   nn::Optimizer& optimizer() override { return *adam_; }
   nn::NamedTensors model() override { return ema_->state(); }
   Tensor loss(std::int64_t step) override;
-  void update(const Tensor& loss, std::int64_t step) override;
+  double take_step(std::int64_t step) override;
+  std::int64_t steps_per_epoch() const override { return source_.steps_per_epoch(); }
   std::vector<double> evaluate() override;
   void add_to_checkpoint(nn::Training& training) override { training.ema = ema_.get(); }
   void after_step(std::int64_t step) override;

@@ -6,12 +6,14 @@
 #include <algorithm>
 
 #include "data/batches.h"
+#include "engine/random.h"
 #include "nn/activation.h"
 #include "nn/container.h"
 #include "nn/conv.h"
 #include "nn/diffusion.h"
 #include "nn/linear.h"
 #include "nn/optim/adam.h"
+#include "nn/optim/schedule.h"
 
 namespace sg::ddim {
 namespace {
@@ -33,9 +35,9 @@ Tensor in_batches(const Tensor& pictures, Work work) {
 class Classifier : public nn::Module {
  public:
   Classifier(const Shape& sample, std::int64_t classes)
-      : flat_(32 * ((sample[1] + 3) / 4) * ((sample[2] + 3) / 4)),
-        first_(sample[0], 16, 3, {.stride = 2, .padding = 1}),
-        second_(16, 32, 3, {.stride = 2, .padding = 1}),
+      : flat_(64 * ((sample[1] + 3) / 4) * ((sample[2] + 3) / 4)),
+        first_(sample[0], 32, 3, {.stride = 2, .padding = 1}),
+        second_(32, 64, 3, {.stride = 2, .padding = 1}),
         features_(flat_, kFeatures),
         last_(kFeatures, classes) {
     add_child("first", first_);
@@ -54,6 +56,14 @@ class Classifier : public nn::Module {
   nn::Linear features_, last_;
 };
 
+/// The pictures [N, C, H, W] moved by up to two pixels each way, by the step alone; black comes in at the edges.
+Tensor moved(const Tensor& x, std::int64_t step) {
+  Philox random(kSeed, static_cast<std::uint64_t>(step));
+  const auto up = static_cast<std::int64_t>(random.below(5)), left = static_cast<std::int64_t>(random.below(5));
+  const Tensor wide = pad(x, {0, 0, 2, 2}, {0, 0, 2, 2});
+  return slice(slice(wide, 2, up, up + x.shape(2)), 3, left, left + x.shape(3));
+}
+
 class ClassifierFeatures : public PictureFeatures {
  public:
   ClassifierFeatures(const data::PictureSet& pictures, std::span<const std::uint8_t> labels, int epochs)
@@ -62,20 +72,24 @@ class ClassifierFeatures : public PictureFeatures {
     network_.initialise(kSeed);
     nn::Adam adam(network_, {.learning_rate = 2e-3});
     data::BatchOrder order(pictures.size(), kBatch, kSeed, true);
-    for (std::int64_t step = 0; step < epochs * order.batches_per_epoch(); ++step) {
+    const std::int64_t steps = epochs * order.batches_per_epoch();
+    const nn::Schedule rate = nn::cosine_schedule(2e-3, steps);
+    for (std::int64_t step = 0; step < steps; ++step) {
       const data::Batch batch = order.next();
       std::vector<std::int64_t> classes;
       for (const std::int64_t i : batch.samples) classes.push_back(labels[static_cast<std::size_t>(i)]);
       const auto count = static_cast<std::int64_t>(classes.size());
-      const Tensor scores = log_softmax(network_(data::read_pictures(pictures, batch.samples) * 2 - 1), 1);
+      const Tensor x = moved(data::read_pictures(pictures, batch.samples), step);
+      const Tensor scores = log_softmax(network_(x * 2 - 1), 1);
+      adam.set_learning_rate(rate(step));
       adam.minimise(-mean(gather(scores, tensor(std::span<const std::int64_t>(classes), {count, 1}), 1)));
     }
   }
   Tensor operator()(const Tensor& pictures) override {
     return in_batches(pictures, [&](const Tensor& part) { return network_.features(cast(part, f32) * 2 - 1); });
   }
-  Tensor classes(const Tensor& pictures) {
-    return in_batches(pictures, [&](const Tensor& part) { return argmax(network_(cast(part, f32) * 2 - 1), 1); });
+  Tensor probabilities(const Tensor& pictures) override {
+    return in_batches(pictures, [&](const Tensor& part) { return softmax(network_(cast(part, f32) * 2 - 1), 1); });
   }
   std::string description() const override {
     return fmt::format(
@@ -121,12 +135,12 @@ std::unique_ptr<PictureFeatures> classifier_features(const data::PictureSet& pic
 
 double classification_accuracy(PictureFeatures& features, const Tensor& pictures,
                                std::span<const std::uint8_t> labels) {
-  auto* classifier = dynamic_cast<ClassifierFeatures*>(&features);
-  if (!classifier) fail("classification_accuracy: these features are no classifier's");
+  const Tensor probabilities = features.probabilities(pictures);
+  if (!probabilities.defined()) fail("classification_accuracy: these features are no classifier's");
   if (pictures.shape(0) != static_cast<std::int64_t>(labels.size()) || labels.empty()) {
     fail("classification_accuracy: {} labels for {} pictures", labels.size(), pictures.shape(0));
   }
-  const auto classes = classifier->classes(pictures).to_vector<std::int64_t>();
+  const auto classes = argmax(probabilities, 1).to_vector<std::int64_t>();
   std::size_t right = 0;
   for (std::size_t i = 0; i < labels.size(); ++i) right += classes[i] == labels[i];
   return static_cast<double>(right) / static_cast<double>(labels.size());

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "apps/common/files.h"
+#include "apps/common/saved_run.h"
 #include "data/embedded.h"
 #include "nn/safetensors.h"
 
@@ -13,30 +13,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-nlohmann::json read_config(const fs::path& file) {
-  const auto config = nlohmann::json::parse(apps::read_file(file, 16 << 20), nullptr, false);
-  if (!config.is_object() || !config.contains("app") || config["app"] != kName) {
-    fail("--model: {}: not the config.json of a run of ddim", file.string());
-  }
-  return config;
-}
-
 /// The run's value, unless the command line says otherwise, which is an error.
 template <class T>
-void take(const nlohmann::json& config, const char* key, const char* option, const apps::OptionParser& parser, T& value,
+void take(const apps::SavedRun& run, const char* key, const char* option, const apps::OptionParser& parser, T& value,
           const T& given) {
-  if (!config.contains(key)) fail("--model: its config.json has no {}", key);
-  try {
-    value = config[key].get<T>();
-  } catch (const nlohmann::json::exception&) {
-    fail("--model: its config.json holds {} as {}", config[key].dump(), key);
-  }
+  value = apps::config_value<T>(run, key);
   if (parser.given(option) && value != given) {
-    fail("{}: the run of --model has {}, not {}", option, config[key].dump(), nlohmann::json(given).dump());
+    fail("{}: the run of --model has {}, not {}", option, apps::show_value(value), apps::show_value(given));
   }
 }
 
-ModelSettings settings_of_run(const nlohmann::json& config, const apps::OptionParser& parser,
+ModelSettings settings_of_run(const apps::SavedRun& config, const apps::OptionParser& parser,
                               const ModelSettings& given) {
   ModelSettings model;
   take(config, "dim", "--dim", parser, model.dim, given.dim);
@@ -53,25 +40,6 @@ ModelSettings settings_of_run(const nlohmann::json& config, const apps::OptionPa
          model.dim, model.channels, model.size, model.timesteps);
   }
   return model;
-}
-
-bool holds_weights(const fs::path& folder) {
-  return fs::exists(folder / "model.safetensors") || fs::exists(folder / "checkpoint.safetensors");
-}
-
-/// The folder of weights in a run folder.
-fs::path weights_folder(const fs::path& run) {
-  if (holds_weights(run)) return run;
-  for (const char* loss : {"h1", "h2", "l2"}) {
-    if (holds_weights(run / loss)) return run / loss;
-  }
-  std::error_code error;
-  std::vector<fs::path> others;
-  for (const auto& entry : fs::directory_iterator(run, error)) {
-    if (entry.is_directory(error) && holds_weights(entry.path())) others.push_back(entry.path());
-  }
-  if (others.empty()) fail("--model: {}: holds no model.safetensors", run.string());
-  return *std::min_element(others.begin(), others.end());
 }
 
 /// Width, channels and mults as the tensors' shapes have them.
@@ -110,22 +78,13 @@ Model load_model(const std::string& path, const apps::OptionParser& parser, cons
   Model model;
   nn::NamedTensors state;
   if (!path.empty() && fs::is_directory(path)) {
-    const fs::path run = fs::absolute(path).lexically_normal();
-    const bool has_config = fs::exists(run / "config.json");
-    const fs::path parent = run.has_filename() ? run.parent_path() : run.parent_path().parent_path();
-    const fs::path config = (has_config ? run : parent) / "config.json";
-    if (!fs::exists(config)) {
+    const apps::SavedRun run = apps::find_saved_run(kName, path);
+    if (run.config.is_null()) {
       fail("--model: {}: holds no config.json, so no run; name its model.safetensors and the network's options", path);
     }
-    model.settings = settings_of_run(read_config(config), parser, options);
-    const fs::path folder = weights_folder(run);
-    if (fs::exists(folder / "model.safetensors")) {
-      model.from = (folder / "model.safetensors").string();
-      state = nn::load_safetensors(model.from).tensors;
-    } else {
-      model.from = (folder / "checkpoint.safetensors").string();
-      state = nn::with_prefix(nn::load_safetensors(model.from).tensors, "ema.");
-    }
+    model.settings = settings_of_run(run, parser, options);
+    model.from = run.file.string();
+    state = run.state;
   } else {
     if (path.empty()) {
       if (!data::has_embedded_file(kShippedModel)) {
@@ -139,9 +98,8 @@ Model load_model(const std::string& path, const apps::OptionParser& parser, cons
       check_given(parser, "--timesteps", model.settings.timesteps, options.timesteps);
       check_given(parser, "--objective", model.settings.objective, options.objective);
     } else {
-      if (!fs::exists(path)) fail("--model: {}: no such file or folder", path);
       model.from = path;
-      state = nn::load_safetensors(path).tensors;
+      state = apps::find_saved_run(kName, path).state;
       model.settings = options;
     }
     read_off(state, model.settings);

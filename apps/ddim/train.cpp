@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "apps/common/files.h"
@@ -10,16 +11,13 @@
 #include "apps/ddim/command.h"
 #include "apps/ddim/dataset.h"
 #include "apps/ddim/denoiser.h"
-#include "apps/ddim/features.h"
-#include "apps/ddim/frechet.h"
+#include "apps/ddim/quality.h"
 #include "engine/kernels/parallel.h"
 #include "engine/profile.h"
 #include "engine/recompute.h"
 
 namespace sg::ddim {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr std::int64_t kReplayTest = 256;
 
@@ -98,9 +96,10 @@ class TrainCommand {
   }
 
   void run() {
-    apps::RunFolder folder(kName, settings_.common, losses_);
+    const apps::Options& options = settings_.common;
+    apps::RunFolder folder(kName, options, losses_);
     make_source();
-    if (settings_.common.profile) profile::enable(true);
+    if (options.profile) profile::enable(true);
     std::int64_t parameters = 0;
     {
       Denoiser first(settings_, *source_, *test_, losses_[0], "");  // finds a wrong --init before anything is written
@@ -112,8 +111,20 @@ class TrainCommand {
                          {"test_count", test_->size()},
                          {"sample_shape", {settings_.model.channels, settings_.model.size, settings_.model.size}},
                          {"parameters", parameters}});
-    for (const apps::Loss& loss : losses_) train_one(loss, folder);
-    report(folder, parameters);
+    apps::Comparison comparison{.app = kName, .losses = losses_, .test_columns = {"test_mse"}};
+    comparison.prepare = [this](std::uint64_t seed) {
+      if (seed == settings_.common.seed) return;
+      settings_.common.seed = seed;
+      source_.reset(), test_.reset();
+      make_source();
+    };
+    comparison.begin = [this](const apps::Run& run) {
+      return std::make_unique<Denoiser>(settings_, *source_, *test_, run.loss, run.folder);
+    };
+    comparison.finish = [this](apps::Trainee& trainee, const apps::Run& run) {
+      sample(static_cast<Denoiser&>(trainee), run);
+    };
+    report(apps::compare_losses(comparison, options, folder), folder, parameters);
   }
 
  private:
@@ -128,11 +139,13 @@ class TrainCommand {
       "digits' own.\n\n"
       "--fid compares samples with test pictures by features: where the data have labels (IDX files, the embedded "
       "digits), the 64 numbers before the last "
-      "layer of a small classifier that is trained on the training pictures, 3 epochs from a fixed seed, so that runs "
-      "can be compared; elsewhere the means "
+      "layer of a small classifier that is trained on the training pictures from a fixed seed, so that runs can be "
+      "compared; elsewhere the means "
       "over all places of the middle of the first loss's denoiser, which compares the losses of one run only. Both "
       "sets are taken for Gaussians of these "
-      "features; the figure is |m1 - m2|^2 + trace(C1 + C2 - 2 (C1 C2)^(1/2)).";
+      "features; the figure is |m1 - m2|^2 + trace(C1 + C2 - 2 (C1 C2)^(1/2)). Beside it stand "
+      "the distance of as many training pictures, the part of the samples that the classifier reads with a probability "
+      "over 0.9, and the number of classes among them.";
 
   apps::Options& defaults() {
     settings_.common.losses = {"l2", "h1"};
@@ -190,80 +203,81 @@ class TrainCommand {
                                              model.timesteps, dtype);
   }
 
-  void train_one(const apps::Loss& loss, apps::RunFolder& folder) {
-    const fs::path place = folder.folder_of(loss);
-    Denoiser denoiser(settings_, *source_, *test_, loss, place);
-    folder.keep();
-    apps::train(denoiser, {kName, loss.name, folder.path(), place, {"test_mse"}, source_->steps_per_epoch()},
-                settings_.common);
-    const SamplingJob job{.count = settings_.sample_count,
-                          .seed = settings_.common.seed,
-                          .dtype = settings_.common.element_type(),
-                          .quiet = settings_.common.quiet};
-    const Tensor samples = denoiser.with_averages(
-        [&](nn::Unet& network) { return draw_samples(network, settings_.model, settings_.sampling, job); });
-    pictures_.push_back(grid_png(samples, grid_columns(settings_.sample_count)));
-    apps::write_file_atomically(place / "samples.png", pictures_.back());
-    curves_.push_back({loss.name, apps::read_metrics(place / "metrics.csv")});
-    if (settings_.fid) measure_distance(denoiser, loss, place);
-  }
-
-  /// The Frechet distance of this loss's samples, also into fid.json.
-  void measure_distance(Denoiser& denoiser, const apps::Loss& loss, const fs::path& place) {
-    const Tensor real = test_->pictures(settings_.fid_count);
-    const bool labelled = dataset_.train && !dataset_.train_labels.empty();
-    if (!features_ && labelled) features_ = classifier_features(*dataset_.train, dataset_.train_labels);
+  /// The grid of samples at the end, and under --fid their quality.
+  void sample(Denoiser& denoiser, const apps::Run& run) {
+    const apps::Options& options = settings_.common;
+    SamplingJob job{
+        .count = settings_.sample_count, .seed = options.seed, .dtype = options.element_type(), .quiet = options.quiet};
     denoiser.with_averages([&](nn::Unet& network) {
-      if (!features_) features_ = encoder_features(network);
-      if (real_.mean.empty()) real_ = fit_gaussian((*features_)(real));
-      const SamplingJob job{.count = settings_.fid_count,
-                            .seed = settings_.common.seed + 1,
-                            .dtype = settings_.common.element_type(),
-                            .quiet = settings_.common.quiet};
+      const Tensor grid = draw_samples(network, settings_.model, settings_.sampling, job);
+      apps::write_file_atomically(run.folder / "samples.png", grid_png(grid, grid_columns(settings_.sample_count)));
+      if (!settings_.fid) return;
+      if (!features_) {
+        const bool labelled = dataset_.train && !dataset_.train_labels.empty();
+        features_ = labelled ? classifier_features(*dataset_.train, dataset_.train_labels) : encoder_features(network);
+      }
+      job.count = settings_.fid_count;
+      job.seed = options.seed + 1;
       const Tensor samples = draw_samples(network, settings_.model, settings_.sampling, job);
-      distances_.push_back(frechet_distance(fit_gaussian((*features_)(samples)), real_));
+      const Tensor test = test_->pictures(settings_.fid_count);
+      const Tensor training =
+          dataset_.train ? TestBatches(*dataset_.train, settings_.model.timesteps, f32).pictures(test.shape(0)) : test;
+      const Quality quality = measure_quality(*features_, samples, training, test);
+      nlohmann::json json = quality.to_json();
+      json["loss"] = run.loss.name;
+      json["samples"] = settings_.fid_count;
+      json["test_pictures"] = test.shape(0);
+      json["features"] = features_->description();
+      apps::write_file_atomically(run.folder / "fid.json", json.dump(2) + "\n");
+      qualities_[run.loss.name].push_back(quality);
     });
-    const nlohmann::ordered_json json{{"loss", loss.name},
-                                      {"frechet_distance", distances_.back()},
-                                      {"samples", settings_.fid_count},
-                                      {"test_pictures", real.shape(0)},
-                                      {"features", features_->description()}};
-    apps::write_file_atomically(place / "fid.json", json.dump(2) + "\n");
   }
 
-  apps::Table distance_table() const {
-    apps::Table table{{"loss", "Frechet distance"}, {}};
-    for (std::size_t i = 0; i < distances_.size(); ++i) {
-      table.rows.push_back({losses_[i].name, apps::show_figure(distances_[i])});
+  apps::Table quality_table() const {
+    apps::Table table{{"loss", "Frechet distance", "training to test pictures", "readable", "classes"}, {}};
+    for (const apps::Loss& loss : losses_) {
+      std::vector<double> distance, real, readable, classes;
+      for (const Quality& quality : qualities_.at(loss.name)) {
+        distance.push_back(quality.distance), real.push_back(quality.real_distance);
+        if (quality.readable) readable.push_back(*quality.readable);
+        if (quality.classes) classes.push_back(static_cast<double>(*quality.classes));
+      }
+      table.rows.push_back({loss.name, apps::show_quartiles(distance), apps::show_quartiles(real),
+                            apps::show_quartiles(readable), apps::show_quartiles(classes)});
     }
     return table;
   }
 
-  void report(const apps::RunFolder& folder, std::int64_t parameters) {
+  void report(const std::vector<apps::Run>& runs, const apps::RunFolder& folder, std::int64_t parameters) {
     const apps::Options& options = settings_.common;
     const std::int64_t steps = apps::total_steps(options, source_->steps_per_epoch());
-    const apps::Table table = apps::final_table(curves_, "test_mse");
+    const apps::Table table = apps::final_table(runs, "test_mse");
     apps::Report page(
         "A diffusion model of pictures",
-        fmt::format("One U-Net ({} parameters), trained for {} steps on {} pictures of {} x {}, once for each loss "
-                    "from the same start on the "
-                    "same batches. Test errors are plain mean squared errors of the denoiser on {} pictures with fixed "
-                    "noise and times.",
-                    parameters, steps, train_count_, settings_.model.size, settings_.model.size, test_->size()));
-    page.comparison(curves_, "test_mse", "mean squared error of the denoiser on test pictures");
-    if (!distances_.empty()) {
+        fmt::format("One U-Net ({} parameters), trained for {} steps on {} pictures of {} x {}, once for each of {} "
+                    "losses and {} seeds, all losses from the same start on the same batches. Test errors are plain "
+                    "mean squared errors of the denoiser on {} pictures with fixed noise and times.",
+                    parameters, steps, train_count_, settings_.model.size, settings_.model.size, losses_.size(),
+                    options.seed_list().size(), test_->size()));
+    page.comparison(runs, "test_mse", "mean squared error of the denoiser on test pictures");
+    page.weights(settings_.model.size, losses_, options);
+    if (!qualities_.empty()) {
       page.heading("Quality of samples");
-      page.table(distance_table(), fmt::format("Frechet distance of {} samples from test pictures; features: {}.",
-                                               settings_.fid_count, features_->description()));
+      page.table(quality_table(),
+                 fmt::format("Frechet distance of {} samples from test pictures, and of as many training pictures, "
+                             "which is what can be reached; the part of the samples that a classifier reads with a "
+                             "probability over 0.9, and how many classes these have. Features: {}.",
+                             settings_.fid_count, features_->description()));
     }
     page.heading("Samples");
-    for (std::size_t i = 0; i < losses_.size(); ++i) {
-      page.picture(pictures_[i], fmt::format("{}: after {} steps, from the same noise", losses_[i].name, steps));
+    for (std::size_t i = 0; i < losses_.size(); ++i) {  // of the first seed
+      page.picture(apps::read_file(runs[i].folder / "samples.png", 1 << 28),
+                   fmt::format("{}: after {} steps, from the same noise", losses_[i].name, steps));
     }
     page.write(folder.path());
     if (options.profile) fmt::print("{}", profile::table());
     if (!options.quiet) fmt::print("{}", table.to_text());
-    if (!options.quiet && !distances_.empty()) fmt::print("{}", distance_table().to_text());
+    if (!options.quiet && !qualities_.empty()) fmt::print("{}", quality_table().to_text());
     fmt::print("report: {}\n", (folder.path() / "report.html").string());
   }
 
@@ -274,11 +288,8 @@ class TrainCommand {
   std::unique_ptr<TestBatches> test_;
   std::unique_ptr<BatchSource> source_;
   std::int64_t train_count_ = 0;
-  std::vector<std::string> pictures_;
-  std::vector<apps::RunCurve> curves_;
-  std::unique_ptr<PictureFeatures> features_;  // of --fid
-  Gaussian real_;
-  std::vector<double> distances_;
+  std::unique_ptr<PictureFeatures> features_;              // of --fid
+  std::map<std::string, std::vector<Quality>> qualities_;  // by loss
 };
 
 }  // namespace

@@ -3,73 +3,43 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <nlohmann/json.hpp>
-
-#include "apps/common/files.h"
 #include "apps/common/run_app.h"
+#include "apps/common/saved_run.h"
 #include "apps/image_autoencoder/command.h"
 #include "apps/image_autoencoder/pictures.h"
 #include "apps/image_autoencoder/settings.h"
 #include "apps/image_autoencoder/tiles.h"
 #include "data/image_folder.h"
 #include "engine/kernels/parallel.h"
-#include "nn/safetensors.h"
 
 namespace sg::image_autoencoder {
 namespace {
 
 namespace fs = std::filesystem;
 
-fs::path weights_of(const ModelOptions& options) {
-  const fs::path model = options.model;
-  if (!fs::exists(model)) fail("--model: {}: no such file or folder", model.string());
-  if (!fs::is_directory(model)) {
-    if (!options.loss.empty()) fail("--loss: {} is a file, not a run folder of several losses", model.string());
-    return model;
-  }
-  std::vector<std::string> candidates{"", "h1", "h2", "l2"};
-  if (!options.loss.empty()) candidates = {options.loss};
-  for (const std::string& loss : candidates) {
-    if (const fs::path file = model / loss / "model.safetensors"; fs::is_regular_file(file)) return file;
-  }
-  std::vector<fs::path> others;
-  if (options.loss.empty()) {
-    for (const auto& entry : fs::directory_iterator(model)) {
-      if (fs::is_regular_file(entry.path() / "model.safetensors")) others.push_back(entry.path() / "model.safetensors");
-    }
-  }
-  if (!others.empty()) return *std::min_element(others.begin(), others.end());
-  fail("--model: {}: holds no {}model.safetensors{}", model.string(), options.loss.empty() ? "" : options.loss + "/",
-       fs::exists(model / "checkpoint.safetensors") ? "; the run has not come to its end, --resume goes on with it"
-                                                    : "");
-}
-
 /// The side of the run's pieces; 64 for a bare file.
-std::int64_t side_of(const fs::path& weights) {
-  for (const fs::path& folder : {weights.parent_path(), weights.parent_path().parent_path()}) {
-    const fs::path file = folder / "config.json";
-    if (!fs::is_regular_file(file)) continue;
-    const auto config = nlohmann::json::parse(apps::read_file(file, 16 << 20), nullptr, false);
-    if (!config.is_object() || config.value("app", nlohmann::json()) != kName) continue;
-    const auto size = config.value("size", nlohmann::json());
-    if (!size.is_number_integer() || size < 4 || size > kLargestTile) {
-      fail("--model: {}: size is {}", file.string(), size.dump());
-    }
-    return size.get<std::int64_t>();
-  }
-  return 64;
+std::int64_t side_of(const apps::SavedRun& run) {
+  if (run.config.is_null()) return 64;
+  const auto size = apps::config_value<std::int64_t>(run, "size");
+  if (size < 4 || size > kLargestTile) fail("--model: {}: its size is {}", run.file.string(), size);
+  return size;
 }
 
-std::string net_of(const nn::NamedTensors& state, const fs::path& file, const std::string& wanted) {
-  const auto first =
-      std::find_if(state.begin(), state.end(), [](const auto& entry) { return entry.first == "encoder.conv1.weight"; });
-  if (first == state.end()) {
-    fail("--model: {}: no weights of an image autoencoder: encoder.conv1.weight is missing", file.string());
+/// The network that has these weights, by the shape of its first one.
+std::string net_of(const apps::SavedRun& run, const std::string& wanted) {
+  std::string net;
+  for (const auto& [name, value] : run.state) {
+    if (name == "encoder.0.weight") net = "photo";
+    if (name == "encoder.conv1.weight") {
+      net = value.rank() == 4 && value.shape(2) == 3 ? "resnet18-light" : "resnet18";
+    }
   }
-  const std::string net = first->second.rank() == 4 && first->second.shape(2) == 3 ? "resnet18-light" : "resnet18";
+  if (net.empty()) {
+    fail("--model: {}: no weights of an image autoencoder: encoder.0.weight or encoder.conv1.weight is missing",
+         run.file.string());
+  }
   if (!wanted.empty() && wanted != net) {
-    fail("--net: {} holds the weights of {}, not of {}", file.string(), net, wanted);
+    fail("--net: {} holds the weights of {}, not of {}", run.file.string(), net, wanted);
   }
   return net;
 }
@@ -79,8 +49,8 @@ std::string net_of(const nn::NamedTensors& state, const fs::path& file, const st
 void add_model_options(apps::OptionParser& parser, ModelOptions& options, const std::string& out_help, bool tiled) {
   parser.add("--model", options.model, "run folder, or a bare safetensors file");
   parser.add("--loss", options.loss, "which network of a run folder with several; empty: h1 where there is one");
-  parser.add("--net", options.net, "resnet18-light or resnet18; empty: told by the weights",
-             apps::one_of({"", "resnet18-light", "resnet18"}));
+  parser.add("--net", options.net, "photo, resnet18-light or resnet18; empty: told by the weights",
+             apps::one_of({"", "photo", "resnet18-light", "resnet18"}));
   if (tiled) {
     parser.add("--tile", options.tile, "side of the tiles; 0: that of the run's pieces, 64 for a bare file",
                apps::between<std::int64_t>(0, kLargestTile));
@@ -98,18 +68,18 @@ Model load_model(const ModelOptions& options) {
   if (options.out.empty()) fail("--out: a place for the results is needed");
   if (options.threads > 0) kernels::set_threads(static_cast<int>(options.threads));
   Model model;
-  model.file = weights_of(options);
-  const nn::NamedTensors state = nn::load_safetensors(model.file).tensors;
-  model.net = net_of(state, model.file, options.net);
-  model.network = std::make_unique<nn::ResnetAutoencoder>(kind_of(model.net));
+  const apps::SavedRun run = apps::find_saved_run(kName, options.model, options.loss);
+  model.file = run.file;
+  model.net = net_of(run, options.net);
+  model.network = make_net(model.net);
   model.network->initialise(0);
   try {
-    model.network->load_state(state);
+    model.network->load_state(run.state);
   } catch (const Error& error) {
     fail("--model: {}: {}", model.file.string(), error.what());
   }
   model.network->eval();
-  model.tile = options.tile > 0 ? options.tile : side_of(model.file);
+  model.tile = options.tile > 0 ? options.tile : side_of(run);
   check_side("--tile", model.tile, model.net);
   model.overlap = options.overlap >= 0 ? options.overlap : model.tile / 4;
   if (model.overlap >= model.tile) fail("--overlap: {} leaves nothing of tiles of {}", model.overlap, model.tile);

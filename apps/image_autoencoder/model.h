@@ -10,7 +10,7 @@
 
 #include "apps/common/options.h"
 #include "data/image_io.h"
-#include "nn/models/resnet.h"
+#include "nn/models/autoencoder.h"
 
 namespace sg::image_autoencoder {
 
@@ -30,7 +30,7 @@ void add_model_options(apps::OptionParser& parser, ModelOptions& options, const 
                        bool tiled = true);
 
 struct Model {
-  std::unique_ptr<nn::ResnetAutoencoder> network;  // f32, in evaluation
+  std::unique_ptr<nn::PictureAutoencoder> network;  // f32, in evaluation
   std::string net;
   std::int64_t tile;
   std::int64_t overlap;

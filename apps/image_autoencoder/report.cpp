@@ -14,7 +14,7 @@ namespace sg::image_autoencoder {
 namespace {
 
 constexpr std::int64_t kExamples = 12;
-constexpr std::int64_t kPartHeight = 256, kPartWidth = 320;
+constexpr std::int64_t kPartHeight = 768, kPartWidth = 768;
 constexpr std::size_t kParts = 2;
 
 /// Pictures of one height in a row, white lines between.
@@ -60,7 +60,7 @@ Shown shown_inputs(const Settings& settings, const Pictures& pictures, const Aut
 
 Outcome outcome_of(Autoencoder& autoencoder, const std::string& loss, const Settings& settings, const Shown& shown) {
   Outcome outcome{loss, {}, {}, autoencoder.derivative_error()};
-  nn::ResnetAutoencoder& network = autoencoder.network();
+  nn::PictureAutoencoder& network = autoencoder.network();
   network.eval();
   const NoGrad no_grad;
   outcome.examples = cast(network(shown.examples), f32).eval();
@@ -87,18 +87,20 @@ std::string parts_picture(const Shown& shown, std::size_t part, const std::vecto
 }
 
 void write_report(const Pictures& pictures, const std::filesystem::path& folder, const std::string& summary,
-                  const std::vector<apps::RunCurve>& curves, const Shown& shown, const std::vector<Outcome>& outcomes) {
+                  const std::vector<apps::Run>& runs, const Shown& shown, const std::vector<Outcome>& outcomes,
+                  const Settings& settings) {
   apps::Report report("An autoencoder of photographs", summary);
   if (pictures.test) {
-    report.comparison(curves, "test_mse", "mean squared error on test pieces");
-    apps::Chart psnr = apps::curves_chart(curves, "test_psnr", "PSNR of the test pieces, dB");
+    report.comparison(runs, "test_mse", "mean squared error on test pieces");
+    apps::Chart psnr = apps::curves_chart(runs, "test_psnr", "PSNR of the test pieces, dB");
     psnr.log_y = false;
     report.chart(psnr, "10 log10(1 / mean squared error): higher is better");
   } else {
     report.heading("Training");
     report.paragraph("There are no test pictures, so no test figures.");
-    report.chart(apps::curves_chart(curves, "train_loss", "training loss"), "Losses differ in meaning");
+    report.chart(apps::curves_chart(runs, "train_loss", "training loss"), "Losses differ in meaning");
   }
+  report.weights(settings.size, settings.common.loss_list(), settings.common);
   const std::string examples = examples_picture(shown, outcomes);
   apps::write_file_atomically(folder / "comparison.png", examples);
   report.heading("Reconstructions");

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "apps/common/report.h"
-#include "apps/common/run_folder.h"
 #include "apps/image_autoencoder/trainee.h"
 
 namespace sg::image_autoencoder {
@@ -32,6 +31,7 @@ std::string parts_picture(const Shown& shown, std::size_t part, const std::vecto
 
 /// report.html, and comparison.png and picture_1.png, ... beside it.
 void write_report(const Pictures& pictures, const std::filesystem::path& folder, const std::string& summary,
-                  const std::vector<apps::RunCurve>& curves, const Shown& shown, const std::vector<Outcome>& outcomes);
+                  const std::vector<apps::Run>& runs, const Shown& shown, const std::vector<Outcome>& outcomes,
+                  const Settings& settings);
 
 }  // namespace sg::image_autoencoder

@@ -15,11 +15,9 @@
 namespace sg::image_autoencoder {
 namespace {
 
-namespace fs = std::filesystem;
-
 /// Batch norm needs two values a channel, also in an epoch's last batch.
 void check_batches(const Settings& settings, std::int64_t pieces) {
-  const bool one_pixel = settings.size == (kind_of(settings.net) == nn::ResnetKind::light ? 4 : 32);
+  const bool one_pixel = settings.net != "photo" && settings.size == make_net(settings.net)->side_multiple();
   const std::int64_t batch = std::min(settings.common.batch_size, pieces),
                      last = pieces % batch == 0 ? batch : pieces % batch;
   if (one_pixel && last == 1) {
@@ -37,10 +35,10 @@ std::string summary_of(const Settings& settings, const Pictures& pictures, std::
                        std::int64_t steps) {
   std::string text = fmt::format(
       "One autoencoder ({}, {} parameters), trained for {} steps of {} pieces of {} x {} pixels out of {} picture{}, "
-      "once for each "
-      "loss from the same start on the same batches.",
+      "once for each of {} losses and {} seeds, all losses from the same start on the same batches.",
       settings.net, parameters, steps, std::min(settings.common.batch_size, pictures.train->size()), settings.size,
-      settings.size, pictures.train->picture_count(), plural(pictures.train->picture_count()));
+      settings.size, pictures.train->picture_count(), plural(pictures.train->picture_count()),
+      settings.common.losses.size(), settings.common.seed_list().size());
   if (pictures.test) {
     text += fmt::format(" Test errors are plain mean squared errors on {} pieces of {} other picture{}.",
                         pictures.test->size(), pictures.test->picture_count(), plural(pictures.test->picture_count()));
@@ -66,13 +64,32 @@ nlohmann::json describe(const Pictures& pictures, const Settings& settings, std:
           {"parameters", parameters}};
 }
 
+/// The reference's networks are trained as the reference does, unless told otherwise.
+void choose_reference_defaults(const apps::OptionParser& parser, Settings& settings) {
+  if (settings.net == "photo" || !settings.common.resume.empty()) return;
+  const auto choose = [&](const char* name, auto& value, auto chosen) {
+    if (!parser.given(name)) value = chosen;
+  };
+  choose("--steps", settings.common.steps, 0);
+  choose("--epochs", settings.common.epochs, 8);
+  choose("--eval-steps", settings.common.eval_steps, 0);
+  choose("--lr", settings.common.lr, 1e-3);
+  choose("--warmup-steps", settings.common.warmup_steps, 0);
+  choose("--cosine-steps", settings.common.cosine_steps, 0);
+  choose("--weight-decay", settings.weight_decay, 1e-5);
+}
+
 }  // namespace
 
 void train_all(const apps::Arguments& arguments) {
   Settings settings;
   settings.common.losses = {"l2", "h1"};
-  settings.common.epochs = 8;
+  settings.common.steps = 800;
   settings.common.batch_size = 32;
+  settings.common.lr = 2e-3;
+  settings.common.warmup_steps = 50;
+  settings.common.cosine_steps = 800;
+  settings.common.eval_steps = 50;
   apps::OptionParser parser(
       kName,
       "Trains a residual autoencoder on photographs, once for each loss from the same start on the same batches, and "
@@ -86,8 +103,14 @@ void train_all(const apps::Arguments& arguments) {
       "  image_autoencoder encode --model M IMAGE... --out DIR          their latents as safetensors files\n"
       "  image_autoencoder decode --model M FILE... --out DIR           latents back to pictures\n"
       "  image_autoencoder latent --model M IMAGE IMAGE --out FILE.png  the way from one picture to another\n"
+      "With --net resnet18-light and resnet18 these defaults differ, the reference's: --epochs 8 --lr 0.001 "
+      "--weight-decay 1e-5, and no\nwarm-up, cosine or --eval-steps.\n"
       "Pictures are JPEG, PNG, BMP, GIF, TGA or PNM files of at most 16,384 pixels a side, 64 Mpixel and 256 MB.");
   parser.parse(arguments);
+  choose_reference_defaults(parser, settings);
+  // What one way of counting says gives way to the other one when that is all the command line has.
+  if (parser.given("--epochs") && !parser.given("--steps")) settings.common.steps = 0;
+  if (parser.given("--eval-every") && !parser.given("--eval-steps")) settings.common.eval_steps = 0;
   const apps::Options& options = settings.common;
   if (options.threads > 0) kernels::set_threads(static_cast<int>(options.threads));
   set_memory_limit(options.memory_limit << 20);
@@ -101,45 +124,46 @@ void train_all(const apps::Arguments& arguments) {
   }
   if (options.profile) profile::enable(true);
 
-  const auto fresh = [&](const apps::Loss& loss) {
-    return options.resume.empty() || !fs::exists(folder.folder_of(loss) / "checkpoint.safetensors");
-  };
+  Settings seeded = settings;
   std::int64_t parameters = 0, per_epoch = 0;
   Shown shown;
+  const apps::Run first_run{options.seed_list().front(), "", losses[0], folder.folder_of(losses[0]), {}};
   {
     std::string notice;
-    Autoencoder first(settings, pictures, losses[0], fresh(losses[0]),
+    Autoencoder first(seeded, pictures, losses[0], first_run.is_fresh(options),
                       &notice);  // finds wrong weights before anything is written
     if (!notice.empty() && !options.quiet) fmt::print(stderr, "{}\n", notice);
     parameters = first.network().parameter_count();
     per_epoch = first.steps_per_epoch();
-    shown = shown_inputs(settings, pictures, first);
+    shown = shown_inputs(seeded, pictures, first);
   }
   folder.create();
   folder.write_config(parser.config(), describe(pictures, settings, parameters));
-  std::vector<apps::RunCurve> curves;
-  std::vector<Outcome> outcomes;
-  for (const apps::Loss& loss : losses) {
-    Autoencoder autoencoder(settings, pictures, loss, fresh(loss));
-    folder.keep();
-    const fs::path place = folder.folder_of(loss);
-    apps::train(autoencoder, {kName, loss.name, folder.path(), place, {"test_mse", "test_psnr"}, per_epoch}, options);
-    try {
-      outcomes.push_back(outcome_of(autoencoder, loss.name, settings, shown));
-    } catch (const apps::Interrupted&) {
-      apps::stop_interrupted(kName, folder.path().string());  // the checkpoint of the last step is there
-    }
-    apps::write_file_atomically(place / "reconstructions.png", examples_picture(shown, {outcomes.back()}));
-    curves.push_back({loss.name, apps::read_metrics(place / "metrics.csv")});
-  }
+  std::vector<Outcome> outcomes;  // of the first seed
+  apps::Comparison comparison{.app = kName, .losses = losses, .test_columns = {"test_mse", "test_psnr"}};
+  comparison.prepare = [&](std::uint64_t seed) {
+    if (seed == seeded.common.seed) return;
+    seeded.common.seed = seed;
+    pictures = find_pictures(seeded);
+  };
+  comparison.begin = [&](const apps::Run& run) {
+    return std::make_unique<Autoencoder>(seeded, pictures, run.loss, run.is_fresh(options));
+  };
+  comparison.finish = [&](apps::Trainee& trainee, const apps::Run& run) {
+    const Outcome outcome = outcome_of(static_cast<Autoencoder&>(trainee), run.loss.name, seeded, shown);
+    apps::write_file_atomically(run.folder / "reconstructions.png", examples_picture(shown, {outcome}));
+    if (outcomes.size() < losses.size()) outcomes.push_back(outcome);
+  };
+  const std::vector<apps::Run> runs = apps::compare_losses(comparison, options, folder);
   if (const auto damaged = add_damaged(pictures); !damaged.empty()) {
     folder.write_config(parser.config(), describe(pictures, settings, parameters));
     if (!options.quiet) fmt::print(stderr, "{}\n", describe_skipped(damaged, pictures.found));
   }
   const std::int64_t steps = apps::total_steps(options, per_epoch);
-  write_report(pictures, folder.path(), summary_of(settings, pictures, parameters, steps), curves, shown, outcomes);
+  write_report(pictures, folder.path(), summary_of(settings, pictures, parameters, steps), runs, shown, outcomes,
+               settings);
   if (options.profile) fmt::print("{}", profile::table());
-  if (!options.quiet) fmt::print("{}", apps::final_table(curves, "test_mse").to_text());
+  if (!options.quiet) fmt::print("{}", apps::final_table(runs, "test_mse").to_text());
   const std::string left_out = options.quiet && !pictures.skipped.empty()
                                    ? fmt::format(" ({} unreadable pictures left out)", pictures.skipped.size())
                                    : "";

@@ -9,8 +9,6 @@
 #include "apps/image_autoencoder/directions.h"
 #include "apps/image_autoencoder/encoder_weights.h"
 #include "engine/autodiff.h"
-#include "losses/sobolev.h"
-#include "losses/spectral.h"
 #include "nn/safetensors.h"
 
 namespace sg::image_autoencoder {
@@ -21,32 +19,24 @@ constexpr std::int64_t kTestBatch = 32;
 
 }  // namespace
 
-Tensor reconstruction_loss(const apps::Loss& loss, const Tensor& output, const Tensor& input,
-                           const std::string& frequencies) {
-  if (loss.kind == "l2") return losses::mse(output, input);
-  return losses::spectral_2d(
-      output - input, loss.s,
-      frequencies == "symmetric" ? losses::Frequencies::symmetric : losses::Frequencies::one_sided);
-}
-
 Autoencoder::Autoencoder(const Settings& settings, const Pictures& pictures, apps::Loss loss, bool fresh,
                          std::string* notice)
     : settings_(settings),
       pictures_(pictures),
       loss_(std::move(loss)),
-      network_(kind_of(settings.net)),
+      network_(make_net(settings.net)),
       order_(pictures.train->size(), settings.common.batch_size, settings.common.seed, settings.common.shuffle) {
-  network_.initialise(settings.common.seed);
-  if (fresh && !settings.common.init.empty()) network_.load_state(nn::load_safetensors(settings.common.init).tensors);
+  network_->initialise(settings.common.seed);
+  if (fresh && !settings.common.init.empty()) network_->load_state(nn::load_safetensors(settings.common.init).tensors);
   if (fresh && !settings.init_encoder.empty()) {
-    const auto ignored = load_encoder(network_.encoder(), settings.init_encoder);
+    const auto ignored = load_encoder(static_cast<nn::ResnetAutoencoder&>(*network_).encoder(), settings.init_encoder);
     if (notice && !ignored.empty()) {
       *notice = printable(fmt::format("--init-encoder: ignored {}", fmt::join(ignored, ", ")));
     }
   }
-  network_.to(settings.common.element_type());
+  network_->to(settings.common.element_type());
   adam_ = std::make_unique<nn::Adam>(
-      network_, nn::AdamOptions{.learning_rate = settings.common.lr, .weight_decay = settings.weight_decay});
+      *network_, nn::AdamOptions{.learning_rate = settings.common.lr, .weight_decay = settings.weight_decay});
 }
 
 Tensor Autoencoder::pieces_of(std::int64_t step) {
@@ -63,8 +53,8 @@ Tensor Autoencoder::pieces_of(std::int64_t step) {
 
 Tensor Autoencoder::loss(std::int64_t step) {
   const Tensor input = pieces_of(step);
-  const Tensor output = network_(input);
-  const Tensor loss = reconstruction_loss(loss_, output, input, settings_.common.hs_frequencies);
+  const Tensor output = (*network_)(input);
+  const Tensor loss = apps::picture_loss(loss_, output - input, settings_.common);
   if (settings_.exact_directions == 0 || loss_.kind != "h1") return loss;
   Tensors directions;
   for (std::int64_t k = 0; k < settings_.exact_directions; ++k) {
@@ -79,7 +69,7 @@ std::vector<double> Autoencoder::evaluate() {
   double squares = 0;
   for (const auto& samples : data::batches_in_order(pictures_.test->size(), kTestBatch)) {
     const Tensor pieces = data::read_pictures(*pictures_.test, samples, 0, settings_.common.element_type());
-    squares += sum(square(network_(pieces) - pieces)).item();
+    squares += sum(square((*network_)(pieces)-pieces)).item();
   }
   const double error = squares / static_cast<double>(pictures_.test->size() * 3 * settings_.size * settings_.size);
   return {error, 10 * std::log10(1 / std::max(error, 1e-300))};
@@ -96,9 +86,9 @@ Tensor Autoencoder::examples(std::int64_t count) const {
 
 double Autoencoder::derivative_error() {
   constexpr std::int64_t directions = 2;
-  network_.eval();
+  network_->eval();
   const Tensor input = examples(16);
-  const Tensor output = network_(input);
+  const Tensor output = (*network_)(input);
   Tensors along;
   for (std::int64_t k = 0; k < directions; ++k) {
     along.push_back(smooth_directions(input.shape(), 0, -1, k, input.dtype()));

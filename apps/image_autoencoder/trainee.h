@@ -6,17 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "apps/common/training.h"
+#include "apps/common/compare_losses.h"
 #include "apps/image_autoencoder/pictures.h"
 #include "data/picture_loader.h"
-#include "nn/models/resnet.h"
 #include "nn/optim/adam.h"
 
 namespace sg::image_autoencoder {
-
-/// The loss of outputs [N, 3, H, W] against their inputs, without what --exact-directions adds.
-Tensor reconstruction_loss(const apps::Loss& loss, const Tensor& output, const Tensor& input,
-                           const std::string& frequencies);
 
 class Autoencoder : public apps::Trainee {
  public:
@@ -25,9 +20,9 @@ class Autoencoder : public apps::Trainee {
   Autoencoder(const Settings& settings, const Pictures& pictures, apps::Loss loss, bool fresh = true,
               std::string* notice = nullptr);
 
-  nn::ResnetAutoencoder& network() override { return network_; }
+  nn::PictureAutoencoder& network() override { return *network_; }
   nn::Optimizer& optimizer() override { return *adam_; }
-  std::int64_t steps_per_epoch() const { return order_.batches_per_epoch(); }
+  std::int64_t steps_per_epoch() const override { return order_.batches_per_epoch(); }
 
   Tensor loss(std::int64_t step) override;
   /// Mean squared error of all test pieces and its PSNR, 10 log10(1 / error), in decibels; nothing without test pieces.
@@ -45,7 +40,7 @@ class Autoencoder : public apps::Trainee {
   const Settings& settings_;
   const Pictures& pictures_;
   apps::Loss loss_;
-  nn::ResnetAutoencoder network_;
+  std::unique_ptr<nn::PictureAutoencoder> network_;
   std::unique_ptr<nn::Adam> adam_;
   data::BatchOrder order_;
   std::unique_ptr<data::PictureLoader> loader_;

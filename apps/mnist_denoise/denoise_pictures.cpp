@@ -5,29 +5,15 @@
 
 #include "apps/common/files.h"
 #include "apps/common/options.h"
+#include "apps/common/saved_run.h"
 #include "apps/mnist_denoise/command.h"
 #include "data/image_io.h"
 #include "data/pictures.h"
 #include "nn/models/denoiser.h"
-#include "nn/safetensors.h"
 
 namespace sg::mnist_denoise {
-namespace {
 
 namespace fs = std::filesystem;
-
-/// The network's weights from a run folder (of one loss, or the first of its subfolders that has some) or a file.
-fs::path model_file(const fs::path& model) {
-  if (!fs::exists(model)) fail("--model: {}: no such file or folder", model.string());
-  if (!fs::is_directory(model)) return model;
-  if (fs::exists(model / "model.safetensors")) return model / "model.safetensors";
-  for (const char* loss : {"h1", "h2", "l2"}) {
-    if (fs::exists(model / loss / "model.safetensors")) return model / loss / "model.safetensors";
-  }
-  fail("--model: {}: holds no model.safetensors", model.string());
-}
-
-}  // namespace
 
 void denoise_pictures(const apps::Arguments& arguments) {
   std::string model, out;
@@ -42,7 +28,7 @@ void denoise_pictures(const apps::Arguments& arguments) {
   parser.parse(arguments);
   if (model.empty()) fail("--model: a run folder or a safetensors file is needed");
   if (out.empty()) fail("--out: a folder for the results is needed");
-  const nn::NamedTensors state = nn::load_safetensors(model_file(model)).tensors;
+  const nn::NamedTensors state = apps::find_saved_run(kName, model).state;
   const Tensor& bottleneck = nn::find(state, "encoder.7.weight", "--model");
   if (bottleneck.rank() != 2 || bottleneck.shape(0) < 1) {
     fail("--model: encoder.7.weight is {}, needs [z, 3136]", bottleneck.shape());

@@ -6,8 +6,6 @@
 
 #include "apps/common/options.h"
 #include "apps/common/report.h"
-#include "apps/common/run_folder.h"
-#include "apps/common/training.h"
 #include "apps/mnist_denoise/command.h"
 #include "data/batches.h"
 #include "data/digits.h"
@@ -16,16 +14,12 @@
 #include "engine/kernels/parallel.h"
 #include "engine/profile.h"
 #include "engine/recompute.h"
-#include "losses/sobolev.h"
-#include "losses/spectral.h"
 #include "nn/models/denoiser.h"
 #include "nn/optim/adam.h"
 #include "nn/safetensors.h"
 
 namespace sg::mnist_denoise {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr std::int64_t kTestBatch = 250;
 constexpr std::int64_t kShown = 16;
@@ -41,13 +35,6 @@ Tensor noise_for(const Settings& settings, std::span<const std::int64_t> samples
   const Dtype dtype = settings.common.element_type();
   if (settings.noise == "sine") return data::sine_noise(kSide, kSide, 0.3, amplified ? 10 : 1, dtype);
   return data::gaussian_noise({1, kSide, kSide}, samples, amplified ? 1.0 : 0.5, settings.common.seed, epoch, dtype);
-}
-
-Tensor loss_of(const apps::Loss& loss, const Tensor& output, const Tensor& target, const std::string& frequencies) {
-  if (loss.kind == "l2") return losses::mse(output, target);
-  return losses::spectral_2d(
-      output - target, loss.s,
-      frequencies == "symmetric" ? losses::Frequencies::symmetric : losses::Frequencies::one_sided);
 }
 
 class Denoiser : public apps::Trainee {
@@ -66,14 +53,14 @@ class Denoiser : public apps::Trainee {
 
   nn::Module& network() override { return network_; }
   nn::Optimizer& optimizer() override { return *adam_; }
-  std::int64_t steps_per_epoch() const { return order_.batches_per_epoch(); }
+  std::int64_t steps_per_epoch() const override { return order_.batches_per_epoch(); }
 
   Tensor loss(std::int64_t step) override {
     order_.seek(step);
     const data::Batch batch = order_.next();
     const Tensor clean = data::read_pictures(digits_.train, batch.samples, 0, settings_.common.element_type());
-    return loss_of(loss_, network_(clean + noise_for(settings_, batch.samples, batch.position.epoch, false)), clean,
-                   settings_.common.hs_frequencies);
+    const Tensor noisy = clean + noise_for(settings_, batch.samples, batch.position.epoch, false);
+    return apps::picture_loss(loss_, network_(noisy) - clean, settings_.common);
   }
 
   std::vector<double> evaluate() override {
@@ -162,9 +149,10 @@ void train_all(const apps::Arguments& arguments) {
   const data::Digits digits = read_data(settings);
   if (options.profile) profile::enable(true);
 
+  Settings seeded = settings;
   std::int64_t parameters = 0, per_epoch = 0;
   {
-    Denoiser first(settings, digits, losses[0]);  // finds a wrong --init before anything is written
+    Denoiser first(seeded, digits, losses[0]);  // finds a wrong --init before anything is written
     parameters = first.network().parameter_count();
     per_epoch = first.steps_per_epoch();
   }
@@ -173,33 +161,31 @@ void train_all(const apps::Arguments& arguments) {
                                         {"test_count", digits.test.size()},
                                         {"sample_shape", {1, kSide, kSide}},
                                         {"parameters", parameters}});
-  std::vector<apps::RunCurve> curves;
-  std::vector<std::array<std::string, 2>> pictures;
-  const std::vector<std::string> columns{"test_mse", "test_mse_amplified"};
-  for (const apps::Loss& loss : losses) {
-    Denoiser denoiser(settings, digits, loss);
-    folder.keep();
-    const fs::path place = folder.folder_of(loss);
-    apps::train(denoiser, {kName, loss.name, folder.path(), place, columns, per_epoch}, options);
-    pictures.push_back({denoiser.picture(false), denoiser.picture(true)});
-    apps::write_file_atomically(place / "test.png", pictures.back()[0]);
-    apps::write_file_atomically(place / "test_amplified.png", pictures.back()[1]);
-    curves.push_back({loss.name, apps::read_metrics(place / "metrics.csv")});
-  }
+  apps::Comparison comparison{.app = kName, .losses = losses, .test_columns = {"test_mse", "test_mse_amplified"}};
+  comparison.prepare = [&](std::uint64_t seed) { seeded.common.seed = seed; };
+  comparison.begin = [&](const apps::Run& run) { return std::make_unique<Denoiser>(seeded, digits, run.loss); };
+  comparison.finish = [&](apps::Trainee& trainee, const apps::Run& run) {
+    auto& denoiser = static_cast<Denoiser&>(trainee);
+    apps::write_file_atomically(run.folder / "test.png", denoiser.picture(false));
+    apps::write_file_atomically(run.folder / "test_amplified.png", denoiser.picture(true));
+  };
+  const std::vector<apps::Run> runs = apps::compare_losses(comparison, options, folder);
 
-  const apps::Table table = apps::final_table(curves, "test_mse");
+  const apps::Table table = apps::final_table(runs, "test_mse");
   apps::Report report("Denoising digits",
                       fmt::format("One autoencoder ({} parameters), trained for {} steps on {} digits with {} noise, "
-                                  "once for each loss from the same "
-                                  "start on the same batches. Test errors are plain mean squared errors on {} digits.",
+                                  "once for each of {} losses and {} seeds, all losses from the same start on the same "
+                                  "batches. Test errors are plain mean squared errors on {} digits.",
                                   parameters, apps::total_steps(options, per_epoch), digits.train.size(),
-                                  settings.noise, digits.test.size()));
-  report.comparison(curves, "test_mse", "mean squared error on test digits");
-  report.chart(apps::curves_chart(curves, "test_mse_amplified", "test error under the noise not seen in training"));
+                                  settings.noise, losses.size(), options.seed_list().size(), digits.test.size()));
+  report.comparison(runs, "test_mse", "mean squared error on test digits");
+  report.chart(apps::curves_chart(runs, "test_mse_amplified", "test error under the noise not seen in training"));
+  report.weights(kSide, losses, options);
   report.heading("Test digits: with noise, denoised, clean");
-  for (std::size_t i = 0; i < losses.size(); ++i) {
-    report.picture(pictures[i][0], losses[i].name + ": the noise of training");
-    report.picture(pictures[i][1], losses[i].name + ": the noise that it has not seen");
+  for (std::size_t i = 0; i < losses.size(); ++i) {  // of the first seed
+    report.picture(apps::read_file(runs[i].folder / "test.png", 1 << 26), losses[i].name + ": the noise of training");
+    report.picture(apps::read_file(runs[i].folder / "test_amplified.png", 1 << 26),
+                   losses[i].name + ": the noise that it has not seen");
   }
   report.write(folder.path());
   if (options.profile) fmt::print("{}", profile::table());

@@ -29,24 +29,24 @@ class Distillation : public Experiment {
  public:
   Distillation(const Settings& settings, apps::Loss loss, std::shared_ptr<const Lesson> lesson,
                std::unique_ptr<nn::Module> student)
-      : Experiment(std::move(student)), settings_(settings), loss_(std::move(loss)), lesson_(std::move(lesson)) {}
+      : Experiment(settings, std::move(loss), std::move(student), lesson->points.shape(0)),
+        lesson_(std::move(lesson)),
+        weights_(order_weights(settings_.weights, lesson_->values, order_of(loss_))) {}
 
   Tensor loss(std::int64_t step) override {
     const int order = order_of(loss_);
     const std::int64_t d = lesson_->points.shape(1), count = settings_.projections;
     if (order == 0 || count == 0) {
       const Tensors all = losses::derivatives(function(), lesson_->points, order);
-      return losses::sobolev(all, Tensors(lesson_->values.begin(), lesson_->values.begin() + order + 1),
-                             weights(order));
+      return losses::sobolev(all, Tensors(lesson_->values.begin(), lesson_->values.begin() + order + 1), weights_);
     }
     const Tensor directions = unit_directions(settings_.common.seed, step, count, d, settings_.dtype()).detach();
     const Tensor u = (*this).network()(lesson_->points);
     // The teacher's gradient is known whole: [K, d] x [d, N].
     const Tensor teacher_along = unsqueeze(matmul(directions, transpose(lesson_->values[1])), 2);
-    const std::vector<double> w = weights(1);
-    return w[0] * losses::mse(u, lesson_->values[0]) +
-           w[1] * losses::projected_jacobian_matching(losses::jacobian_along(u, lesson_->points, directions),
-                                                      teacher_along, d);
+    return weights_[0] * losses::mse(u, lesson_->values[0]) +
+           weights_[1] * losses::projected_jacobian_matching(losses::jacobian_along(u, lesson_->points, directions),
+                                                             teacher_along, d);
   }
 
   TestErrors test() override { return test_errors(function(), lesson_->test_points, lesson_->test_values); }
@@ -64,15 +64,8 @@ class Distillation : public Experiment {
   }
 
  private:
-  std::vector<double> weights(int order) const {
-    std::vector<double> weights = settings_.weights;
-    weights.resize(order + 1, 1.0);
-    return weights;
-  }
-
-  Settings settings_;
-  apps::Loss loss_;
   std::shared_ptr<const Lesson> lesson_;
+  std::vector<double> weights_;
 };
 
 std::vector<std::int64_t> teacher_sizes(const Settings& settings, std::int64_t inputs) {
@@ -109,15 +102,12 @@ void check_distillation(const Settings& settings) {
   }
   for (const apps::Loss& loss : settings.losses) {
     if (loss.kind == "hs") {
-      fail("--loss: {} is for --task fit and spectrum; distillation needs l2, h1 or h2", loss.name);
+      fail("--loss: {} is for fit and spectrum; distillation needs l2, h1 or h2", loss.name);
     }
     if (loss.kind == "h2" && settings.projections > 0) {
       fail("--projections: are of the Jacobian: needs --loss l2 or h1, not h2");
     }
-    if (!settings.weights.empty() && static_cast<int>(settings.weights.size()) <= order_of(loss)) {
-      fail("--weights: {} weights for the loss {}, which needs {}", settings.weights.size(), loss.name,
-           order_of(loss) + 1);
-    }
+    check_weights(settings, loss);
   }
 }
 
@@ -176,12 +166,11 @@ Task distill_task(const Settings& settings, const std::string& teacher_file) {
   task.inputs = d;
   task.train_points = lesson->points.shape(0);
   task.test_points = lesson->test_points.shape(0);
-  for (const apps::Loss& loss : settings.losses) {
-    auto make = [=] { return make_network(settings, sizes, settings.activations.front(), d, settings.common.seed); };
-    make();
-    task.runs.push_back(
-        {"", loss.name, [=] { return std::make_unique<Distillation>(settings, loss, lesson, make()); }});
-  }
+  task.losses = settings.losses;
+  task.begin = [=](const std::string&, const apps::Loss& loss) {
+    return std::make_unique<Distillation>(
+        settings, loss, lesson, make_network(settings, sizes, settings.activations.front(), d, settings.common.seed));
+  };
   return task;
 }
 

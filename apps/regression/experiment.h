@@ -7,56 +7,67 @@
 #include <string>
 #include <vector>
 
+#include "apps/common/chart.h"
+#include "apps/common/compare_losses.h"
 #include "apps/regression/objective.h"
-#include "apps/regression/plot.h"
 #include "apps/regression/settings.h"
 #include "nn/module.h"
+#include "nn/optim/lbfgs.h"
 
 namespace sg::regression {
 
-/// What a trained network looks like beside its target: panels whose curves are the target (where it is known) and the
-/// network, or the maps of target, network and error.
-struct Picture {
-  std::vector<Panel> panels;
-  std::vector<HeatMap> maps;
+/// How long a run is, by optimiser and altogether.
+struct Length {
+  std::int64_t gradient_steps = 0;  // of adam or sgd
+  std::int64_t lbfgs_steps = 0;
+  std::int64_t steps_per_epoch = 1;
+  std::int64_t total() const { return gradient_steps + lbfgs_steps; }
 };
+Length length_of(const Settings& settings, std::int64_t train_points);
 
-class Experiment {
+/// What a trained network looks like beside its target: curves of both, or maps of target, network and error.
+using Picture = std::vector<apps::Figure>;
+
+class Experiment : public apps::Trainee {
  public:
-  explicit Experiment(std::unique_ptr<nn::Module> network) : network_(std::move(network)) {}
-  virtual ~Experiment() = default;
+  Experiment(const Settings& settings, apps::Loss loss, std::unique_ptr<nn::Module> network, std::int64_t train_points);
 
-  nn::Module& network() { return *network_; }
+  nn::Module& network() override { return *network_; }
+  nn::Optimizer& optimizer() override { return *optimizer_; }
+  std::int64_t steps_per_epoch() const override { return length_.steps_per_epoch; }
+  double take_step(std::int64_t step) override;
+  bool converged() const override { return converged_; }
+  std::string ending() const override;
+  std::vector<double> evaluate() override;
+  void add_to_checkpoint(nn::Training& training) override { training.lbfgs = &lbfgs_; }
+
+  virtual TestErrors test() = 0;
+  virtual Picture picture() = 0;
+
+ protected:
   losses::Network function() {
     return [this](const Tensor& x) { return (*network_)(x); };
   }
 
-  /// The loss of the step's batch (steps count from 0) for the parameters that the network holds now.
-  virtual Tensor loss(std::int64_t step) = 0;
-  virtual TestErrors test() = 0;
-  /// Further figures of an evaluation, for a file of their own, and the names of their columns; most experiments have
-  /// none.
-  virtual std::vector<std::string> figure_names() const { return {}; }
-  virtual std::vector<double> figures() { return {}; }
-  virtual Picture picture() = 0;
+  Settings settings_;
+  apps::Loss loss_;
 
  private:
   std::unique_ptr<nn::Module> network_;
+  std::unique_ptr<nn::Optimizer> optimizer_;
+  nn::LBFGS lbfgs_;
+  Length length_;
+  bool converged_ = false;  // by L-BFGS
 };
 
-/// One run of a task: where it stands among the others, and how to begin it.
-struct Run {
-  std::string group;  // the network's name, or empty where there is only one
-  std::string loss;   // the loss's name: the curve, and the subfolder
-  std::function<std::unique_ptr<Experiment>()> begin;
-};
-
+/// What a command trains under one seed.
 struct Task {
-  std::vector<Run> runs;
-  std::vector<std::string> notices;  // said before the first run
-  std::string description;           // of the data
+  std::vector<apps::Loss> losses;
+  std::vector<std::string> groups{""};  // the networks' names where there are several
+  std::vector<std::string> notices;     // said before the first run
+  std::string description;              // of the data
   std::int64_t inputs = 0, train_points = 0, test_points = 0;
-  std::string figures_file;  // of `figures`, when there are any
+  std::function<std::unique_ptr<Experiment>(const std::string& group, const apps::Loss& loss)> begin;
 };
 
 /// The tasks; each throws when the settings do not fit it.
@@ -84,12 +95,5 @@ Picture picture_2d(const losses::Network& network, const std::function<Tensor(co
 
 /// The points of a regular grid with both ends, axis 1 fastest: [n n, 2].
 Tensor picture_grid(std::array<double, 2> first, std::array<double, 2> last, std::int64_t n, Dtype dtype);
-
-/// Draws one network's picture, or those of several runs on one target side by side.
-Canvas draw(const Picture& picture);
-Canvas draw_together(const std::vector<Picture>& pictures);
-
-/// The colour of the i-th curve.
-Color curve_color(std::size_t i);
 
 }  // namespace sg::regression

@@ -1,5 +1,6 @@
 // The task `fit`: a network learns a function's values and derivatives.
 #include <cmath>
+#include <map>
 
 #include "apps/regression/experiment.h"
 #include "apps/regression/network.h"
@@ -14,9 +15,13 @@ class Fit : public Experiment {
  public:
   Fit(const Settings& settings, apps::Loss loss, std::shared_ptr<const Dataset> data,
       std::unique_ptr<nn::Module> network)
-      : Experiment(std::move(network)), settings_(settings), loss_(std::move(loss)), data_(std::move(data)) {}
+      : Experiment(settings, std::move(loss), std::move(network), data->train_points.shape(0)),
+        data_(std::move(data)),
+        weights_(fit_weights(settings_, loss_, *data_)) {}
 
-  Tensor loss(std::int64_t step) override { return fit_loss(settings_, loss_, *data_, function(), batch(step)); }
+  Tensor loss(std::int64_t step) override {
+    return fit_loss(settings_, loss_, *data_, weights_, function(), batch(step));
+  }
   TestErrors test() override { return test_errors(function(), data_->test_points, data_->test); }
 
   Picture picture() override {
@@ -59,22 +64,18 @@ class Fit : public Experiment {
     std::vector<std::size_t> order(wanted.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return wanted[a] < wanted[b]; });
-    Panel panel{"u at the test points, in the order of the data's values",
-                {},
-                {{"data", {}, {170, 170, 170}, 6, {}}, {loss_.name, {}, curve_color(1), 2, {}}},
-                {},
-                false};
+    apps::Chart chart{"the test points, in the order of the data's values", "", "u", {}};
+    chart.series = {{"data", {}, {}}, {loss_.name, {}, {}}};
     for (const std::size_t i : order) {
-      panel.x.push_back(static_cast<double>(panel.x.size()));
-      panel.curves[0].y.push_back(wanted[i]);
-      panel.curves[1].y.push_back(found[i]);
+      for (apps::Series& series : chart.series) series.x.push_back(static_cast<double>(series.x.size()));
+      chart.series[0].y.push_back(wanted[i]);
+      chart.series[1].y.push_back(found[i]);
     }
-    return {{panel}, {}};
+    return {chart};
   }
 
-  Settings settings_;
-  apps::Loss loss_;
   std::shared_ptr<const Dataset> data_;
+  std::vector<double> weights_;
   std::int64_t order_epoch_ = -1;
   std::vector<std::int64_t> order_;
 };
@@ -110,9 +111,12 @@ std::vector<std::int64_t> sizes_for(const Settings& settings, std::int64_t input
   return sizes;
 }
 
-Task task_on(const Settings& settings, const std::shared_ptr<const Dataset>& data, std::int64_t hidden_layers,
-             const std::string& run_name) {
+/// A task on these data; the data that a loss is trained on may depend on it.
+Task task_on(const Settings& settings, std::int64_t hidden_layers,
+             const std::function<std::shared_ptr<const Dataset>(const apps::Loss&)>& data_of) {
+  const std::shared_ptr<const Dataset> data = data_of(settings.losses.front());
   Task task;
+  task.losses = settings.losses;
   task.notices = data->notices;
   task.description = data->description;
   task.inputs = data->inputs;
@@ -120,45 +124,46 @@ Task task_on(const Settings& settings, const std::shared_ptr<const Dataset>& dat
   task.test_points = data->test_points.shape(0);
   const std::vector<std::int64_t> sizes = sizes_for(settings, data->inputs, hidden_layers);
   const bool several = settings.net == "mlp" && settings.activations.size() > 1;
-  const std::vector<std::string> activations =
-      settings.net == "mlp" ? settings.activations : std::vector<std::string>{settings.net};
-  for (const std::string& activation : activations) {
-    make_network(settings, sizes, activation, data->inputs,
-                 settings.common.seed);  // so that bad names are found before the first run
-    for (const apps::Loss& loss : settings.losses) {
-      check_fit_loss(settings, loss, *data);
-      task.runs.push_back({several ? activation : "", run_name.empty() ? loss.name : run_name, [=] {
-                             return std::make_unique<Fit>(
-                                 settings, loss, data,
-                                 make_network(settings, sizes, activation, data->inputs, settings.common.seed));
-                           }});
-    }
-  }
+  if (several) task.groups = settings.activations;
+  const auto network = [=](const std::string& group) {
+    return make_network(settings, sizes, several ? group : settings.activations.front(), data->inputs,
+                        settings.common.seed);
+  };
+  for (const std::string& group : task.groups) network(group);  // so that bad names are found before the first run
+  for (const apps::Loss& loss : settings.losses) check_fit_loss(settings, loss, *data_of(loss));
+  task.begin = [=](const std::string& group, const apps::Loss& loss) {
+    return std::make_unique<Fit>(settings, loss, data_of(loss), network(group));
+  };
   return task;
 }
 
 }  // namespace
 
 Task fit_task(const Settings& settings) {
-  return task_on(settings, std::make_shared<const Dataset>(make_dataset(dataset_options(settings))), 3, "");
+  const auto data = std::make_shared<const Dataset>(make_dataset(dataset_options(settings)));
+  return task_on(settings, 3, [=](const apps::Loss&) { return data; });
 }
 
 Task derivatives_task(const Settings& given) {
   Settings settings = given;
   settings.grid = true;
   settings.losses = {{"l2", "l2", 0}};
-  settings.derivatives = "exact";
-  settings.approximate = "target";
-  Task all = task_on(settings, std::make_shared<const Dataset>(make_dataset(dataset_options(settings))), 4, "l2");
+  std::map<std::string, std::shared_ptr<const Dataset>> data;
+  const auto add = [&](const std::string& name, const std::string& estimator) {
+    Settings own = settings;
+    own.losses = {{"h1", "h1", 1}};
+    own.derivatives = estimator;
+    own.approximate = estimator == "exact" ? "target" : given.approximate;
+    data[name] = std::make_shared<const Dataset>(make_dataset(dataset_options(own)));
+  };
+  add("l2", "exact");
   for (const char* estimator : {"exact", "fd2", "fd4", "chebyshev", "fourier"}) {
-    settings.losses = {{"h1", "h1", 1}};
-    settings.derivatives = estimator;
-    settings.approximate = settings.derivatives == "exact" ? "target" : given.approximate;
-    Task task = task_on(settings, std::make_shared<const Dataset>(make_dataset(dataset_options(settings))), 4,
-                        std::string("h1-") + estimator);
-    all.runs.insert(all.runs.end(), task.runs.begin(), task.runs.end());
+    const std::string name = std::string("h1-") + estimator;
+    add(name, estimator);
+    settings.losses.push_back({name, "h1", 1});
   }
-  return all;
+  settings.derivatives = "exact";
+  return task_on(settings, 4, [=](const apps::Loss& loss) { return data.at(loss.name); });
 }
 
 }  // namespace sg::regression

@@ -1,6 +1,9 @@
 // Objective: the loss of a fit, and its errors.
 #include "apps/regression/objective.h"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -19,14 +22,49 @@ int order_on(const apps::Loss& loss, const Dataset& data) {
 
 }  // namespace
 
-Tensor fit_loss(const Settings& settings, const apps::Loss& loss, const Dataset& data, const losses::Network& network,
-                const Tensor& rows) {
+std::vector<double> weight_list(const std::string& weights, const std::vector<std::string>& words) {
+  if (std::find(words.begin(), words.end(), weights) != words.end()) return {};
+  if (weights.empty() || weights.find_first_not_of("0123456789.,-+eE") != std::string::npos) {
+    fail("--weights: `{}` is neither {} nor a list of numbers", weights, fmt::join(words, ", "));
+  }
+  const auto list = apps::parse_value<std::vector<double>>("--weights", weights);
+  for (const double weight : list) {
+    if (!(weight >= 0)) fail("--weights: {} is negative", weight);
+  }
+  if (list.size() > 3) fail("--weights: {} weights for the three orders 0, 1, 2", list.size());
+  return list;
+}
+
+std::vector<double> order_weights(const std::string& weights, const Tensors& target, int order) {
+  std::vector<double> list = weight_list(weights, {"auto"});
+  if (!list.empty()) {
+    list.resize(order + 1);
+    return list;
+  }
+  const auto mean_square = [&](int k) {
+    return sum(square(cast(target[k], f64))).item() / static_cast<double>(target[k].shape(0));
+  };
+  list.assign(order + 1, 1);
+  for (int k = 2; k <= order; ++k) {
+    const double slope = mean_square(1), here = mean_square(k);
+    if (slope > 0 && here > 0) list[k] = slope / here;
+  }
+  return list;
+}
+
+std::vector<double> fit_weights(const Settings& settings, const apps::Loss& loss, const Dataset& data) {
+  return order_weights(settings.weights, data.train, order_on(loss, data));
+}
+
+Tensor fit_loss(const Settings& settings, const apps::Loss& loss, const Dataset& data,
+                const std::vector<double>& weights, const losses::Network& network, const Tensor& rows) {
   const int order = order_on(loss, data);
   auto chosen = [&](const Tensor& x) { return rows ? take(x, rows, 0) : x; };
   const Tensor x = chosen(data.train_points);
   if (loss.kind == "hs") {
     const Tensor residual = network(x) - data.train[0];
-    return losses::spectral_1d(reshape(residual, {1, residual.size()}), loss.s, settings.frequencies());
+    return losses::spectral_1d(reshape(residual, {1, residual.size()}), loss.s, settings.common.frequencies(),
+                               settings.common.hs_length);
   }
   Tensors prediction = data.grid ? (*data.grid)(network(x), order) : losses::derivatives(network, x, order);
   Tensors target;
@@ -34,17 +72,19 @@ Tensor fit_loss(const Settings& settings, const apps::Loss& loss, const Dataset&
     target.push_back(chosen(data.train[k]));
     if (data.masks[k]) prediction[k] = prediction[k] * data.masks[k];
   }
-  std::vector<double> weights = settings.weights;
-  if (!weights.empty()) weights.resize(order + 1);
   return losses::sobolev(prediction, target, weights);
 }
 
-void check_fit_loss(const Settings& settings, const apps::Loss& loss, const Dataset& data) {
-  const int order = order_of(loss);
-  const bool batches = settings.batch_size(data.train_points.shape(0)) > 0;
-  if (!settings.weights.empty() && static_cast<int>(settings.weights.size()) <= order && loss.kind != "hs") {
-    fail("--weights: {} weights for the loss {}, which needs {}", settings.weights.size(), loss.name, order + 1);
+void check_weights(const Settings& settings, const apps::Loss& loss) {
+  const auto given = static_cast<int>(weight_list(settings.weights, {"auto"}).size());
+  if (given > 0 && given <= order_of(loss)) {
+    fail("--weights: {} weights for the loss {}, which needs {}", given, loss.name, order_of(loss) + 1);
   }
+}
+
+void check_fit_loss(const Settings& settings, const apps::Loss& loss, const Dataset& data) {
+  const bool batches = settings.batch_size(data.train_points.shape(0)) > 0;
+  check_weights(settings, loss);
   if (loss.kind != "hs") {
     if (data.grid && batches) fail("--batch-size: an estimator on both sides needs the whole grid in every step");
     return;

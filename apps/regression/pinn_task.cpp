@@ -1,8 +1,12 @@
 // The task `pinn`: a network solves a partial differential equation by its residual, in L2, H1 or H2 (Son et al. 2021).
+#include <algorithm>
+#include <cmath>
+
 #include "apps/regression/equations.h"
 #include "apps/regression/experiment.h"
 #include "apps/regression/network.h"
 #include "apps/regression/random_points.h"
+#include "engine/autodiff.h"
 #include "engine/ops.h"
 #include "engine/random.h"
 
@@ -17,14 +21,24 @@ struct Problem {
   Tensors test_values;
 };
 
+constexpr const char* default_rule = "gradient";
+
 class Pinn : public Experiment {
  public:
   Pinn(const Settings& settings, apps::Loss loss, std::shared_ptr<const Problem> problem,
        std::unique_ptr<nn::Module> network)
-      : Experiment(std::move(network)), settings_(settings), loss_(std::move(loss)), problem_(std::move(problem)) {}
+      : Experiment(settings, std::move(loss), std::move(network), settings.points), problem_(std::move(problem)) {
+    find_weights();
+  }
 
   Tensor loss(std::int64_t) override {
-    return losses::pinn_loss(problem_->residual, function(), order_of(loss_), settings_.trace_weight);
+    const Tensors terms = losses::pinn_terms(problem_->residual, function(), order_of(loss_));
+    Tensor loss;
+    for (std::size_t i = 0; i < terms.size(); ++i) {
+      const Tensor term = weights_[i] == 1 ? terms[i] : weights_[i] * terms[i];
+      loss = loss ? loss + term : term;
+    }
+    return loss;
   }
   TestErrors test() override { return test_errors(function(), problem_->test_points, problem_->test_values); }
 
@@ -40,9 +54,36 @@ class Pinn : public Experiment {
   }
 
  private:
-  Settings settings_;
-  apps::Loss loss_;
+  /// The weight of every part of the loss, from what the network is at the start: terms of a size (`size`), or with
+  /// gradients of a norm (`gradient`, after Wang, Teng and Perdikaris 2021), in parts of the plain sum's.
+  void find_weights() {
+    const int order = order_of(loss_);
+    const std::size_t interior = static_cast<std::size_t>(order) + 1;
+    const Tensors terms = losses::pinn_terms(problem_->residual, function(), order);
+    const std::vector<double> given = weight_list(settings_.weights, {"auto", "plain", "size", "gradient"});
+    const std::string rule = settings_.weights == "auto" ? default_rule : settings_.weights;
+    std::vector<double> sizes;
+    for (const Tensor& term : terms) {
+      if (rule == "gradient") {
+        double squares = 0;
+        for (const Tensor& part : grad(term, network().parameter_values(), {}, Unused::zeros)) {
+          squares += sum(square(cast(part, f64))).item();
+        }
+        sizes.push_back(std::sqrt(squares));
+      } else {
+        sizes.push_back(rule == "size" ? term.item() : 1);
+      }
+    }
+    const double largest = *std::max_element(sizes.begin(), sizes.end());
+    for (std::size_t i = 0; i < terms.size(); ++i) {
+      double weight = given.empty() ? largest / std::max(sizes[i], 1e-6 * largest) : given[i % interior];
+      if (i >= interior) weight *= settings_.trace_weight;
+      weights_.push_back(weight);
+    }
+  }
+
   std::shared_ptr<const Problem> problem_;
+  std::vector<double> weights_;
 };
 
 /// Uniform points on the rectangle whose columns run from first to last.
@@ -97,12 +138,21 @@ Task pinn_task(const Settings& settings) {
   task.test_points = count;
   const std::vector<std::int64_t> sizes =
       settings.sizes.empty() ? std::vector<std::int64_t>{2, 64, 64, 64, 1} : settings.sizes;
+  const std::size_t given = weight_list(settings.weights, {"auto", "plain", "size", "gradient"}).size();
   for (const apps::Loss& loss : settings.losses) {
-    if (loss.kind == "hs") fail("--loss: {} is for --task fit and spectrum; a residual needs l2, h1 or h2", loss.name);
-    auto make = [=] { return make_network(settings, sizes, settings.activations.front(), 2, settings.common.seed); };
-    make();
-    task.runs.push_back({"", loss.name, [=] { return std::make_unique<Pinn>(settings, loss, problem, make()); }});
+    if (loss.kind == "hs") fail("--loss: {} is for fit and spectrum; a residual needs l2, h1 or h2", loss.name);
+    if (given > 0 && static_cast<int>(given) <= order_of(loss)) {
+      fail("--weights: {} weights for the loss {}, which needs {}", given, loss.name, order_of(loss) + 1);
+    }
   }
+  const auto network = [=] {
+    return make_network(settings, sizes, settings.activations.front(), 2, settings.common.seed);
+  };
+  network();
+  task.losses = settings.losses;
+  task.begin = [=](const std::string&, const apps::Loss& loss) {
+    return std::make_unique<Pinn>(settings, loss, problem, network());
+  };
   return task;
 }
 

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "apps/common/options.h"
-#include "losses/spectral.h"
 
 namespace sg::regression {
 
@@ -15,9 +14,9 @@ struct Settings {
   std::vector<apps::Loss> losses;  // what common.losses names
 
   // What to do.
-  std::string task = "fit";
+  std::string task = "fit";  // the command
   std::string target = "waves2d";
-  std::vector<double> weights;  // by order; empty: all 1
+  std::string weights = "auto";  // of the orders: numbers, or how they are found
 
   // The network.
   std::string net = "mlp";
@@ -53,12 +52,13 @@ struct Settings {
   double minutes = 20;
 
   Dtype dtype() const { return common.element_type(); }
-  losses::Frequencies frequencies() const {
-    return common.hs_frequencies == "symmetric" ? losses::Frequencies::symmetric : losses::Frequencies::one_sided;
-  }
   /// Points a step; 0 for all of them.
   std::int64_t batch_size(std::int64_t points) const { return common.batch_size < points ? common.batch_size : 0; }
 };
+
+/// --weights as numbers, one for each order from 0 on; empty where they are words. Throws for what is neither a list of
+/// one to three numbers, not negative, nor among the words.
+std::vector<double> weight_list(const std::string& weights, const std::vector<std::string>& words);
 
 /// The order of derivative that a loss asks for: l2 and hs 0, h1 1, h2 2.
 int order_of(const apps::Loss& loss);

@@ -44,15 +44,15 @@ class Spectrum : public Experiment {
  public:
   Spectrum(const Settings& settings, apps::Loss loss, std::shared_ptr<const Dataset> data,
            std::shared_ptr<const Tones> tones, std::unique_ptr<nn::Module> network)
-      : Experiment(std::move(network)),
-        settings_(settings),
-        loss_(std::move(loss)),
+      : Experiment(settings, std::move(loss), std::move(network), data->train_points.shape(0)),
         data_(std::move(data)),
-        tones_(std::move(tones)) {}
+        tones_(std::move(tones)),
+        weights_(fit_weights(settings_, loss_, *data_)) {}
 
-  Tensor loss(std::int64_t) override { return fit_loss(settings_, loss_, *data_, function()); }
+  Tensor loss(std::int64_t) override { return fit_loss(settings_, loss_, *data_, weights_, function()); }
   TestErrors test() override { return test_errors(function(), data_->test_points, data_->test); }
 
+  std::string figures_file() const override { return "spectrum.csv"; }
   std::vector<std::string> figure_names() const override {
     std::vector<std::string> names;
     for (std::size_t k = 1; k <= tones_->phase.size(); ++k) names.push_back(fmt::format("k{}", k));
@@ -76,10 +76,9 @@ class Spectrum : public Experiment {
   Picture picture() override { return picture_1d(function(), *tones_, 0, 1, loss_.name, settings_.dtype()); }
 
  private:
-  Settings settings_;
-  apps::Loss loss_;
   std::shared_ptr<const Dataset> data_;
   std::shared_ptr<const Tones> tones_;
+  std::vector<double> weights_;
 };
 
 }  // namespace
@@ -114,16 +113,17 @@ Task spectrum_task(const Settings& settings) {
   task.inputs = 1;
   task.train_points = n;
   task.test_points = 100;
-  task.figures_file = "spectrum.csv";
   const std::vector<std::int64_t> sizes =
       settings.sizes.empty() ? std::vector<std::int64_t>{1, 64, 64, 64, 1} : settings.sizes;
-  for (const apps::Loss& loss : settings.losses) {
-    check_fit_loss(settings, loss, *data);
-    auto make = [=] { return make_network(settings, sizes, settings.activations.front(), 1, settings.common.seed); };
-    make();
-    task.runs.push_back(
-        {"", loss.name, [=] { return std::make_unique<Spectrum>(settings, loss, data, tones, make()); }});
-  }
+  for (const apps::Loss& loss : settings.losses) check_fit_loss(settings, loss, *data);
+  const auto network = [=] {
+    return make_network(settings, sizes, settings.activations.front(), 1, settings.common.seed);
+  };
+  network();
+  task.losses = settings.losses;
+  task.begin = [=](const std::string&, const apps::Loss& loss) {
+    return std::make_unique<Spectrum>(settings, loss, data, tones, network());
+  };
   return task;
 }
 

@@ -2,20 +2,13 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
-#include "apps/common/metrics.h"
-#include "apps/regression/train.h"
+#include "apps/regression/experiment.h"
 
 namespace sg::regression {
-
-struct FinishedRun {
-  std::string group, loss;
-  std::filesystem::path folder;
-  Outcome outcome;
-  apps::Metrics metrics;  // of the folder's metrics.csv
-};
 
 /// When a run's error first fell to a level, by its metrics.csv.
 struct Reached {
@@ -25,8 +18,12 @@ struct Reached {
 };
 Reached first_below(const apps::Metrics& metrics, double level);
 
+/// Writes drawings as one PNG file, in rows of three maps, or curves below each other; none where gnuplot is missing.
+void write_png(const std::filesystem::path& path, const Picture& picture);
+
 /// Prints the table, writes the comparing pictures and report.html into the run folder, and says where they are.
+/// `pictures` are those of the first seed's runs, by folder.
 void summarise(const Settings& settings, const Task& task, const std::filesystem::path& folder,
-               const std::vector<FinishedRun>& runs);
+               const std::vector<apps::Run>& runs, const std::map<std::filesystem::path, Picture>& pictures);
 
 }  // namespace sg::regression

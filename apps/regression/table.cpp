@@ -3,11 +3,9 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
-#include <filesystem>
-#include <fstream>
 #include <string_view>
 
+#include "apps/common/csv.h"
 #include "engine/error.h"
 
 namespace sg::regression {
@@ -15,25 +13,7 @@ namespace sg::regression {
 namespace {
 
 constexpr std::int64_t most_inputs = 64;
-constexpr std::int64_t longest_line = 1 << 20;
 constexpr std::int64_t most_numbers = 100'000'000;
-
-std::string_view trim(std::string_view text) {
-  const auto space = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '"'; };
-  while (!text.empty() && space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && space(text.back())) text.remove_suffix(1);
-  return text;
-}
-
-std::vector<std::string_view> split(std::string_view line) {
-  std::vector<std::string_view> cells;
-  for (;;) {
-    const std::size_t comma = line.find(',');
-    cells.push_back(trim(line.substr(0, comma)));
-    if (comma == std::string_view::npos) return cells;
-    line.remove_prefix(comma + 1);
-  }
-}
 
 /// Reads an `x` and a number from the front; 0 when it is not there.
 std::int64_t take_input(std::string_view& text) {
@@ -67,19 +47,6 @@ Column column_named(const std::string& path, std::string_view name, std::int64_t
   fail("{}:1: column `{}` is not known: needs x1..x{}, u, u_x1.. or u_x1x1..", path, name, inputs);
 }
 
-bool read_line(std::ifstream& file, const std::string& path, std::int64_t number, std::string& line) {
-  line.clear();
-  for (int c; (c = file.get()) != std::ifstream::traits_type::eof();) {
-    if (c == '\n') return true;
-    line.push_back(static_cast<char>(c));
-    if (static_cast<std::int64_t>(line.size()) > longest_line) {
-      fail("{}:{}: the line is longer than {} characters", path, number, longest_line);
-    }
-  }
-  if (file.bad()) fail("{}: cannot be read", path);
-  return !line.empty();
-}
-
 }  // namespace
 
 bool Table::has_all(int order) const {
@@ -91,16 +58,11 @@ bool Table::has_any(int order) const {
 }
 
 Table read_table(const std::string& path) {
-  if (std::filesystem::is_directory(path)) fail("{}: is a folder; needs a CSV file", path);
-  std::ifstream file(path, std::ios::binary);
-  if (!file) fail("{}: cannot be opened", path);
-  std::string line;
-  if (!read_line(file, path, 1, line)) fail("{}: is empty; needs a header line x1,..,xd,u,...", path);
-  if (line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);
+  apps::CsvReader csv(path);
+  const std::vector<std::string>& names = csv.names();
+  if (names.empty()) fail("{}: is empty; needs a header line x1,..,xd,u,...", path);
 
   Table table;
-  const std::string header = line;
-  const std::vector<std::string_view> names = split(header);
   for (std::string_view name : names) {
     if (const std::int64_t i = take_input(name); i > 0 && name.empty()) table.inputs = std::max(table.inputs, i);
   }
@@ -126,28 +88,17 @@ Table read_table(const std::string& path) {
     if (table.has_any(order)) stored_numbers += static_cast<std::int64_t>(table.present[order].size());
   }
 
-  for (std::int64_t number = 2; read_line(file, path, number, line); ++number) {
-    if (trim(line).empty()) continue;
-    const std::vector<std::string_view> cells = split(line);
-    if (cells.size() != columns.size()) {
-      fail("{}:{}: {} cells for {} columns", path, number, cells.size(), columns.size());
-    }
+  while (csv.next()) {
     if ((table.rows + 1) * stored_numbers > most_numbers) {
-      fail("{}:{}: more than {} numbers", path, number, most_numbers);
+      fail("{}:{}: more than {} numbers", path, csv.line(), most_numbers);
     }
     const std::int64_t row = table.rows++;
     table.points.resize((row + 1) * d);
     for (const int order : {0, 1, 2}) {
       if (table.has_any(order)) table.derivatives[order].resize((row + 1) * table.present[order].size());
     }
-    for (std::size_t i = 0; i < cells.size(); ++i) {
-      double value = 0;
-      const char* end = cells[i].data() + cells[i].size();
-      const char* begin = cells[i].starts_with('+') ? cells[i].data() + 1 : cells[i].data();
-      const auto [stop, error] = std::from_chars(begin, end, value);
-      if (error != std::errc() || stop != end || !std::isfinite(value)) {
-        fail("{}:{}: column `{}`: `{}` is not a finite number", path, number, names[i], cells[i]);
-      }
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      const double value = csv.finite_number(i);
       const Column& column = columns[i];
       if (column.order < 0) {
         table.points[row * d + column.component] = value;

@@ -79,15 +79,4 @@ double fitted_rate(const std::vector<double>& times, const std::vector<double>& 
   return -(n * ty - t * y) / (n * tt - t * t);
 }
 
-double quantile(std::vector<double> values, double part) {
-  if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
-  std::sort(values.begin(), values.end());
-  const double place = part * static_cast<double>(values.size() - 1);
-  const auto below = static_cast<std::size_t>(place);
-  const std::size_t above = std::min(below + 1, values.size() - 1);
-  return values[below] + (place - static_cast<double>(below)) * (values[above] - values[below]);
-}
-
-double median(std::vector<double> values) { return quantile(std::move(values), 0.5); }
-
 }  // namespace sg::theory

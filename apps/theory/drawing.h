@@ -5,9 +5,14 @@
 #include <vector>
 
 #include "apps/common/chart.h"
+#include "apps/common/statistics.h"
+#include "apps/theory/eigenvalues.h"
 #include "apps/theory/runge_kutta.h"
 
 namespace sg::theory {
+
+using apps::median;
+using apps::quantile;
 
 /// The colours of the losses in all charts, numbers of apps::series_colour.
 enum Colour { l2_colour = 0, h1_colour = 1, h2_colour = 2, other_colour = 3, soft_colour = 7 };
@@ -31,8 +36,5 @@ double first_time_below(const std::vector<double>& times, const std::vector<doub
 /// The rate r of values ~ exp(-r t) between two positions.
 double fitted_rate(const std::vector<double>& times, const std::vector<double>& values, std::size_t first,
                    std::size_t last);
-double median(std::vector<double> values);
-/// The value below which a part of them lies, between neighbours linearly.
-double quantile(std::vector<double> values, double part);
 
 }  // namespace sg::theory

@@ -13,8 +13,6 @@ extern "C" {
 void dgeev_(const char* left, const char* right, const int* n, double* a, const int* lda, double* real,
             double* imaginary, double* vl, const int* ldvl, double* vr, const int* ldvr, double* work, const int* lwork,
             int* info);
-void dsyev_(const char* vectors, const char* half, const int* n, double* a, const int* lda, double* values,
-            double* work, const int* lwork, int* info);
 }
 
 namespace sg::theory {
@@ -60,20 +58,6 @@ std::vector<std::vector<std::complex<double>>> batched_eigenvalues(const Tensor&
     result.push_back(eigenvalues_of({all.begin() + i * n * n, all.begin() + (i + 1) * n * n}, static_cast<int>(n)));
   }
   return result;
-}
-
-SymmetricEigen symmetric_eigen(const Tensor& matrix) {
-  if (matrix.rank() != 2 || matrix.shape(0) != matrix.shape(1)) {
-    fail("eigenvalues: needs a square matrix, got {}", to_string(matrix.shape()));
-  }
-  kernels::prepare_blas();
-  const int n = static_cast<int>(matrix.shape(0));
-  std::vector<double> a = matrix.to_vector<double>(), values(n), work(static_cast<std::size_t>(8) * n + 1);
-  const int work_size = 8 * n;
-  int info = 0;
-  if (n > 0) dsyev_("V", "U", &n, a.data(), &n, values.data(), work.data(), &work_size, &info);
-  if (info != 0) fail("eigenvalues: LAPACK's dsyev ended with {} for a matrix of {} rows", info, n);
-  return {values, transpose(tensor(a, {n, n}, f64))};
 }
 
 double condition_number(const std::vector<std::complex<double>>& values) {

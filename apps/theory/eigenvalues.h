@@ -1,4 +1,4 @@
-// Eigenvalues of small matrices, by LAPACK.
+// Eigenvalues of small matrices that are not symmetric, by LAPACK; eigh of engine/linalg.h is for the others.
 #pragma once
 
 #include <complex>
@@ -12,13 +12,6 @@ namespace sg::theory {
 std::vector<std::complex<double>> eigenvalues(const Tensor& matrix);
 /// The same of all matrices [N, n, n], one after the other.
 std::vector<std::vector<std::complex<double>>> batched_eigenvalues(const Tensor& matrices);
-
-struct SymmetricEigen {
-  std::vector<double> values;  // from the smallest
-  Tensor vectors;              // [n, n], one a column
-};
-/// Of a symmetric matrix [n, n].
-SymmetricEigen symmetric_eigen(const Tensor& matrix);
 
 /// The largest eigenvalue divided by the smallest: of eigenvalues that are real and positive; infinite otherwise.
 double condition_number(const std::vector<std::complex<double>>& values);

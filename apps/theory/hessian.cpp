@@ -5,7 +5,6 @@
 
 #include "apps/theory/closed_forms.h"
 #include "apps/theory/drawing.h"
-#include "apps/theory/eigenvalues.h"
 #include "apps/theory/experiments.h"
 #include "engine/autodiff.h"
 #include "engine/ops.h"

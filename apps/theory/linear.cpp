@@ -3,9 +3,9 @@
 #include <cmath>
 
 #include "apps/theory/drawing.h"
-#include "apps/theory/eigenvalues.h"
 #include "apps/theory/experiments.h"
 #include "engine/autodiff.h"
+#include "engine/linalg.h"
 #include "engine/ops.h"
 #include "engine/random.h"
 
@@ -82,9 +82,8 @@ Errors monte_carlo(const Model& model, const std::vector<double>& spectrum, doub
   const Tensor noisy =
       random_normal({draws, n}, 0, noise, seed, stream_of({1, 5}), f64) + times(model.x, model.teacher);
   // The minimiser: (X'X + lambda I) w = X'y + lambda w*.
-  const SymmetricEigen eigen = symmetric_eigen(matmul(transpose(model.x), model.x));
-  const Tensor inverse =
-      matmul(eigen.vectors / (tensor(eigen.values, {1, model.teacher.size()}, f64) + lambda), transpose(eigen.vectors));
+  const std::int64_t d = model.teacher.size();
+  const Tensor inverse = sg::inverse(matmul(transpose(model.x), model.x) + lambda * eye(d, f64));
   const Tensor difference = (matmul(matmul(noisy, model.x) + lambda * model.teacher, inverse) - model.teacher).eval();
   const Tensor errors = sum(square(matmul(difference, transpose(model.x))), {1});
   const auto count = static_cast<double>(draws);
@@ -116,7 +115,7 @@ Section run_linear(const Settings& settings) {
   for (const bool sobolev : {false, true}) {
     const std::string name = sobolev ? "H" : "L";
     const double shift = sobolev ? settings.lambda : 0;
-    spectra[sobolev] = symmetric_eigen(hessian(loss_at(model, w, labels, sobolev), w)).values;
+    spectra[sobolev] = eigh(hessian(loss_at(model, w, labels, sobolev), w)).first.to_vector<double>();
     const double smallest = spectra[sobolev].front(), largest = spectra[sobolev].back();
     const double kappa = (*high + shift) / (*low + shift);
     section.equal("κ_" + name + " of the engine's Hessian", kappa, largest / smallest, 1e-9);

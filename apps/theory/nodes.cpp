@@ -4,7 +4,6 @@
 #include <numbers>
 
 #include "apps/theory/drawing.h"
-#include "apps/theory/eigenvalues.h"
 #include "apps/theory/experiments.h"
 #include "apps/theory/node_forms.h"
 #include "apps/theory/runge_kutta.h"

@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "apps/theory/drawing.h"
-#include "apps/theory/eigenvalues.h"
 #include "apps/theory/experiments.h"
 #include "apps/theory/node_forms.h"
 #include "apps/theory/runge_kutta.h"

@@ -3,8 +3,7 @@
 
 #include <memory>
 
-#include "nn/container.h"
-#include "nn/conv.h"
+#include "nn/models/autoencoder.h"
 #include "nn/norm.h"
 
 namespace sg::nn {
@@ -78,16 +77,15 @@ class ResnetDecoder : public Module {
 };
 
 /// Pictures [N, 3, H, W] in [0, 1] to the same. Throws for sides that `side_multiple` does not divide.
-class ResnetAutoencoder : public Module {
+class ResnetAutoencoder : public PictureAutoencoder {
  public:
   explicit ResnetAutoencoder(ResnetKind kind);
   Tensor forward(const Tensor& x) override;
-  Tensor encode(const Tensor& x);
-  Tensor decode(const Tensor& latent);
+  Tensor encode(const Tensor& x) override;
+  Tensor decode(const Tensor& latent) override;
   ResnetEncoder& encoder() { return encoder_; }
-  /// How many pixels of a side become one of the latent picture.
-  std::int64_t side_multiple() const { return kind_ == ResnetKind::light ? 4 : 32; }
-  std::int64_t latent_channels() const { return kind_ == ResnetKind::light ? 64 : 512; }
+  std::int64_t side_multiple() const override { return kind_ == ResnetKind::light ? 4 : 32; }
+  std::int64_t latent_channels() const override { return kind_ == ResnetKind::light ? 64 : 512; }
 
  private:
   ResnetKind kind_;

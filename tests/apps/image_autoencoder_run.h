@@ -51,10 +51,11 @@ inline RunResult autoencoder(std::vector<std::string> arguments) {
   return run_captured("image_autoencoder", std::move(arguments), image_autoencoder::run_command);
 }
 
-/// Training on the folder's pictures in pieces of 8 x 8.
+/// Training of a reference network on the folder's pictures in pieces of 8 x 8.
 inline RunResult train_autoencoder(const AutoencoderFolder& folder, const std::vector<std::string>& more) {
-  std::vector<std::string> arguments{"--data", folder / "pictures", "--size", "8", "--batch-size", "3", "--log-every",
-                                     "1",      "--test-fraction",   "0.2"};
+  std::vector<std::string> arguments{
+      "--data", folder / "pictures", "--net", "resnet18-light",  "--size", "8", "--batch-size",
+      "3",      "--log-every",       "1",     "--test-fraction", "0.2"};
   arguments.insert(arguments.end(), more.begin(), more.end());
   return autoencoder(arguments);
 }

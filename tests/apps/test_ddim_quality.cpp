@@ -8,6 +8,7 @@
 #include "apps/ddim/features.h"
 #include "apps/ddim/frechet.h"
 #include "apps/ddim/interpolation.h"
+#include "apps/ddim/quality.h"
 #include "data/digits.h"
 #include "tests/nn/formula.h"
 
@@ -76,6 +77,12 @@ TEST_CASE("the classifier reads digits, and its features tell digits from noise"
                        two = ddim::fit_gaussian((*features)(slice(real, 0, 300, 600)));
   const ddim::Gaussian noisy = ddim::fit_gaussian(
       (*features)(clamp(slice(real, 0, 0, 300) + formula_tensor("noise", {300, 1, 28, 28}, f32, 0.5), 0, 1)));
+  const ddim::Quality quality =
+      ddim::measure_quality(*features, slice(real, 0, 0, 300), slice(real, 0, 300, 600), slice(real, 0, 0, 300));
+  CHECK(quality.distance < 1e-6);
+  CHECK(quality.real_distance == Approx(ddim::frechet_distance(one, two)));
+  CHECK(quality.readable.value() > 0.5);
+  CHECK(quality.classes.value() == 10);
   CHECK(ddim::frechet_distance(one, noisy) > 2 * ddim::frechet_distance(one, two));
   CHECK_THROWS_AS(ddim::classifier_features(digits.train, std::span(digits.train_labels).first(2)), Error);
 }

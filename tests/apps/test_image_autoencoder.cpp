@@ -172,3 +172,37 @@ TEST_CASE("bad input to an autoencoder's run is one line, status 2, and no run f
   CHECK(std::count(result.error.begin(), result.error.end(), '\n') == 1);
   CHECK_FALSE(fs::exists(folder / "run"));
 }
+
+TEST_CASE("without --net the photographs' own network is trained, resumed and used") {
+  const AutoencoderFolder folder;
+  const std::vector<std::string> own{"--data", folder / "pictures", "--size", "8", "--batch-size", "3", "--loss", "l2",
+                                     "--out"};
+  const auto train = [&](const std::string& out, const std::string& steps) {
+    std::vector<std::string> arguments = own;
+    arguments.insert(arguments.end(), {folder / out, "--steps", steps});
+    const RunResult result = autoencoder(arguments);
+    INFO(result.error);
+    REQUIRE(result.status == 0);
+  };
+  train("whole", "5");
+  train("parts", "2");
+  REQUIRE(autoencoder({"--resume", folder / "parts", "--steps", "5"}).status == 0);
+  CHECK(file_bytes(folder / "whole/model.safetensors") == file_bytes(folder / "parts/model.safetensors"));
+  const auto config = nlohmann::json::parse(file_bytes(folder / "whole/config.json"));
+  CHECK(config.at("net") == "photo");
+  CHECK(config.at("parameters") == 192499);
+  CHECK(config.at("cosine_steps") == 800);
+  REQUIRE(autoencoder({"encode", "--model", folder / "whole", folder / "pictures/p0.png", "--out", folder / "latents"})
+              .status == 0);
+  const nn::NamedTensors latents = nn::load_safetensors(folder / "latents/001-p0.safetensors").tensors;
+  CHECK(nn::find(latents, "latents", "test").shape(1) == 16);
+  REQUIRE(
+      autoencoder({"reconstruct", "--model", folder / "whole", folder / "pictures/p0.png", "--out", folder / "again"})
+          .status == 0);
+  const RunResult decoded = autoencoder(
+      {"decode", "--model", folder / "whole", folder / "latents/001-p0.safetensors", "--out", folder / "decoded"});
+  INFO(decoded.error);
+  REQUIRE(decoded.status == 0);
+  CHECK(data::read_image(folder / "decoded/001-001-p0.png", 3).pixels ==
+        data::read_image(folder / "again/001-p0.png", 3).pixels);
+}

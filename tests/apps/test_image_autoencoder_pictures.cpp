@@ -6,6 +6,7 @@
 #include "apps/image_autoencoder/latents.h"
 #include "apps/image_autoencoder/tiles.h"
 #include "engine/ops.h"
+#include "nn/models/resnet.h"
 #include "nn/safetensors.h"
 #include "tests/apps/image_autoencoder_run.h"
 

@@ -13,7 +13,6 @@
 #include "apps/regression/dataset.h"
 #include "apps/regression/equations.h"
 #include "apps/regression/objective.h"
-#include "apps/regression/plot.h"
 #include "apps/regression/random_points.h"
 #include "apps/regression/table.h"
 #include "engine/ops.h"
@@ -205,8 +204,16 @@ TEST_CASE("Burgers' reference solution is good to 1e-6 where its front is steep"
   CHECK_THROWS_AS(equation_setting("burgers", 1e-4), Error);
 }
 
-TEST_CASE("ticks are round and inside", "[regression]") {
-  CHECK(ticks(0, 1, 5) == std::vector<double>{0, 0.2, 0.4, 0.6000000000000001, 0.8, 1});
-  for (const double tick : ticks(-3.7, 12.1, 6)) CHECK((tick >= -3.7 && tick <= 12.1));
-  CHECK(ticks(2, 2, 5).size() == 1);
+TEST_CASE("balanced weights bring second derivatives to the size of first ones", "[regression]") {
+  const Tensors target{full({10, 1}, 2.0, f64), full({10, 2}, 6.0, f64), full({10, 4}, 30.0, f64)};
+  const std::vector<double> weights = order_weights("auto", target, 2);
+  CHECK(weights[0] == 1);
+  CHECK(weights[1] == 1);
+  CHECK_THAT(weights[2], WithinRel(72.0 / 3600.0, 1e-12));
+  // A target without second derivatives says nothing about their size.
+  CHECK(order_weights("auto", {target[0], target[1], zeros({10, 4}, f64)}, 2)[2] == 1);
+  CHECK(order_weights("1,0.5,0.25", target, 1) == std::vector<double>{1, 0.5});
+  for (const char* bad : {"", "none", "1,-1", "1,2,3,4", "1,,2", "nan"}) {
+    CHECK_THROWS_AS(order_weights(bad, target, 1), Error);
+  }
 }

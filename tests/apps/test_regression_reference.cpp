@@ -41,7 +41,7 @@ struct Case {
     network = make_network(settings, {1, 64, 64, 64, 1}, "tanh", 1, 0);
     network->load_state(nn::with_prefix(reference(), net + "."));
   }
-  Tensor operator()() { return fit_loss(settings, loss, data, as_function(*network)); }
+  Tensor operator()() { return fit_loss(settings, loss, data, {}, as_function(*network)); }
 
   Settings settings;
   apps::Loss loss;

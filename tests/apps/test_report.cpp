@@ -8,9 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "apps/common/chart_style.h"
 #include "apps/common/files.h"
-#include "apps/common/gnuplot.h"
 #include "apps/common/report.h"
 #include "data/image_io.h"
 #include "engine/error.h"
@@ -23,8 +21,8 @@ using tests::TemporaryFolder;
 namespace {
 
 /// test_mse = scale / step at every tenth step of a hundred; a step takes a tenth of a second.
-RunCurve curve(const std::string& name, double scale) {
-  RunCurve run{name, {{"test_mse"}, {}}};
+Run curve(const std::string& name, double scale, std::uint64_t seed = 0) {
+  Run run{seed, "", {name, name, name == "l2" ? 0.0 : 1.0}, {}, {{"test_mse"}, {}}};
   for (int step = 1; step <= 100; ++step) {
     run.metrics.rows.push_back(
         {step, step / 10, step * 0.1, 2 * scale / step, {step % 10 ? std::nullopt : std::optional(scale / step)}});
@@ -41,7 +39,7 @@ std::size_t count(const std::string& text, const std::string& part) {
 }  // namespace
 
 TEST_CASE("acceleration is by the first step at or below the other's last figure", "[report]") {
-  const RunCurve l2 = curve("l2", 1), fast = curve("h1", 0.25), slow = curve("h2", 2);
+  const Run l2 = curve("l2", 1), fast = curve("h1", 0.25), slow = curve("h2", 2);
   const auto gain = acceleration(fast.metrics, l2.metrics, "test_mse");
   REQUIRE(gain);
   CHECK(gain->step == 30);  // 0.25 / 30 is the first measured figure below 1 / 100
@@ -100,30 +98,83 @@ TEST_CASE("a report is one page that needs nothing from outside and shows texts 
   CHECK(page.find("a &amp; b &quot;c&quot;") != std::string::npos);
   CHECK(page.find("data:image/png;base64,iVBORw0KGgo") != std::string::npos);
   CHECK(count(page, "<svg") == count(page, "</svg>"));
-  CHECK(count(page, "<svg") == 3 + 2 + 1);
+  CHECK(count(page, "<svg") == 3 + 2 + 2 + 1);
   CHECK(count(page, "<figure>") == count(page, "</figure>"));
   const TemporaryFolder folder;
   report.write(folder.path());
   CHECK(read_file(folder / "report.html", 1 << 24).size() > 10000);
 }
 
-TEST_CASE("a chart is drawn by gnuplot where it is there, and without it as well", "[report]") {
-  const Chart chart = curves_chart({curve("l2", 1), curve("h1", 0.25)}, "test_mse", "error");
-  if (std::system("command -v gnuplot >/dev/null") == 0) {
-    const std::string drawn = gnuplot_svg(chart);
-    CHECK(drawn.ends_with("</svg>\n\n"));
-    CHECK(count(drawn, "<svg") == 1);
-    CHECK(drawn.find("black") == std::string::npos);
-    CHECK(drawn.find("l2") != std::string::npos);
-  }
-  const std::string plain = plain_chart_svg(chart);
-  CHECK(plain.find("</svg>") != std::string::npos);
-  CHECK(count(plain, "nan") + count(plain, "inf") == 0);
+TEST_CASE("a chart is drawn by gnuplot, and a line says so where it is missing", "[report]") {
+  const Chart chart = curves_chart({curve("l2", 1), curve("h1", 0.25)}, "test_mse", "error <b>");
+  REQUIRE(std::system("command -v gnuplot >/dev/null") == 0);
+  const std::string drawn = figure_svg(chart);
+  CHECK(drawn.ends_with("</svg>\n\n"));
+  CHECK(count(drawn, "<svg") == 1);
+  CHECK(drawn.find("black") == std::string::npos);
+  CHECK(drawn.find("l2") != std::string::npos);
+  const HeatMap map{"cells", "x", "y", 2, 2, {1, 2, 3, std::numeric_limits<double>::quiet_NaN()}};
+  CHECK(figure_svg(map).find("data:image/png") != std::string::npos);
+  CHECK(figures_png({chart, map}, 2, 300, 200).starts_with("\x89PNG"));
+  CHECK_THROWS_AS(figure_svg(HeatMap{"cells", "x", "y", 2, 3, {1, 2}}), Error);
   const std::string path = ::getenv("PATH") ? ::getenv("PATH") : "";
   ::setenv("PATH", "/nonexistent", 1);
-  CHECK(gnuplot_svg(chart).empty());
-  CHECK(chart_svg(chart) == plain);
+  const std::string missing = figure_svg(chart);
+  CHECK(figures_png({chart}, 1, 300, 200).empty());
   ::setenv("PATH", path.c_str(), 1);
+  CHECK(missing == "<p>Here a chart is missing (error &lt;b&gt;): it needs gnuplot, which is not installed.</p>");
+}
+
+TEST_CASE("several seeds give medians, quartiles and how many runs got there", "[report]") {
+  // h1 has a quarter, a half and twice of L2's error at equal steps: two of three get to L2's end.
+  std::vector<Run> runs;
+  const double scales[] = {0.25, 0.5, 2};
+  for (std::uint64_t seed = 0; seed < 3; ++seed) {
+    runs.push_back(curve("l2", 1 + static_cast<double>(seed), seed));
+    runs.push_back(curve("h1", scales[seed] * (1 + static_cast<double>(seed)), seed));
+  }
+  const Table table = final_table(runs, "test_mse");
+  CHECK(table.header == std::vector<std::string>{"loss", "runs", "steps", "seconds", "test_mse", "reaches L2's end",
+                                                 "fewer steps", "fewer seconds"});
+  CHECK(table.rows[0] == std::vector<std::string>{"l2", "3", "100", "10.0", "0.02 (0.015 to 0.025)", "", "1", "1"});
+  CHECK(table.rows[1][5] == "2 of 3");
+  CHECK(table.rows[1][6] == "2.00× (1.00× to 2.67×)");  // never, 2 and 10 / 3
+  const auto gain = set_acceleration(runs, by_loss(runs)[1], "test_mse");
+  REQUIRE(gain);
+  CHECK(std::abs(gain->steps.upper - (2 + 10 / 3.0) / 2) < 1e-12);
+  const Chart chart = curves_chart(runs, "test_mse", "error");
+  CHECK(std::count_if(chart.series.begin(), chart.series.end(), [](const Series& s) { return s.filled; }) == 2);
+  CHECK(chart.series.size() == 6 + 2 + 2);  // runs, bands, medians
+}
+
+TEST_CASE("acceleration at every level is the ratio of the times to it", "[report]") {
+  // Errors 1 / step and a quarter of it: at every level that both reach, a quarter of the steps.
+  const Chart chart = acceleration_chart({curve("l2", 1), curve("h1", 0.25)}, "test_mse", "error");
+  REQUIRE(chart.series.size() == 2);
+  REQUIRE(chart.series[0].x.size() > 5);
+  for (const double ratio : chart.series[0].y) CHECK(std::abs(ratio - 4) < 0.35);  // lines between evaluations
+  CHECK(acceleration_chart({curve("h1", 1)}, "test_mse", "error").series.empty());
+  std::vector<Run> orders{curve("l2", 1)};
+  for (const double s : {-1.0, 0.5, 1.0, 2.0}) {
+    orders.push_back(curve(fmt::format("hs{}", s), 1 / (2 + s)));
+    orders.back().loss = {fmt::format("hs{}", s), "hs", s};
+  }
+  const auto by_order = order_chart(orders, "test_mse");
+  REQUIRE(by_order);
+  CHECK(by_order->series.back().x == std::vector<double>{-1, 0, 0.5, 1, 2});
+  CHECK_FALSE(order_chart({curve("l2", 1), curve("h1", 0.25)}, "test_mse"));
+}
+
+TEST_CASE("the table of weights has the means of k and n - k", "[report]") {
+  Options options;
+  const std::vector<Loss> losses{{"l2", "l2", 0}, {"h1", "h1", 1}, {"h2", "h2", 2}};
+  const Table table = weights_table(28, losses, options);
+  CHECK(table.rows[0] == std::vector<std::string>{"0", "1", "1", "1"});
+  CHECK(table.rows[1][2] == "19.38");
+  CHECK(table.rows.back() == std::vector<std::string>{"14", "1", "10.87", "118.1"});
+  options.hs_frequencies = "symmetric";
+  options.hs_length = 2;
+  CHECK(weights_table(28, losses, options).rows.back()[2] == "40.48");  // 1 + (2 pi)^2
 }
 
 TEST_CASE("charts of nothing, of one point and of what is no number are drawn", "[report]") {
@@ -136,24 +187,20 @@ TEST_CASE("charts of nothing, of one point and of what is no number are drawn", 
       chart.log_y = logarithmic;
       chart.series = {series};
       INFO(series.name);
-      for (const std::string& svg : {chart_svg(chart), plain_chart_svg(chart)}) {
-        CHECK(svg.find("</svg>") != std::string::npos);
-        CHECK(svg.find("nan") == std::string::npos);
-      }
+      const std::string svg = figure_svg(chart);
+      CHECK(svg.find("</svg>") != std::string::npos);
+      CHECK(svg.find("nan") == std::string::npos);
     }
   }
 }
 
-TEST_CASE("a chart has round ticks that lie inside", "[report]") {
-  CHECK(axis_ticks(0, 10, 5, false) == std::vector<double>{0, 2, 4, 6, 8, 10});
-  CHECK(axis_ticks(0.01, 100, 6, true).size() == 5);
+TEST_CASE("a logarithmic axis has round ticks that lie inside", "[report]") {
+  CHECK(logarithmic_ticks(0.01, 100, 6).size() == 5);
   for (const auto& [low, high] : {std::pair{0.5, 3.0}, {1e-9, 1e9}, {3.1, 3.2}, {1e-300, 1e-290}}) {
-    for (const bool logarithmic : {false, true}) {
-      const auto ticks = axis_ticks(low, high, 5, logarithmic);
-      CHECK(ticks.size() >= 2);
-      CHECK(ticks.size() < 20);
-      for (const double tick : ticks) CHECK((tick >= low * 0.999999 && tick <= high * 1.000001));
-    }
+    const auto ticks = logarithmic_ticks(low, high, 5);
+    CHECK(ticks.size() >= 2);
+    CHECK(ticks.size() < 20);
+    for (const double tick : ticks) CHECK((tick >= low * 0.999999 && tick <= high * 1.000001));
   }
   CHECK(show_tick(1e-6) == "1e-6");
   CHECK(show_tick(250) == "250");

@@ -58,6 +58,21 @@ TEST_CASE("a run folder is made only when it is asked for, and with all its pare
   CHECK(RunFolder("sample", out(place / "single"), one).folder_of(one[0]) == place / "single");
 }
 
+TEST_CASE("several seeds have folders of their own above those of the losses", "[run_folder]") {
+  const TemporaryFolder place;
+  Options options = out(place / "run");
+  options.seeds = {0, 7};
+  RunFolder folder("sample", options, two);
+  folder.create();
+  folder.keep();
+  CHECK(fs::is_directory(place / "run/seed0/l2"));
+  CHECK(folder.folder_of(two[1], 7) == place / "run/seed7/hs1.5");
+  options.out = (place / "other").string();
+  CHECK(RunFolder("sample", options, one).folder_of(one[0], 7) == place / "other/seed7");
+  options.seeds = {7};
+  CHECK(RunFolder("sample", options, two).folder_of(two[0], 7) == place / "other/l2");
+}
+
 TEST_CASE("without an --out the folder's name has the application and the time", "[run_folder]") {
   const std::string name = RunFolder("sample", Options{}, one).path().string();
   CHECK(name.find("/runs/sample-20") != std::string::npos);
@@ -214,11 +229,34 @@ TEST_CASE("metrics are read as they were written, and what is wrong in them is n
   CHECK(std::isnan(*metrics.rows.back().train_loss));
   const std::string header = "step,epoch,seconds,train_loss,test_mse\n";
   place.write("bad.csv", header + "1,1,1,0.5,\n2,1,1\n");
-  CHECK(error_of([&] { read_metrics(place / "bad.csv"); }).find("line 3: 3 cells instead of 5") != std::string::npos);
+  CHECK(error_of([&] { read_metrics(place / "bad.csv"); }).find("bad.csv:3: 3 cells for 5 columns") !=
+        std::string::npos);
   place.write("bad.csv", header + "1,1,1,x,\n");
-  CHECK(error_of([&] { read_metrics(place / "bad.csv"); }).find("line 2: 'x' is not a number") != std::string::npos);
+  CHECK(error_of([&] {
+          read_metrics(place / "bad.csv");
+        }).find("bad.csv:2: column `train_loss`: `x` is not a number") != std::string::npos);
   place.write("bad.csv", "");
   CHECK(error_of([&] { read_metrics(place / "bad.csv"); }).find("no header") != std::string::npos);
+}
+
+TEST_CASE("the CSV reader takes quotes, spaces and every end of line, and leaves half a line out", "[metrics]") {
+  const TemporaryFolder place;
+  place.write("x.csv",
+              "\xef\xbb\xbf"
+              "a, \"b\" ,c\r\n1,\"two, or 2\",+3\r\n\n 4 ,,5e-1\n6,7");
+  CsvReader csv(place / "x.csv", true);
+  CHECK(csv.names() == std::vector<std::string>{"a", "b", "c"});
+  REQUIRE(csv.next());
+  CHECK(csv.cells()[1] == "two, or 2");
+  CHECK(csv.finite_number(2) == 3);
+  REQUIRE(csv.next());
+  CHECK(csv.line() == 4);
+  CHECK_FALSE(csv.number(1));
+  CHECK(csv.number(2) == 0.5);
+  CHECK_FALSE(csv.next());
+  CsvReader all(place / "x.csv");
+  all.next(), all.next();
+  CHECK(error_of([&] { all.next(); }).find("x.csv:5: 2 cells for 3 columns") != std::string::npos);
 }
 
 TEST_CASE("times are shown as people write them", "[progress]") {

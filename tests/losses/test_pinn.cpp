@@ -76,6 +76,20 @@ TEST_CASE("the norms of a residual are means of its squared derivatives", "[loss
   CHECK_THAT(losses::trace_norm(r, p, 1, 1).item(), WithinRel(2 * zero, 1e-12));
 }
 
+TEST_CASE("the parts of a PINN's loss by order add up to it", "[losses]") {
+  const Exact exact = exact_solutions()[0];
+  const Tensor p = points();
+  const losses::PinnProblem problem{exact.equation, exact.coefficient, exact.source, exact.u, p, {{p, 0}, {p, 1}}};
+  const losses::Network wrong = [](const Tensor& x) { return sin(first(x) * 2.0) * exp(second(x)); };
+  for (const int order : {0, 1, 2}) {
+    const Tensors terms = losses::pinn_terms(problem, wrong, order);
+    REQUIRE(terms.size() == 2 * static_cast<std::size_t>(order + 1));
+    double sum = 0;
+    for (std::size_t i = 0; i < terms.size(); ++i) sum += terms[i].item() * (static_cast<int>(i) <= order ? 1 : 0.7);
+    CHECK_THAT(sum, WithinRel(losses::pinn_loss(problem, wrong, order, 0.7).item(), 1e-13));
+  }
+}
+
 TEST_CASE("residuals refuse what does not fit", "[losses]") {
   CHECK_THROWS_AS(losses::equation_named("wave"), Error);
   CHECK_THROWS_AS(losses::pinn_residual(Equation::heat, first, zeros({3, 1}, f64), 1), Error);

@@ -54,6 +54,20 @@ TEST_CASE("the 1-D spectral loss is the weighted mean square of the unitary tran
   }
 }
 
+TEST_CASE("a length stretches the frequencies of the spectral weights", "[losses]") {
+  // A pure tone of frequency k of n has all of its energy at k and n - k.
+  const std::int64_t n = 20, k = 3;
+  std::vector<double> tone(n);
+  for (std::int64_t j = 0; j < n; ++j) tone[j] = std::cos(2 * std::numbers::pi * static_cast<double>(k * j) / n);
+  for (const double length : {0.25, 1.0, 4.0}) {
+    const double xi = 2 * std::numbers::pi * k / n * length;
+    const double loss = losses::spectral_1d(tensor(tone, {n}, f64), 1.5, Frequencies::symmetric, length).item();
+    CHECK_THAT(loss, WithinRel(0.5 * std::pow(1 + xi * xi, 1.5), 1e-12));
+    CHECK_THAT(losses::spectral_weight(n - k, n, 1.5, Frequencies::symmetric, length),
+               WithinRel(std::pow(1 + xi * xi, 1.5), 1e-12));
+  }
+}
+
 TEST_CASE("the image loss sums both axes' means, on images that are not square too", "[losses]") {
   const double s = GENERATE(-1.0, 1.0, 2.5);
   const auto frequencies = GENERATE(Frequencies::one_sided, Frequencies::symmetric);
@@ -104,6 +118,7 @@ TEST_CASE("the matrix is symmetric to the bit, circulant, and its powers multipl
 }
 
 TEST_CASE("the spectral loss refuses what has no samples", "[losses]") {
+  CHECK_THROWS_AS(losses::spectral_matrix(4, 1, Frequencies::symmetric, f64, 0), Error);
   CHECK_THROWS_AS(losses::spectral_1d(scalar(1), 1), Error);
   CHECK_THROWS_AS(losses::spectral_2d(zeros({3}), 1), Error);
   CHECK_THROWS_AS(losses::spectral_2d(zeros({3, 0}), 1), Error);
