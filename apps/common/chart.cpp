@@ -18,7 +18,8 @@ namespace {
 
 /// A text in gnuplot's quotes. The charts' texts are plain: no markup is understood in them.
 std::string quoted(const std::string& text) {
-  std::string out = "'";
+  // Gnuplot takes a quote in front for the end of an empty string.
+  std::string out = text.starts_with('\'') ? "' " : "'";
   for (const char c : text) out += c == '\'' ? std::string("''") : std::string(1, c == '\n' || c == '\r' ? ' ' : c);
   return out + "'";
 }

@@ -291,7 +291,7 @@ TEST_CASE("ddim refuses what does not fit in one line and leaves nothing behind"
   refuses({"train", "--init", model}, "--init: " + model + ": load_state: the tensors are not those of this network");
   refuses({"--replay", model}, "x0");
   refuses({"sample", "--model", model, "--size", "28", "--dim", "16"}, "--dim: the network of --model has 8, not 16");
-  refuses({"sample", "--model", folder.path().string()}, "holds no config.json");
+  refuses({"sample", "--model", folder.path().string()}, "holds no model.safetensors");
   refuses({"sample", "--model", (folder.path() / "none").string()}, "no such file or folder");
   refuses({"sample", "--eta", "2"}, "--eta");
   refuses({"paint"}, "paint: no such command");

@@ -68,7 +68,7 @@ TEST_CASE("the classifier reads digits, and its features tell digits from noise"
   data::Digits digits = data::embedded_digits();
   digits.train.limit(3000);
   digits.train_labels.resize(3000);
-  const auto features = ddim::classifier_features(digits.train, digits.train_labels, 2);
+  const auto features = ddim::classifier_features(digits.train, digits.train_labels, 8);
   std::vector<std::int64_t> samples(600);
   for (std::size_t i = 0; i < samples.size(); ++i) samples[i] = static_cast<std::int64_t>(i);
   const Tensor real = data::read_pictures(digits.test, samples);

@@ -454,10 +454,10 @@ void add_movement(std::vector<PrimitiveCase>& rows) {
          return pad(some({2}), {1, 1}, {0}, 1);
        },
        [] { return pad(some({2}, i64), {1}, {0}, 0.5); }}));
-  for (const auto& [mode, places] : {std::pair{PadMode::reflect, std::initializer_list<int>{2, 1, 0, 1, 2, 1}},
-                                     std::pair{PadMode::replicate, std::initializer_list<int>{0, 0, 0, 1, 2, 2}},
-                                     std::pair{PadMode::circular, std::initializer_list<int>{1, 2, 0, 1, 2, 0}}}) {
-    const std::vector<int> order(places);
+  for (const auto& [mode, places] : {std::pair{PadMode::reflect, std::vector<int>{2, 1, 0, 1, 2, 1}},
+                                     std::pair{PadMode::replicate, std::vector<int>{0, 0, 0, 1, 2, 2}},
+                                     std::pair{PadMode::circular, std::vector<int>{1, 2, 0, 1, 2, 0}}}) {
+    const std::vector<int> order = places;
     rows.push_back(plain(
         "pad", [mode = mode](const Tensors& x) { return pad(x[0], {2}, {1}, mode); }, {{3}},
         [order](const auto& x) {

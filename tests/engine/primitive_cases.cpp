@@ -495,6 +495,7 @@ std::vector<PrimitiveCase> make_cases() {
        [] {
          return max_pool2d(some({1, 1, 4, 4}), {{2, 2}, {2, 2}, {2, 2}});
        }}));
+  rows.back().speaker = "max_pool2d";
 
   // linalg.cpp: symmetric and well-conditioned matrices are made of any inputs
   const auto near_identity = [](const Tensor& x) { return x * 0.3 + eye(2, x.dtype()) * 2; };
@@ -527,6 +528,7 @@ std::vector<PrimitiveCase> make_cases() {
       {[] {
         return triangular_solve(zeros({2, 2}), some({2, 1}, f32)).eval();
       }}));
+  rows.back().speaker = "triangular_solve";
   rows.push_back(plain(
       "triangular_solve_upper", [=](const Tensors& x) { return triangular_solve(near_identity(x[0]), x[1], false); },
       {{2, 2}, {2, 1}},
@@ -537,6 +539,7 @@ std::vector<PrimitiveCase> make_cases() {
       {[] {
         return triangular_solve(some({2, 2}), some({2, 1}, f32), false);
       }}));
+  rows.back().speaker = "triangular_solve";
   rows.push_back(plain(
       "cholesky", [=](const Tensors& x) { return cholesky(symmetric(x[0])); }, {{2, 2}},
       [](const auto& v) {
@@ -550,6 +553,7 @@ std::vector<PrimitiveCase> make_cases() {
       [](const auto& v) { return v[0]; }, {[] {
         return slogdet(some({2, 3})).first;
       }}));
+  rows.back().speaker = "slogdet";
   rows.push_back(plain(
       "log_determinant", [=](const Tensors& x) { return slogdet(near_identity(x[0])).second; }, {{2, 2}},
       [](const auto& v) {
@@ -557,6 +561,7 @@ std::vector<PrimitiveCase> make_cases() {
         return Values{std::log(a * d - b * c)};
       },
       {[] { return det(some({3})); }}));
+  rows.back().speaker = "det";
   rows.push_back(plain(
       "eigh", [=](const Tensors& x) { return eigh(symmetric(x[0])).first; }, {{2, 2}},
       [](const auto& v) {
