@@ -40,7 +40,13 @@ Walk whole_graph(const Tensors& roots) {
       roots, [](const Node&) { return false; }, [](const Node&) { return true; });
 }
 
-std::string what(const Node& node) { return node.primitive ? std::string(node.primitive->name()) : "leaf"; }
+/// The primitive's name, with the number of a constant.
+std::string what(const Node& node) {
+  if (!node.primitive) return "leaf";
+  std::string text(node.primitive->name());
+  if (node.primitive->kind() == Primitive::Kind::constant) text += fmt::format(" {:g}", node.primitive->immediate());
+  return text;
+}
 
 std::string name_of(const Node& node) { return node.extra ? node.extra->name : std::string(); }
 
