@@ -138,7 +138,11 @@ class Planner {
     place_all();
     make_steps();
     keep();
-    if (enabled_) stream_rows(plan_);
+    if (enabled_) {
+      std::vector<bool> expendable;  // leaves are the first storages
+      for (std::int64_t leaf : plan_.leaves) expendable.push_back(in_.expendable[leaf]);
+      stream_rows(plan_, std::move(expendable));
+    }
     compile();
     if (memory_limit() > 0) recompute(plan_, memory_limit());
     find_lifetimes();

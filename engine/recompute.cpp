@@ -7,6 +7,8 @@
 #include "engine/recompute.h"
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <optional>
 
 #include "engine/context.h"
@@ -15,6 +17,7 @@ namespace sg {
 namespace {
 
 constexpr std::int64_t kFewestBytes = 16 * 1024;  // that are worth a second run of a step
+constexpr std::size_t kLongestChain = 16;         // steps that run again for one tensor
 constexpr double kFlopSeconds = 1e-11, kByteSeconds = 1e-10, kCallSeconds = 1e-6;  // about, of a step
 
 class Recomputer {
@@ -22,8 +25,9 @@ class Recomputer {
   Recomputer(Plan& plan, std::int64_t limit) : plan_(plan), limit_(limit) {}
 
   void run() {
-    // Each round adds a step; a plan of n steps is not made more than twice as long.
-    for (std::size_t round = plan_.steps.size(); round > 0; --round) {
+    // Each round takes one tensor from over the peak. More work than twice the step's is never worth it.
+    const std::size_t most_steps = 2 * plan_.steps.size();
+    while (plan_.steps.size() < most_steps) {
       find_lives();
       const std::int64_t peak = find_peak();
       if (bytes_at_[peak] <= limit_) return;
@@ -62,8 +66,10 @@ class Recomputer {
 
   std::int64_t find_peak() const { return std::max_element(bytes_at_.begin(), bytes_at_.end()) - bytes_at_.begin(); }
 
+  /// A tensor that is made again right before a step, and the tensors that are made again for it, in their order.
   struct Choice {
-    std::int64_t storage, before;  // the step before which it is made again
+    std::int64_t before = 0;
+    std::vector<std::int64_t> storages;  // the last one is what is wanted
   };
 
   std::optional<Choice> choose(std::int64_t peak) const {
@@ -75,48 +81,63 @@ class Recomputer {
       if (plan_.storage_bytes[storage] < kFewestBytes) continue;
       const auto next = std::lower_bound(life.uses.begin(), life.uses.end(), peak);
       if (next == life.uses.end() || *next == peak) continue;
-      const PlanStep& maker = plan_.steps[life.maker];
-      if (maker.kind == PlanStep::Kind::region) continue;
-      const std::int64_t saved = plan_.storage_bytes[storage] - needed_longer(maker, peak, *next);
-      if (saved < kFewestBytes) continue;
-      const double rate =
-          static_cast<double>(saved) / (kCallSeconds + kFlopSeconds * maker.flops + kByteSeconds * maker.bytes);
+      Choice choice{*next, {}};
+      double seconds = 0;
+      if (!collect(static_cast<std::int64_t>(storage), kLongestChain, choice, seconds)) continue;
+      const double rate = static_cast<double>(plan_.storage_bytes[storage]) / seconds;
       if (rate > best_rate) {
         best_rate = rate;
-        best = Choice{static_cast<std::int64_t>(storage), *next};
+        best = std::move(choice);
       }
     }
     return best;
   }
 
-  /// The bytes of the step's operands that would have to live over the peak for the second run, and do not now.
-  std::int64_t needed_longer(const PlanStep& step, std::int64_t peak, std::int64_t until) const {
-    std::int64_t bytes = 0;
-    std::vector<std::int64_t> seen;
-    for (const PlanStep::Operand& input : step.inputs) {
-      const std::int64_t storage = input.place.storage;
-      if (std::find(seen.begin(), seen.end(), storage) != seen.end()) continue;
-      seen.push_back(storage);
-      if (lives_[storage].end < std::min(peak, until)) bytes += plan_.storage_bytes[storage];
+  /// Adds what has to be made again for `storage`, itself last: operands that are gone by then come first. False where
+  /// that is too long a story.
+  bool collect(std::int64_t storage, std::size_t depth, Choice& choice, double& seconds) const {
+    if (depth == 0 || lives_[storage].maker < 0) return false;  // of a region's blocks, or an input that is overwritten
+    const PlanStep& maker = plan_.steps[lives_[storage].maker];
+    if (maker.kind == PlanStep::Kind::region) return false;
+    for (const PlanStep::Operand& input : maker.inputs) {
+      const std::int64_t from = input.place.storage;
+      const auto& there = choice.storages;
+      if (lives_[from].end >= choice.before || std::find(there.begin(), there.end(), from) != there.end()) continue;
+      if (!collect(from, depth - 1, choice, seconds)) return false;
     }
-    return bytes;
+    if (choice.storages.size() >= kLongestChain) return false;
+    choice.storages.push_back(storage);
+    seconds += kCallSeconds + kFlopSeconds * maker.flops + kByteSeconds * maker.bytes;
+    return true;
   }
 
   void repeat(const Choice& choice) {
-    PlanStep again = plan_.steps[lives_[choice.storage].maker];
-    for (PlanStep::Operand& output : again.outputs) {
-      const std::int64_t storage = output.place.storage;
-      const auto copy = static_cast<std::int64_t>(plan_.storage_bytes.size());
-      plan_.storage_bytes.push_back(plan_.storage_bytes[storage]);
-      output.place.storage = copy;
-      if (storage != choice.storage) continue;
-      for (std::size_t s = choice.before; s < plan_.steps.size(); ++s) {
-        for (PlanStep::Operand& input : plan_.steps[s].inputs) {
-          if (input.place.storage == storage) input.place.storage = copy;
+    std::vector<PlanStep> again;
+    std::map<std::int64_t, std::int64_t> copies;
+    for (const std::int64_t storage : choice.storages) {
+      if (copies.count(storage)) continue;  // another output of a step that is repeated already
+      PlanStep step = plan_.steps[lives_[storage].maker];
+      for (PlanStep::Operand& input : step.inputs) {
+        if (const auto found = copies.find(input.place.storage); found != copies.end()) {
+          input.place.storage = found->second;
         }
       }
+      for (PlanStep::Operand& output : step.outputs) {
+        const auto copy = static_cast<std::int64_t>(plan_.storage_bytes.size());
+        plan_.storage_bytes.push_back(plan_.storage_bytes[output.place.storage]);
+        copies[output.place.storage] = copy;
+        output.place.storage = copy;
+      }
+      again.push_back(std::move(step));
     }
-    plan_.steps.insert(plan_.steps.begin() + choice.before, std::move(again));
+    const std::int64_t wanted = choice.storages.back();
+    for (std::size_t s = choice.before; s < plan_.steps.size(); ++s) {
+      for (PlanStep::Operand& input : plan_.steps[s].inputs) {
+        if (input.place.storage == wanted) input.place.storage = copies.at(wanted);
+      }
+    }
+    plan_.steps.insert(plan_.steps.begin() + choice.before, std::make_move_iterator(again.begin()),
+                       std::make_move_iterator(again.end()));
   }
 
   Plan& plan_;

@@ -31,7 +31,10 @@ struct Made {
 
 class Streamer {
  public:
-  explicit Streamer(Plan& plan) : plan_(plan), count_(plan.steps.size()) {}
+  Streamer(Plan& plan, std::vector<bool> expendable)
+      : plan_(plan), count_(plan.steps.size()), expendable_(std::move(expendable)) {
+    expendable_.resize(plan.storage_bytes.size());
+  }
 
   void run() {
     find_row_counts();
@@ -40,8 +43,8 @@ class Streamer {
     phase_.assign(count_, 0);
     cuts_.resize(count_);
     made_.resize(plan_.storage_bytes.size());
-    for (std::size_t s = 0; s < count_; ++s) place(s);
     find_readers();
+    for (std::size_t s = 0; s < count_; ++s) place(s);
     make_regions();
     if (!regions_.empty()) put_in_order();
   }
@@ -102,10 +105,26 @@ class Streamer {
     return phase;
   }
 
+  /// Whether a kept result may lie in the memory of a leaf that nobody can reach afterwards, as an optimiser's moments
+  /// do: whole steps do that, regions do not.
+  bool updates_in_place(const PlanStep& step) const {
+    if (step.kind != Kind::fused) return false;
+    for (std::size_t o = 0; o < step.store_count; ++o) {
+      if (!outlives_[step.outputs[o].place.storage]) continue;
+      for (const PlanStep::Operand& input : step.inputs) {
+        if (expendable_[input.place.storage] && input.shape == step.outputs[o].shape &&
+            input.dtype == step.outputs[o].dtype) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
   void place(std::size_t s) {
     const PlanStep& step = plan_.steps[s];
     phase_[s] = phase_of(step, -1, {});
-    for (std::size_t g = 0; g < row_counts_.size() && group_[s] < 0; ++g) {
+    for (std::size_t g = 0; g < row_counts_.size() && group_[s] < 0 && !updates_in_place(step); ++g) {
       for (Cut& cut : possible_cuts(step, row_counts_[g])) {
         const std::int64_t phase = phase_of(step, static_cast<int>(g), cut);
         if (group_[s] >= 0 && phase >= phase_[s]) continue;
@@ -411,6 +430,7 @@ class Streamer {
 
   Plan& plan_;
   const std::size_t count_;
+  std::vector<bool> expendable_;  // of each storage: a leaf that nobody can reach afterwards
   const bool always_ = streaming() == Streaming::always;
   std::vector<std::int64_t> row_counts_;
   std::vector<int> group_;                                  // of each step: the number in row_counts_, or -1
@@ -431,8 +451,8 @@ StreamingScope::StreamingScope(Streaming streaming)
 StreamingScope::~StreamingScope() { context().streaming = static_cast<std::uint8_t>(previous_); }
 Streaming streaming() { return static_cast<Streaming>(context().streaming); }
 
-void stream_rows(Plan& plan) {
-  if (streaming() != Streaming::off) Streamer(plan).run();
+void stream_rows(Plan& plan, std::vector<bool> expendable) {
+  if (streaming() != Streaming::off) Streamer(plan, std::move(expendable)).run();
 }
 
 }  // namespace sg

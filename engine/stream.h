@@ -44,7 +44,8 @@ class StreamingScope {
 };
 Streaming streaming();
 
-/// Puts regions in the place of the steps that they take. Called before the plan's lifetimes are known.
-void stream_rows(Plan& plan);
+/// Puts regions in the place of the steps that they take. Called before the plan's lifetimes are known. `expendable`
+/// says of the first storages which are leaves that nobody can reach afterwards.
+void stream_rows(Plan& plan, std::vector<bool> expendable);
 
 }  // namespace sg
