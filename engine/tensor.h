@@ -19,7 +19,8 @@ struct Value;
 
 /// A value of any shape. Copies share their node; nothing is ever changed in place. Work is lazy: an operation of ops.h
 /// only adds a node, and values are computed when they are asked for. Any number of threads work at the same time, each
-/// with graphs of its own; leaves, and what has been computed with its history (as by `eval`), are read by all of them.
+/// with graphs of its own; leaves, and what has been computed (by `eval`), are read by all of them. What is not
+/// computed yet belongs to one thread at a time.
 class Tensor {
  public:
   Tensor() = default;

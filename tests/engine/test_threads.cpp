@@ -55,7 +55,7 @@ std::vector<float> trained(int seed, const Tensor& x) {
 
 TEST_CASE("threads that train on second derivatives come to the bits of the same work alone", "[threads]") {
   const Tensor x = linspace(-1, 1, 200);
-  const Tensor points = reshape(x, {200, 1}).detach();
+  const Tensor points = reshape(x, {200, 1}).eval().detach();
   std::vector<std::vector<float>> alone;
   for (int id = 0; id < 8; ++id) alone.push_back(trained(id, points));
   const std::int64_t before = live_nodes();
@@ -69,9 +69,9 @@ TEST_CASE("threads that train on second derivatives come to the bits of the same
 
 TEST_CASE("threads read the same leaves, constants and networks", "[threads]") {
   const Tensor w = tensor({1, 2, 3, 4, 5, 6}, {2, 3}, f64);
-  const Tensor across = transpose(w).detach();  // lies otherwise in memory than its elements are read
-  const Tensor offset = full({2}, 0.25, f64);   // not computed when the threads begin
-  const Tensor history = exp(w * 0.1).eval();   // computed, with the graph that made it
+  const Tensor across = transpose(w).eval().detach();  // lies otherwise in memory than its elements are read
+  const Tensor offset = full({2}, 0.25, f64);          // not computed when the threads begin
+  const Tensor history = exp(w * 0.1).eval();          // computed, with the graph that made it
   nn::MLP network({2, 8, 1});
   network.initialise(3);
   std::vector<std::vector<double>> results(8);
