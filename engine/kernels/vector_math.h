@@ -385,21 +385,44 @@ inline V arc_cosine(V x) {
     return call_lanes<V>(SG_SLEEF_F64(acos), x);
   }
 }
+/// exp(x) / 2 where exp(x) itself is beyond the range: exp(x - c) times half of exp(c), for a c with a short expansion
+/// whose exponential is all but a number of the type.
+template <class V>
+inline V half_exponential(V x) {
+  if constexpr (kSingle<V>) {
+    return exponential(x - splat<V>(46.125f)) * splat<V>(0x1.75548e0000000p+65f);
+  } else {
+    return exponential(x - splat<V>(375.5)) * splat<V>(0x1.a93273589db5ep+540);
+  }
+}
+/// Where the exponential leaves the range, sinh and cosh do not yet, and SLEEF's say infinity.
+template <class V>
+constexpr double kHyperbolicLimit = kSingle<V> ? 88 : 709;
 template <class V>
 inline V hyperbolic_sine(V x) {
+  const V size = absolute(x), limit = splat<V>(static_cast<ElementOf<V>>(kHyperbolicLimit<V>));
+  const MaskOf<V> far = size > limit;
+  const V near = select<V>(far, splat<V>(0), x);
+  V result;
   if constexpr (kSingle<V>) {
-    return call_lanes<V>(SG_SLEEF_F32(sinh), x);
+    result = call_lanes<V>(SG_SLEEF_F32(sinh), near);
   } else {
-    return call_lanes<V>(SG_SLEEF_F64(sinh), x);
+    result = call_lanes<V>(SG_SLEEF_F64(sinh), near);
   }
+  return any(far) ? select<V>(far, copy_sign(half_exponential(size), x), result) : result;
 }
 template <class V>
 inline V hyperbolic_cosine(V x) {
+  const V size = absolute(x), limit = splat<V>(static_cast<ElementOf<V>>(kHyperbolicLimit<V>));
+  const MaskOf<V> far = size > limit;
+  const V near = select<V>(far, splat<V>(0), x);
+  V result;
   if constexpr (kSingle<V>) {
-    return call_lanes<V>(SG_SLEEF_F32(cosh), x);
+    result = call_lanes<V>(SG_SLEEF_F32(cosh), near);
   } else {
-    return call_lanes<V>(SG_SLEEF_F64(cosh), x);
+    result = call_lanes<V>(SG_SLEEF_F64(cosh), near);
   }
+  return any(far) ? select<V>(far, half_exponential(size), result) : result;
 }
 template <class V>
 inline V inverse_hyperbolic_tangent(V x) {

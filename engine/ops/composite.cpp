@@ -29,7 +29,8 @@ Tensor norm(const Tensor& x, const Axes& axes, bool keepdims) {
   normalise_axes("norm", axes, x.rank());
   // Squares leave the range of the dtype long before the norm does: elements are scaled first, by a power of two where
   // the largest is far from 1 (Blue 1978). The scale is taken as a constant, for the norm does not depend on it.
-  const double far = x.dtype() == f32 ? 0x1p50 : 0x1p400, much = far * far;
+  // Scaled so, neither the squares nor what a derivative multiplies leave the range.
+  const double far = x.dtype() == f32 ? 0x1p50 : 0x1p400, much = x.dtype() == f32 ? 0x1p80 : 0x1p640;
   const Tensor largest = x.size() == 0 ? literal_like(sum(x, axes, true), 0) : max(abs(stop_gradient(x)), axes, true);
   const auto choose = [&](double small, double medium, double big) {
     const Tensor of_big =
