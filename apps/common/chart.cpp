@@ -16,11 +16,17 @@
 namespace sg::apps {
 namespace {
 
-/// A text in gnuplot's quotes. The charts' texts are plain: no markup is understood in them.
+/// A text in gnuplot's single quotes, in which nothing is understood but the quote itself, which doubled at either end
+/// would end the text: it becomes an apostrophe.
 std::string quoted(const std::string& text) {
-  // Gnuplot takes a quote in front for the end of an empty string.
-  std::string out = text.starts_with('\'') ? "' " : "'";
-  for (const char c : text) out += c == '\'' ? std::string("''") : std::string(1, c == '\n' || c == '\r' ? ' ' : c);
+  std::string out = "'";
+  for (const char c : text) {
+    if (c == '\'') {
+      out += "\u2019";
+    } else {
+      out += c == '\n' || c == '\r' ? ' ' : c;
+    }
+  }
   return out + "'";
 }
 

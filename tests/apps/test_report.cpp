@@ -116,6 +116,13 @@ TEST_CASE("a chart is drawn by gnuplot, and a line says so where it is missing",
   const HeatMap map{"cells", "x", "y", 2, 2, {1, 2, 3, std::numeric_limits<double>::quiet_NaN()}};
   CHECK(figure_svg(map).find("data:image/png") != std::string::npos);
   CHECK(figures_png({chart, map}, 2, 300, 200).starts_with("\x89PNG"));
+  for (const char* label : {"u'", "u''", "'u", "'", "\"u\" \\", "`ls`", "@x $d0 {/Bold}"}) {
+    INFO(label);
+    Chart labelled = chart;
+    labelled.title = labelled.x_label = labelled.y_label = label;
+    CHECK(figure_svg(labelled).starts_with("<svg"));
+    CHECK_FALSE(figures_png({labelled}, 1, 300, 200).empty());
+  }
   CHECK_THROWS_AS(figure_svg(HeatMap{"cells", "x", "y", 2, 3, {1, 2}}), Error);
   const std::string path = ::getenv("PATH") ? ::getenv("PATH") : "";
   ::setenv("PATH", "/nonexistent", 1);
