@@ -15,7 +15,7 @@ constexpr double sufficient_decrease = 1e-4;
 constexpr double curvature = 0.9;
 constexpr std::int64_t max_line_search = 25;
 constexpr double retreat = 0.1;               // where a trial is not finite, the next is at this part of its distance
-constexpr double smallest_curvature = 1e-10;  // of a pair that is kept
+constexpr double smallest_curvature = 1e-10;  // of a pair that is kept; relative where all are below 1
 
 Tensor dot(const Tensor& a, const Tensor& b) { return sum(a * b); }
 
@@ -202,7 +202,8 @@ void LBFGS::update_history(const Tensor& gradient) {
   const Tensor scale = product / dot(change, change);
   const Tensor inverse = reciprocal(product);
   sg::eval({change, step, product, scale, inverse});
-  if (!(product.item() > smallest_curvature)) return;
+  scales_.curvature = std::max(scales_.curvature, product.item());
+  if (!(product.item() > smallest_curvature * std::min(1.0, scales_.curvature))) return;
   if (static_cast<std::int64_t>(history_.size()) == options_.history) history_.pop_front();
   history_.push_back({change.detach(), step.detach(), inverse.detach()});
   scale_ = scale.detach();
@@ -290,7 +291,8 @@ NamedTensors LBFGS::state() const {
                                                  static_cast<std::int64_t>(stop_)},
                        {4}));
   state.emplace_back("scalars", tensor({t_, current_loss_}, {2}, f64));
-  state.emplace_back("scales", tensor({scales_.gradient, scales_.slope, scales_.step, scales_.change}, {4}, f64));
+  state.emplace_back(
+      "scales", tensor({scales_.gradient, scales_.slope, scales_.step, scales_.change, scales_.curvature}, {5}, f64));
   if (iterations_ == 0) return state;
   state.emplace_back("direction", direction_);
   state.emplace_back("previous_gradient", previous_gradient_);
@@ -320,7 +322,7 @@ void LBFGS::load_state(const NamedTensors& state) {
     fail("LBFGS: counts out of range: {} iterations, {} evaluations, {} pairs of at most {}", counts[0], counts[1],
          counts[2], options_.history);
   }
-  const auto scales = get("scales", {4}, f64).to_vector<double>();
+  const auto scales = get("scales", {5}, f64).to_vector<double>();
   Tensor direction, previous_gradient, scale;
   std::deque<Pair> history;
   if (counts[0] > 0) {
@@ -338,7 +340,7 @@ void LBFGS::load_state(const NamedTensors& state) {
   t_ = scalars[0];
   current_loss_ = scalars[1];
   stop_ = static_cast<LbfgsStop>(counts[3]);
-  scales_ = {scales[0], scales[1], scales[2], scales[3]};
+  scales_ = {scales[0], scales[1], scales[2], scales[3], scales[4]};
   direction_ = direction;
   previous_gradient_ = previous_gradient;
   scale_ = scale;

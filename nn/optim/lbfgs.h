@@ -76,7 +76,7 @@ class LBFGS {
 
   /// The largest of each kind since the first iteration, to which the tolerances are relative.
   struct Scales {
-    double gradient = 0, slope = 0, step = 0, change = 0;
+    double gradient = 0, slope = 0, step = 0, change = 0, curvature = 0;
   };
 
   Trial evaluate(const LossFunction& loss_function, double t);

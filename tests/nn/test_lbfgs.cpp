@@ -160,15 +160,17 @@ struct Formula : nn::Module {
 
 TEST_CASE("L-BFGS stays in the finite region and finds the minimum there") {
   const auto barrier = [](const Tensor& w) { return sum(w - log(w)); };
+  // The loss is 1 + (w - 1)^2 / 2 + ..., and its change below 1e-9 ends the run: w is right to the root of that.
+  const auto one = Approx(1).epsilon(1e-4);
   for (const double start : {3.0, 0.01, 40.0, 1e4}) {
     INFO(start);
-    CHECK(Formula({start}).minimum(barrier) == Approx(1).epsilon(1e-6));
+    CHECK(Formula({start}).minimum(barrier) == one);
   }
-  // A long first step, losses that overflow, and one whose gradient alone is infinite.
-  CHECK(Formula({3}).minimum(barrier, {.learning_rate = 1e6}) == Approx(1).epsilon(1e-6));
-  CHECK(Formula({3}).minimum([](const Tensor& w) { return sum(exp(w * 100) - w * 100); }, {.learning_rate = 1e3}) ==
-        Approx(0).margin(1e-6));
-  CHECK(Formula({0.5, 2}).minimum([](const Tensor& w) { return sum(sqrt(w) + rsqrt(w)); }) == Approx(1).epsilon(1e-5));
+  // A long first step, a loss that overflows on both sides, and one whose gradient alone is infinite.
+  CHECK(Formula({3}).minimum(barrier, {.learning_rate = 1e6}) == one);
+  CHECK(Formula({5}).minimum([](const Tensor& w) { return sum(exp(square(w))); }, {.learning_rate = 1e3}) ==
+        Approx(0).margin(1e-4));
+  CHECK(Formula({0.5, 2}).minimum([](const Tensor& w) { return sum(sqrt(w) + rsqrt(w)); }) == one);
   // At a point that is not finite itself there is nothing to go on from.
   Formula outside({-1});
   nn::LBFGS optimizer(outside);
@@ -188,7 +190,7 @@ TEST_CASE("L-BFGS minimises a loss of any size, and says why it ends") {
   CHECK(done.minimum([](const Tensor& w) { return sum(square(w - 1)); }) == 1);
   CHECK(done.stop == nn::LbfgsStop::gradient);
   Formula short_run({0.0, 3.0});
-  nn::LBFGS optimizer(short_run, {.max_iterations = 1});
+  nn::LBFGS optimizer(short_run, {.max_iterations = 1, .max_evaluations = 100});
   optimizer.step([&] { return sum(square(square(short_run.w_.value()) - 2)); });
   CHECK(optimizer.stop() == nn::LbfgsStop::iterations);
   CHECK(nn::describe(optimizer.stop()) == "all iterations are done");
