@@ -9,26 +9,19 @@
 #include "engine/kernels/blas_core.h"
 #include "engine/ops.h"
 
-extern "C" {
-void dgeev_(const char* left, const char* right, const int* n, double* a, const int* lda, double* real,
-            double* imaginary, double* vl, const int* ldvl, double* vr, const int* ldvr, double* work, const int* lwork,
-            int* info);
-}
-
 namespace sg::theory {
 
 namespace {
 
 std::vector<std::complex<double>> eigenvalues_of(std::vector<double> matrix, int n) {
   if (n == 0) return {};
-  kernels::prepare_blas();
   // The rows are columns to LAPACK, and a matrix has its transpose's eigenvalues.
   std::vector<double> real(n), imaginary(n), work(static_cast<std::size_t>(8) * n);
   const int one = 1, work_size = 8 * n;
   double none = 0;
   int info = 0;
-  dgeev_("N", "N", &n, matrix.data(), &n, real.data(), imaginary.data(), &none, &one, &none, &one, work.data(),
-         &work_size, &info);
+  kernels::blas().twice.geev("N", "N", &n, matrix.data(), &n, real.data(), imaginary.data(), &none, &one, &none, &one,
+                             work.data(), &work_size, &info);
   if (info != 0) fail("eigenvalues: LAPACK's dgeev ended with {} for a matrix of {} rows", info, n);
   std::vector<std::complex<double>> values;
   for (int i = 0; i < n; ++i) values.emplace_back(real[i], imaginary[i]);

@@ -158,15 +158,15 @@ struct Square {
           const T* const from = in + j * in_stride + i;
           const Lanes32 a = load<Lanes32>(from), b = load<Lanes32>(from + in_stride),
                         c = load<Lanes32>(from + 2 * in_stride), d = load<Lanes32>(from + 3 * in_stride);
-          const Lanes32 ab_low = __builtin_shuffle(a, b, Lanes32{0, 4, 1, 5}),
-                        ab_high = __builtin_shuffle(a, b, Lanes32{2, 6, 3, 7});
-          const Lanes32 cd_low = __builtin_shuffle(c, d, Lanes32{0, 4, 1, 5}),
-                        cd_high = __builtin_shuffle(c, d, Lanes32{2, 6, 3, 7});
+          const Lanes32 ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5),
+                        ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+          const Lanes32 cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5),
+                        cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
           T* const to = turned + i * kLine + j;
-          store(to, __builtin_shuffle(ab_low, cd_low, Lanes32{0, 1, 4, 5}));
-          store(to + kLine, __builtin_shuffle(ab_low, cd_low, Lanes32{2, 3, 6, 7}));
-          store(to + 2 * kLine, __builtin_shuffle(ab_high, cd_high, Lanes32{0, 1, 4, 5}));
-          store(to + 3 * kLine, __builtin_shuffle(ab_high, cd_high, Lanes32{2, 3, 6, 7}));
+          store(to, __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5));
+          store(to + kLine, __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7));
+          store(to + 2 * kLine, __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5));
+          store(to + 3 * kLine, __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7));
         }
       }
     } else if constexpr (sizeof(T) == 8) {
@@ -174,8 +174,8 @@ struct Square {
         for (int i = 0; i < 8; i += 2) {
           const T* const from = in + j * in_stride + i;
           const Lanes64 a = load<Lanes64>(from), b = load<Lanes64>(from + in_stride);
-          store(turned + i * kLine + j, __builtin_shuffle(a, b, Lanes64{0, 2}));
-          store(turned + (i + 1) * kLine + j, __builtin_shuffle(a, b, Lanes64{1, 3}));
+          store(turned + i * kLine + j, __builtin_shufflevector(a, b, 0, 2));
+          store(turned + (i + 1) * kLine + j, __builtin_shufflevector(a, b, 1, 3));
         }
       }
     } else {

@@ -1,8 +1,6 @@
 // Matrix products: narrow ones by loops of our own, others tile by tile through OpenBLAS.
 #include "engine/kernels/gemm.h"
 
-#include <cblas.h>
-
 #include <algorithm>
 #include <cstring>
 
@@ -25,9 +23,9 @@ void gemv(bool transpose, std::int64_t rows, std::int64_t columns, const T* a, s
           std::int64_t step_x, T* y, std::int64_t step_y) {
   const auto trans = transpose ? CblasTrans : CblasNoTrans;
   if constexpr (sizeof(T) == 4) {
-    cblas_sgemv(CblasRowMajor, trans, rows, columns, 1, a, lda, x, step_x, 1, y, step_y);
+    blas().sgemv(CblasRowMajor, trans, rows, columns, 1, a, lda, x, step_x, 1, y, step_y);
   } else {
-    cblas_dgemv(CblasRowMajor, trans, rows, columns, 1, a, lda, x, step_x, 1, y, step_y);
+    blas().dgemv(CblasRowMajor, trans, rows, columns, 1, a, lda, x, step_x, 1, y, step_y);
   }
 }
 
@@ -55,9 +53,9 @@ void gemm(const MatmulShape& s, std::int64_t m, std::int64_t n, std::int64_t k, 
   if (is_small_sum(part, sizeof(T))) return matmul_small_sum(part, a, b, c);
   const auto trans_a = s.transpose_a ? CblasTrans : CblasNoTrans, trans_b = s.transpose_b ? CblasTrans : CblasNoTrans;
   if constexpr (sizeof(T) == 4) {
-    cblas_sgemm(CblasRowMajor, trans_a, trans_b, m, n, k, 1, a, s.lda, b, s.ldb, 0, c, ldc);
+    blas().sgemm(CblasRowMajor, trans_a, trans_b, m, n, k, 1, a, s.lda, b, s.ldb, 0, c, ldc);
   } else {
-    cblas_dgemm(CblasRowMajor, trans_a, trans_b, m, n, k, 1, a, s.lda, b, s.ldb, 0, c, ldc);
+    blas().dgemm(CblasRowMajor, trans_a, trans_b, m, n, k, 1, a, s.lda, b, s.ldb, 0, c, ldc);
   }
 }
 
@@ -65,7 +63,6 @@ void gemm(const MatmulShape& s, std::int64_t m, std::int64_t n, std::int64_t k, 
 
 template <class T>
 void matmul(const MatmulShape& s, const T* a, const T* b, T* c) {
-  prepare_blas();
   if (s.batch == 0 || s.m == 0 || s.n == 0) return;
   if (s.k == 0) {
     for (std::int64_t i = 0; i < s.batch; ++i) {

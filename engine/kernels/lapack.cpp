@@ -2,8 +2,6 @@
 // transposed one.
 #include "engine/kernels/lapack.h"
 
-#include <cblas.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -13,27 +11,11 @@
 #include "engine/error.h"
 #include "engine/kernels/blas_core.h"
 
-extern "C" {
-void spotrf_(const char* triangle, const int* n, float* a, const int* lda, int* info);
-void dpotrf_(const char* triangle, const int* n, double* a, const int* lda, int* info);
-void sgetrf_(const int* m, const int* n, float* a, const int* lda, int* pivots, int* info);
-void dgetrf_(const int* m, const int* n, double* a, const int* lda, int* pivots, int* info);
-void sgetrs_(const char* transposed, const int* n, const int* k, const float* a, const int* lda, const int* pivots,
-             float* b, const int* ldb, int* info);
-void dgetrs_(const char* transposed, const int* n, const int* k, const double* a, const int* lda, const int* pivots,
-             double* b, const int* ldb, int* info);
-void ssyevd_(const char* job, const char* triangle, const int* n, float* a, const int* lda, float* values, float* work,
-             const int* work_size, int* integers, const int* integers_size, int* info);
-void dsyevd_(const char* job, const char* triangle, const int* n, double* a, const int* lda, double* values,
-             double* work, const int* work_size, int* integers, const int* integers_size, int* info);
-}
-
 namespace sg::kernels {
 namespace {
 
 /// The extent as LAPACK takes it; the matrix must fit its integers.
 int extent(std::int64_t n) {
-  prepare_blas();
   if (n > 46340) fail("linalg: a matrix of {} rows is too large for LAPACK", n);
   return static_cast<int>(n);
 }
@@ -43,11 +25,7 @@ template <class T>
 bool factorise(int n, T* a, std::vector<int>& pivots) {
   pivots.resize(n);
   int info = 0;
-  if constexpr (std::is_same_v<T, float>) {
-    sgetrf_(&n, &n, a, &n, pivots.data(), &info);
-  } else {
-    dgetrf_(&n, &n, a, &n, pivots.data(), &info);
-  }
+  blas().lapack<T>().getrf(&n, &n, a, &n, pivots.data(), &info);
   return info == 0;
 }
 
@@ -59,11 +37,7 @@ bool cholesky(std::int64_t n, T* a) {
   if (size == 0) return true;
   int info = 0;
   // Its upper triangle is our lower one, and U' U = L L'.
-  if constexpr (std::is_same_v<T, float>) {
-    spotrf_("U", &size, a, &size, &info);
-  } else {
-    dpotrf_("U", &size, a, &size, &info);
-  }
+  blas().lapack<T>().potrf("U", &size, a, &size, &info);
   for (std::int64_t i = 0; i < n; ++i) std::fill(a + i * n + i + 1, a + (i + 1) * n, T(0));
   return info == 0;
 }
@@ -79,11 +53,7 @@ bool solve(std::int64_t n, std::int64_t k, T* work, T* b) {
     for (std::int64_t j = 0; j < k; ++j) transposed[j * n + i] = b[i * k + j];
   }
   int info = 0;
-  if constexpr (std::is_same_v<T, float>) {
-    sgetrs_("T", &size, &columns, work, &size, pivots.data(), transposed.data(), &size, &info);
-  } else {
-    dgetrs_("T", &size, &columns, work, &size, pivots.data(), transposed.data(), &size, &info);
-  }
+  blas().lapack<T>().getrs("T", &size, &columns, work, &size, pivots.data(), transposed.data(), &size, &info);
   for (std::int64_t i = 0; i < n; ++i) {
     for (std::int64_t j = 0; j < k; ++j) b[i * k + j] = transposed[j * n + i];
   }
@@ -99,9 +69,9 @@ bool triangular_solve(bool lower, std::int64_t n, std::int64_t k, const T* a, T*
   }
   const CBLAS_UPLO triangle = lower ? CblasLower : CblasUpper;
   if constexpr (std::is_same_v<T, float>) {
-    cblas_strsm(CblasRowMajor, CblasLeft, triangle, CblasNoTrans, CblasNonUnit, size, columns, 1, a, size, b, columns);
+    blas().strsm(CblasRowMajor, CblasLeft, triangle, CblasNoTrans, CblasNonUnit, size, columns, 1, a, size, b, columns);
   } else {
-    cblas_dtrsm(CblasRowMajor, CblasLeft, triangle, CblasNoTrans, CblasNonUnit, size, columns, 1, a, size, b, columns);
+    blas().dtrsm(CblasRowMajor, CblasLeft, triangle, CblasNoTrans, CblasNonUnit, size, columns, 1, a, size, b, columns);
   }
   return true;
 }
@@ -113,11 +83,7 @@ bool symmetric_eigenvalues(std::int64_t n, T* work, T* values, T* vectors) {
   int info = 0, asked = -1, integers_wanted = 0;
   T wanted = 0;
   const auto call = [&](T* space, const int* space_size, int* integers, const int* integers_size) {
-    if constexpr (std::is_same_v<T, float>) {
-      ssyevd_("V", "U", &size, work, &size, values, space, space_size, integers, integers_size, &info);
-    } else {
-      dsyevd_("V", "U", &size, work, &size, values, space, space_size, integers, integers_size, &info);
-    }
+    blas().lapack<T>().syevd("V", "U", &size, work, &size, values, space, space_size, integers, integers_size, &info);
   };
   call(&wanted, &asked, &integers_wanted, &asked);
   const int space_size = static_cast<int>(wanted) + 1;

@@ -330,7 +330,7 @@ inline V sine(V x) {
     const V result = (V)((I)sine_of_magnitude(x, 0) ^ sign);
     const I far = ~(absolute(x) < splat<V>(kQuarterTurnLimit));
     if (any(far)) [[unlikely]]
-      return replace_lanes(result, far, x, __builtin_sin);
+      return replace_lanes(result, far, x, [](double lane) { return __builtin_sin(lane); });
     return result;
   } else if constexpr (kSingle<V>) {
     return call_lanes<V>(SG_SLEEF_F32(sin), x);
@@ -344,7 +344,7 @@ inline V cosine(V x) {
     const V result = sine_of_magnitude(x, 1);
     const MaskOf<V> far = ~(absolute(x) < splat<V>(kQuarterTurnLimit));
     if (any(far)) [[unlikely]]
-      return replace_lanes(result, far, x, __builtin_cos);
+      return replace_lanes(result, far, x, [](double lane) { return __builtin_cos(lane); });
     return result;
   } else if constexpr (kSingle<V>) {
     return call_lanes<V>(SG_SLEEF_F32(cos), x);

@@ -18,7 +18,6 @@ TEST_CASE("AVX-512 kernels are asked for where the processor has AVX-512 and the
 }
 
 TEST_CASE("the choice leaves nothing in the environment, and takes effect", "[blas]") {
-  prepare_blas();
   if (std::getenv("OPENBLAS_CORETYPE")) return;  // the user's own
   const std::string core = blas_core();
   if (isa() == Isa::avx512) {

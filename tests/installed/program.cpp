@@ -1,4 +1,6 @@
-// The program that the README shows, and checks of what it computes; returns the number of those that fail.
+// The program that the README shows, and checks of what it computes; returns the number of those that fail. Also prints
+// the kernel set of OpenBLAS that runs.
+#include <dlfcn.h>
 #include <sobograd/sobograd.h>
 
 #include <cmath>
@@ -73,6 +75,16 @@ int main() {
   if (c.shape() != Shape{1, 1, 3, 3} || h.shape() != Shape{3, 1, 3, 1} || g.shape() != w.shape()) ++failures;
   for (std::int64_t extent : x.shape()) failures += extent < 1;
   failures += x.shape().size() != 2 || x.shape()[0] != 3;
+
+  // One of each: networks, optimisers, losses, data.
+  const nn::Unet unet({.dim = 8, .mults = {1, 2}, .channels = 1});
+  failures += unet.side_multiple() < 2;
+  const data::Digits digits = data::embedded_digits();
+  failures += digits.train.size() != 8000;
+
+  void* blas = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_NOLOAD);
+  if (!blas) return 1;
+  std::printf("kernels %s\n", reinterpret_cast<const char* (*)()>(dlsym(blas, "openblas_get_corename"))());
   std::printf("%d failures, y''' = %g %g %g\n", failures, v[0], v[1], v[2]);
   return failures;
 }

@@ -106,16 +106,21 @@ struct Reduce {
   }
 };
 
+/// The lanes turned by `Step` places.
+template <int Step, class V, int... Lane>
+inline V turn_lanes(V v, std::integer_sequence<int, Lane...>) {
+  return __builtin_shufflevector(v, v, ((Lane + Step) % kLanesOf<V>)...);
+}
+
 /// All lanes of a vector reduced, by halves.
-template <ReduceOp Op, class V>
+template <ReduceOp Op, class V, int Half = kLanesOf<V> / 2>
 inline ElementOf<V> reduce_lanes(V v) {
-  using Index = Vector<std::conditional_t<sizeof(ElementOf<V>) == 4, std::int32_t, std::int64_t>, kLanesOf<V>>;
-  for (int half = kLanesOf<V> / 2; half > 0; half /= 2) {
-    Index from{};
-    for (int lane = 0; lane < kLanesOf<V>; ++lane) from[lane] = (lane + half) % kLanesOf<V>;
-    v = Reduce<Op>::apply(v, (V)__builtin_shuffle(v, from));
+  if constexpr (Half == 0) {
+    return v[0];
+  } else {
+    const V turned = turn_lanes<Half>(v, std::make_integer_sequence<int, kLanesOf<V>>());
+    return reduce_lanes<Op, V, Half / 2>(Reduce<Op>::apply(v, turned));
   }
-  return v[0];
 }
 
 /// Rows of so few elements that a vector holds several.
