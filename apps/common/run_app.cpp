@@ -75,6 +75,7 @@ int run_app(const std::string& app, int argc, char** argv, const std::function<v
   }
   sigaction(SIGINT, &old_interrupt, nullptr);
   sigaction(SIGTERM, &old_terminate, nullptr);
+  signals_seen = 0;  // it has ended this run, and ends no later one
   return status;
 }
 
