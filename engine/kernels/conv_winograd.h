@@ -1,4 +1,5 @@
-// 3 x 3 convolutions of stride 1 by Winograd's F(2x2, 3x3): 16 multiply-adds for four results instead of 36.
+// 3 x 3 convolutions by Winograd's algorithms: for four results, 16 multiply-adds instead of 36 with stride 1, 25 with
+// stride 2.
 // A. Lavin, S. Gray: Fast Algorithms for Convolutional Neural Networks, 2016.
 #pragma once
 
@@ -8,8 +9,12 @@
 
 namespace sg::kernels {
 
-/// A convolution as sums of 3 x 3 taps over channels; result pixel (y, x) reads source rows y - padding + 0..2.
+enum class WinogradKind { stride_1, stride_2, stride_2_gradient_even, stride_2_gradient_odd };
+
+/// A convolution or its gradient by the input as sums of 3 x 3 taps over channels. The first tile's patch of source
+/// pixels begins `padding` before the source.
 struct WinogradShape {
+  WinogradKind kind;
   std::int64_t batch, channels, rows;  // channels are summed over, rows are the results
   std::int64_t height, width;          // of the source
   std::int64_t result_height, result_width;

@@ -179,6 +179,16 @@ TEST_CASE("3 x 3 convolutions of many channels agree with plain loops over paddi
   check_against_loops<float>(square(1, 16, 16, 80, 3, 1, 1));
   check_against_loops<float>(square(60, 16, 32, 6, 3, 1, 1));
   check_against_loops<float>(square(2, 300, 130, 4, 3, 1, 1));
+  for (const std::int64_t side : {15, 16, 28, 29, 30}) {
+    for (const std::int64_t padding : {0, 1, 2}) {
+      check_against_loops<float>(square(2, 17, 35, side, 3, 2, padding));
+      check_against_loops<double>(square(1, 33, 18, side, 3, 2, padding));
+    }
+  }
+  check_against_loops<float>(square(2, 16, 16, 60, 3, 2, 1, 1, 1, 1));
+  check_against_loops<float>(square(40, 20, 33, 16, 3, 2, 1));
+  check_against_loops<float>({2, 20, 16, 36, 24, 3, 3, 8, 19, {2, 2}, {1, 2}, {1, 1}, 1});
+  check_against_loops<float>({2, 20, 16, 36, 24, 3, 3, 9, 18, {2, 2}, {2, 0}, {1, 1}, 1});
 }
 
 TEST_CASE("the rms error of 3 x 3 convolutions is no larger than that of plain sums in f32", "[conv]") {
@@ -232,7 +242,7 @@ TEST_CASE("empty convolutions give zeros or nothing", "[conv]") {
 const std::vector<ConvGeometry> kShapes = {square(13, 16, 24, 14, 3, 1, 1),  square(6, 24, 40, 13, 3, 2, 1),
                                            square(16, 128, 128, 2, 3, 1, 1), square(2, 3, 16, 50, 7, 2, 3),
                                            square(5, 40, 9, 17, 1, 1, 0),    square(3, 16, 16, 20, 3, 1, 1, 1, 16),
-                                           square(6, 20, 33, 21, 3, 1, 2)};
+                                           square(6, 20, 33, 21, 3, 1, 2),   square(6, 20, 33, 28, 3, 2, 1)};
 
 TEST_CASE("convolutions give the same bits on any number of threads", "[conv]") {
   const int before = threads();

@@ -1,5 +1,6 @@
-// The transforms of Winograd's convolutions F(2x2, 3x3), with a channel in each lane.
-// A. Lavin, S. Gray: Fast Algorithms for Convolutional Neural Networks, 2016.
+// The transforms of Winograd's convolutions, with a channel in each lane.
+// S. Winograd: Arithmetic Complexity of Computations, 1980; A. Lavin, S. Gray: Fast Algorithms for Convolutional Neural
+// Networks, 2016.
 #include "engine/kernels/isa/winograd_kernels.h"
 
 #include "engine/kernels/vector.h"
@@ -7,161 +8,293 @@
 namespace sg::kernels::SG_ISA {
 namespace {
 
-template <class T, int Lanes>
+// Each algorithm along one axis: results = result(weight(g) * source(d)), elementwise, for three taps g. `cotangent`
+// and `weight_gradient` are the transposes of `result` and `weight`.
+
+/// Two results of stride 1 by 4 multiplications: F(2, 3).
+struct Stride1 {
+  static constexpr int kPoints = 4, kPatch = 4, kStep = 2, kResults = 2;
+  template <class V>
+  static void source(const V* d, V* b) {
+    b[0] = d[0] - d[2];
+    b[1] = d[1] + d[2];
+    b[2] = d[2] - d[1];
+    b[3] = d[1] - d[3];
+  }
+  template <class V>
+  static void weight(const V* g, V* u) {
+    const V half = splat<V>(ElementOf<V>(0.5)), outer = (g[0] + g[2]) * half, inner = g[1] * half;
+    u[0] = g[0];
+    u[1] = outer + inner;
+    u[2] = outer - inner;
+    u[3] = g[2];
+  }
+  template <class V>
+  static void result(const V* m, V* y) {
+    y[0] = m[0] + (m[1] + m[2]);
+    y[1] = (m[1] - m[2]) - m[3];
+  }
+  template <class V>
+  static void cotangent(const V* y, V* m) {
+    m[0] = y[0];
+    m[1] = y[0] + y[1];
+    m[2] = y[0] - y[1];
+    m[3] = -y[1];
+  }
+  template <class V>
+  static void weight_gradient(const V* u, V* g) {
+    const V half = splat<V>(ElementOf<V>(0.5)), sum = (u[1] + u[2]) * half;
+    g[0] = u[0] + sum;
+    g[1] = (u[1] - u[2]) * half;
+    g[2] = sum + u[3];
+  }
+};
+
+/// Two results of stride 2 by 5 multiplications instead of 6: the outer taps meet every second pixel as two taps of
+/// stride 1, F(2, 2), and the inner one meets those between.
+struct Stride2 {
+  static constexpr int kPoints = 5, kPatch = 5, kStep = 4, kResults = 2;
+  template <class V>
+  static void source(const V* d, V* b) {
+    b[0] = d[0] - d[2];
+    b[1] = d[2];
+    b[2] = d[4] - d[2];
+    b[3] = d[1];
+    b[4] = d[3];
+  }
+  template <class V>
+  static void weight(const V* g, V* u) {
+    u[0] = g[0];
+    u[1] = g[0] + g[2];
+    u[2] = g[2];
+    u[3] = g[1];
+    u[4] = g[1];
+  }
+  template <class V>
+  static void result(const V* m, V* y) {
+    y[0] = (m[0] + m[1]) + m[3];
+    y[1] = (m[1] + m[2]) + m[4];
+  }
+  template <class V>
+  static void cotangent(const V* y, V* m) {
+    m[0] = m[3] = y[0];
+    m[1] = y[0] + y[1];
+    m[2] = m[4] = y[1];
+  }
+  template <class V>
+  static void weight_gradient(const V* u, V* g) {
+    g[0] = u[0] + u[1];
+    g[1] = u[3] + u[4];
+    g[2] = u[1] + u[2];
+  }
+};
+
+/// Four neighbours of the gradient of stride 2 by 5 multiplications instead of 6. Every second of them sums the outer
+/// taps, which is F(2, 2); those between have the inner tap alone. The first is one of the former where the padding is
+/// even, and one of the latter where it is odd.
+template <bool OddPadding>
+struct Stride2Gradient {
+  static constexpr int kPoints = 5, kPatch = 3, kStep = 2, kResults = 4;
+  template <class V>
+  static void source(const V* d, V* b) {
+    b[0] = d[0] - d[1];
+    b[1] = d[1];
+    b[2] = d[2] - d[1];
+    b[3] = d[OddPadding ? 0 : 1];
+    b[4] = d[OddPadding ? 1 : 2];
+  }
+  template <class V>
+  static void weight(const V* g, V* u) {
+    Stride2::weight(g, u);
+  }
+  template <class V>
+  static void result(const V* m, V* y) {
+    y[OddPadding ? 1 : 0] = m[0] + m[1];
+    y[OddPadding ? 3 : 2] = m[1] + m[2];
+    y[OddPadding ? 0 : 1] = m[3];
+    y[OddPadding ? 2 : 3] = m[4];
+  }
+};
+
+template <class A, class T, int Lanes>
 void transform_source(const WinogradTiles& tiles, const T* staged, T* to, std::int64_t tile_pitch,
                       std::int64_t point_pitch) {
   using V = Vector<T, Lanes>;
-  const std::int64_t row = (2 * tiles.columns + 2) * Lanes;
+  const std::int64_t row = tiles.staged_columns * Lanes;
   for (std::int64_t y = 0; y < tiles.rows; ++y) {
-    const T* from = staged + 2 * y * row;
-    for (std::int64_t x = 0; x < tiles.columns; ++x, from += 2 * Lanes, to += tile_pitch) {
-      V rows[4][4];
-#pragma GCC unroll 4
-      for (int j = 0; j < 4; ++j) {
-        const V d0 = load<V>(from + j * Lanes), d1 = load<V>(from + row + j * Lanes);
-        const V d2 = load<V>(from + 2 * row + j * Lanes), d3 = load<V>(from + 3 * row + j * Lanes);
-        rows[0][j] = d0 - d2;
-        rows[1][j] = d1 + d2;
-        rows[2][j] = d2 - d1;
-        rows[3][j] = d1 - d3;
+    const T* from = staged + A::kStep * y * row;
+    for (std::int64_t x = 0; x < tiles.columns; ++x, from += A::kStep * Lanes, to += tile_pitch) {
+      V rows[A::kPoints][A::kPatch];
+#pragma GCC unroll 8
+      for (int j = 0; j < A::kPatch; ++j) {
+        V d[A::kPatch], b[A::kPoints];
+#pragma GCC unroll 8
+        for (int i = 0; i < A::kPatch; ++i) d[i] = load<V>(from + i * row + j * Lanes);
+        A::source(d, b);
+#pragma GCC unroll 8
+        for (int i = 0; i < A::kPoints; ++i) rows[i][j] = b[i];
       }
-#pragma GCC unroll 4
-      for (int i = 0; i < 4; ++i) {
-        T* const point = to + 4 * i * point_pitch;
-        store(point, rows[i][0] - rows[i][2]);
-        store(point + point_pitch, rows[i][1] + rows[i][2]);
-        store(point + 2 * point_pitch, rows[i][2] - rows[i][1]);
-        store(point + 3 * point_pitch, rows[i][1] - rows[i][3]);
+#pragma GCC unroll 8
+      for (int i = 0; i < A::kPoints; ++i) {
+        V b[A::kPoints];
+        A::source(rows[i], b);
+#pragma GCC unroll 8
+        for (int j = 0; j < A::kPoints; ++j) store(to + (A::kPoints * i + j) * point_pitch, b[j]);
       }
     }
   }
 }
 
-template <class T, int Lanes>
+template <class A, class T, int Lanes>
 void transform_cotangent(const WinogradTiles& tiles, const T* staged, T* to, std::int64_t tile_pitch,
                          std::int64_t point_pitch) {
   using V = Vector<T, Lanes>;
-  const std::int64_t row = 2 * tiles.columns * Lanes;
+  const std::int64_t row = tiles.staged_columns * Lanes;
   for (std::int64_t y = 0; y < tiles.rows; ++y) {
-    const T* from = staged + 2 * y * row;
-    for (std::int64_t x = 0; x < tiles.columns; ++x, from += 2 * Lanes, to += tile_pitch) {
-      V rows[4][2];
-#pragma GCC unroll 2
-      for (int j = 0; j < 2; ++j) {
-        const V y0 = load<V>(from + j * Lanes), y1 = load<V>(from + row + j * Lanes);
-        rows[0][j] = y0;
-        rows[1][j] = y0 + y1;
-        rows[2][j] = y0 - y1;
-        rows[3][j] = -y1;
+    const T* from = staged + A::kResults * y * row;
+    for (std::int64_t x = 0; x < tiles.columns; ++x, from += A::kResults * Lanes, to += tile_pitch) {
+      V rows[A::kPoints][A::kResults];
+#pragma GCC unroll 8
+      for (int j = 0; j < A::kResults; ++j) {
+        V d[A::kResults], b[A::kPoints];
+#pragma GCC unroll 8
+        for (int i = 0; i < A::kResults; ++i) d[i] = load<V>(from + i * row + j * Lanes);
+        A::cotangent(d, b);
+#pragma GCC unroll 8
+        for (int i = 0; i < A::kPoints; ++i) rows[i][j] = b[i];
       }
-#pragma GCC unroll 4
-      for (int i = 0; i < 4; ++i) {
-        T* const point = to + 4 * i * point_pitch;
-        store(point, rows[i][0]);
-        store(point + point_pitch, rows[i][0] + rows[i][1]);
-        store(point + 2 * point_pitch, rows[i][0] - rows[i][1]);
-        store(point + 3 * point_pitch, -rows[i][1]);
+#pragma GCC unroll 8
+      for (int i = 0; i < A::kPoints; ++i) {
+        V b[A::kPoints];
+        A::cotangent(rows[i], b);
+#pragma GCC unroll 8
+        for (int j = 0; j < A::kPoints; ++j) store(to + (A::kPoints * i + j) * point_pitch, b[j]);
       }
     }
   }
 }
 
-template <class T, int Lanes>
+template <class A, class T, int Lanes>
 void transform_weight(const T* staged, std::int64_t count, bool reversed, T* to, std::int64_t pitch,
                       std::int64_t point_pitch) {
   using V = Vector<T, Lanes>;
-  const V half = splat<V>(T(0.5));
   const std::int64_t step = reversed ? -Lanes : Lanes;
   for (std::int64_t c = 0; c < count; ++c, to += pitch) {
     const T* const first = staged + (9 * c + (reversed ? 8 : 0)) * Lanes;
-    V rows[4][3];
+    V rows[A::kPoints][3];
 #pragma GCC unroll 3
     for (int j = 0; j < 3; ++j) {
-      const V g0 = load<V>(first + j * step), g1 = load<V>(first + (3 + j) * step);
-      const V g2 = load<V>(first + (6 + j) * step);
-      const V outer = (g0 + g2) * half, inner = g1 * half;
-      rows[0][j] = g0;
-      rows[1][j] = outer + inner;
-      rows[2][j] = outer - inner;
-      rows[3][j] = g2;
+      V g[3], u[A::kPoints];
+#pragma GCC unroll 3
+      for (int i = 0; i < 3; ++i) g[i] = load<V>(first + (3 * i + j) * step);
+      A::weight(g, u);
+#pragma GCC unroll 8
+      for (int i = 0; i < A::kPoints; ++i) rows[i][j] = u[i];
     }
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i) {
-      T* const point = to + 4 * i * point_pitch;
-      const V outer = (rows[i][0] + rows[i][2]) * half, inner = rows[i][1] * half;
-      store(point, rows[i][0]);
-      store(point + point_pitch, outer + inner);
-      store(point + 2 * point_pitch, outer - inner);
-      store(point + 3 * point_pitch, rows[i][2]);
+#pragma GCC unroll 8
+    for (int i = 0; i < A::kPoints; ++i) {
+      V u[A::kPoints];
+      A::weight(rows[i], u);
+#pragma GCC unroll 8
+      for (int j = 0; j < A::kPoints; ++j) store(to + (A::kPoints * i + j) * point_pitch, u[j]);
     }
   }
 }
 
-template <class T, int Lanes>
+template <class A, class T, int Lanes>
 void transform_result(const WinogradTiles& tiles, const T* from, std::int64_t tile_pitch, std::int64_t point_pitch,
                       T* staged) {
   using V = Vector<T, Lanes>;
   const std::int64_t row = tiles.result_columns * Lanes;
   for (std::int64_t y = 0; y < tiles.rows; ++y) {
-    T* to = staged + 2 * y * row;
-    const bool second_row = 2 * y + 1 < tiles.result_rows;
-    for (std::int64_t x = 0; x < tiles.columns; ++x, to += 2 * Lanes, from += tile_pitch) {
-      V columns[4][2];
-#pragma GCC unroll 4
-      for (int i = 0; i < 4; ++i) {
-        const T* const point = from + 4 * i * point_pitch;
-        const V m0 = load<V>(point), m1 = load<V>(point + point_pitch);
-        const V m2 = load<V>(point + 2 * point_pitch), m3 = load<V>(point + 3 * point_pitch);
-        columns[i][0] = m0 + (m1 + m2);
-        columns[i][1] = (m1 - m2) - m3;
+    T* to = staged + A::kResults * y * row;
+    const std::int64_t rows_inside = tiles.result_rows - A::kResults * y;
+    for (std::int64_t x = 0; x < tiles.columns; ++x, to += A::kResults * Lanes, from += tile_pitch) {
+      V columns[A::kResults][A::kPoints];
+#pragma GCC unroll 8
+      for (int j = 0; j < A::kPoints; ++j) {
+        V m[A::kPoints], r[A::kResults];
+#pragma GCC unroll 8
+        for (int i = 0; i < A::kPoints; ++i) m[i] = load<V>(from + (A::kPoints * i + j) * point_pitch);
+        A::result(m, r);
+#pragma GCC unroll 8
+        for (int i = 0; i < A::kResults; ++i) columns[i][j] = r[i];
       }
-      const bool second_column = 2 * x + 1 < tiles.result_columns;
-      store(to, columns[0][0] + (columns[1][0] + columns[2][0]));
-      if (second_column) store(to + Lanes, columns[0][1] + (columns[1][1] + columns[2][1]));
-      if (second_row) {
-        store(to + row, (columns[1][0] - columns[2][0]) - columns[3][0]);
-        if (second_column) store(to + row + Lanes, (columns[1][1] - columns[2][1]) - columns[3][1]);
+      const std::int64_t columns_inside = tiles.result_columns - A::kResults * x;
+#pragma GCC unroll 8
+      for (int i = 0; i < A::kResults; ++i) {
+        V r[A::kResults];
+        A::result(columns[i], r);
+        if (i >= rows_inside) continue;
+#pragma GCC unroll 8
+        for (int j = 0; j < A::kResults; ++j) {
+          if (j < columns_inside) store(to + i * row + j * Lanes, r[j]);
+        }
       }
     }
   }
 }
 
-template <class T, int Lanes>
+template <class A, class T, int Lanes>
 void transform_weight_gradient(const T* from, std::int64_t count, std::int64_t point_pitch, std::int64_t pieces,
                                std::int64_t piece_pitch, T* staged) {
   using V = Vector<T, Lanes>;
-  const V half = splat<V>(T(0.5));
-  for (std::int64_t c = 0; c < count; ++c, from += Lanes) {
-    V columns[4][3];
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i) {
-      V u[4];
-#pragma GCC unroll 4
-      for (int j = 0; j < 4; ++j) u[j] = load<V>(from + (4 * i + j) * point_pitch);
+  for (std::int64_t c = 0; c < count; ++c, from += Lanes, staged += 9 * Lanes) {
+    V columns[3][A::kPoints];
+#pragma GCC unroll 8
+    for (int j = 0; j < A::kPoints; ++j) {
+      V u[A::kPoints], g[3];
+#pragma GCC unroll 8
+      for (int i = 0; i < A::kPoints; ++i) u[i] = load<V>(from + (A::kPoints * i + j) * point_pitch);
       for (std::int64_t piece = 1; piece < pieces; ++piece) {
-#pragma GCC unroll 4
-        for (int j = 0; j < 4; ++j) u[j] += load<V>(from + piece * piece_pitch + (4 * i + j) * point_pitch);
+        const T* const other = from + piece * piece_pitch;
+#pragma GCC unroll 8
+        for (int i = 0; i < A::kPoints; ++i) u[i] += load<V>(other + (A::kPoints * i + j) * point_pitch);
       }
-      const V sum = (u[1] + u[2]) * half, difference = (u[1] - u[2]) * half;
-      columns[i][0] = u[0] + sum;
-      columns[i][1] = difference;
-      columns[i][2] = sum + u[3];
+      A::weight_gradient(u, g);
+#pragma GCC unroll 3
+      for (int i = 0; i < 3; ++i) columns[i][j] = g[i];
     }
 #pragma GCC unroll 3
-    for (int j = 0; j < 3; ++j, staged += Lanes) {
-      const V sum = (columns[1][j] + columns[2][j]) * half, difference = (columns[1][j] - columns[2][j]) * half;
-      store(staged, columns[0][j] + sum);
-      store(staged + 3 * Lanes, difference);
-      store(staged + 6 * Lanes, sum + columns[3][j]);
+    for (int i = 0; i < 3; ++i) {
+      V g[3];
+      A::weight_gradient(columns[i], g);
+#pragma GCC unroll 3
+      for (int j = 0; j < 3; ++j) store(staged + (3 * i + j) * Lanes, g[j]);
     }
-    staged += 6 * Lanes;
   }
+}
+
+template <class A, class T, int Lanes>
+constexpr WinogradAlgorithm<T> of_convolution() {
+  return {A::kPoints,
+          A::kPatch,
+          A::kStep,
+          A::kResults,
+          transform_source<A, T, Lanes>,
+          transform_weight<A, T, Lanes>,
+          transform_result<A, T, Lanes>,
+          transform_cotangent<A, T, Lanes>,
+          transform_weight_gradient<A, T, Lanes>};
+}
+
+template <class A, class T, int Lanes>
+constexpr WinogradAlgorithm<T> of_gradient() {
+  return {A::kPoints,
+          A::kPatch,
+          A::kStep,
+          A::kResults,
+          transform_source<A, T, Lanes>,
+          transform_weight<A, T, Lanes>,
+          transform_result<A, T, Lanes>,
+          nullptr,
+          nullptr};
 }
 
 template <class T, int Lanes>
 constexpr WinogradKernels<T> make_kernels() {
-  return {transform_source<T, Lanes>, transform_cotangent<T, Lanes>, transform_weight<T, Lanes>,
-          transform_result<T, Lanes>, transform_weight_gradient<T, Lanes>};
+  return {of_convolution<Stride1, T, Lanes>(), of_convolution<Stride2, T, Lanes>(),
+          of_gradient<Stride2Gradient<false>, T, Lanes>(), of_gradient<Stride2Gradient<true>, T, Lanes>()};
 }
 
 }  // namespace

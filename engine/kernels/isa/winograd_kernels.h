@@ -5,34 +5,44 @@
 
 namespace sg::kernels {
 
-/// Points at which F(2x2, 3x3) multiplies: a tile of 4 x 4 source pixels gives 2 x 2 results.
-inline constexpr int kWinogradPoints = 16;
-
-/// The tiles of one image, and of which the results lie inside of it. `Staged` pixels are vectors: one for each pixel,
-/// a channel in each lane.
+/// The tiles of one image, and how many results lie inside of it. `Staged` pixels are vectors: one for each pixel, a
+/// channel in each lane.
 struct WinogradTiles {
   std::int64_t rows, columns;                // of tiles
   std::int64_t result_rows, result_columns;  // of pixels
+  std::int64_t staged_columns;               // of pixels in a row of the staged source or cotangent
 };
 
-/// What is transformed stands at to[point * point_pitch + tile * tile_pitch + lane], tiles row by row.
+/// One of the algorithms for 3 x 3 taps, the same along both axes: a tile of patch x patch source pixels is multiplied
+/// at points x points points and gives results x results results; the next tile begins `step` pixels further. What is
+/// transformed stands at to[point * point_pitch + tile * tile_pitch + lane], tiles row by row.
 template <class T>
-struct WinogradKernels {
-  /// B' d B of each tile; the staged rows are 2 * tiles.columns + 2 pixels wide.
+struct WinogradAlgorithm {
+  int points, patch, step, results;
+  /// Of each tile of the staged source.
   void (*transform_source)(const WinogradTiles& tiles, const T* staged, T* to, std::int64_t tile_pitch,
                            std::int64_t point_pitch);
-  /// A y A' of each tile; the staged rows are 2 * tiles.columns pixels wide.
-  void (*transform_cotangent)(const WinogradTiles& tiles, const T* staged, T* to, std::int64_t tile_pitch,
-                              std::int64_t point_pitch);
-  /// G g G' of `count` kernels of nine staged taps each, in their order or reversed; kernel c goes to c * pitch.
+  /// Of `count` kernels of nine staged taps each, in their order or reversed; kernel c goes to c * pitch.
   void (*transform_weight)(const T* staged, std::int64_t count, bool reversed, T* to, std::int64_t pitch,
                            std::int64_t point_pitch);
-  /// A' m A of each tile, to staged rows of tiles.result_columns pixels.
+  /// Of the products of each tile, to staged rows of tiles.result_columns pixels.
   void (*transform_result)(const WinogradTiles& tiles, const T* from, std::int64_t tile_pitch, std::int64_t point_pitch,
                            T* staged);
-  /// G' u G of `count` kernels: kernel c is read at c * lanes, summed over `pieces` copies in their order.
+  /// The transpose of transform_result: of each tile of the staged cotangent. Null for gradients by the input.
+  void (*transform_cotangent)(const WinogradTiles& tiles, const T* staged, T* to, std::int64_t tile_pitch,
+                              std::int64_t point_pitch);
+  /// The transpose of transform_weight, of `count` kernels: kernel c is read at c * lanes, summed over `pieces` copies
+  /// in their order.
   void (*transform_weight_gradient)(const T* from, std::int64_t count, std::int64_t point_pitch, std::int64_t pieces,
                                     std::int64_t piece_pitch, T* staged);
+};
+
+template <class T>
+struct WinogradKernels {
+  /// A convolution of stride 1, or its gradient by the input.
+  WinogradAlgorithm<T> stride_1;
+  /// A convolution of stride 2; its gradient by the input for an even padding, and for an odd one.
+  WinogradAlgorithm<T> stride_2, stride_2_gradient_even, stride_2_gradient_odd;
 };
 
 namespace baseline {

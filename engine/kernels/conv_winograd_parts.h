@@ -1,0 +1,233 @@
+// The parts of Winograd's convolutions: units of tiles, their staged pixels, their transforms and products.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "engine/kernels/conv_panel.h"
+#include "engine/kernels/conv_winograd.h"
+#include "engine/kernels/isa/winograd_kernels.h"
+#include "engine/kernels/memory.h"
+#include "engine/kernels/parallel.h"
+
+namespace sg::kernels {
+
+/// Bytes of a unit's transformed source: half of a second-level cache.
+inline constexpr std::int64_t kWinogradUnitBytes = 400 * 1024;
+/// Tiles of a unit: the transformed weights are read once for each unit, and products of 32 rows take 2 KB a tile.
+inline constexpr std::int64_t kWinogradLeastTiles = 48, kWinogradMostTiles = 96;
+/// Channels whose weights are staged together.
+inline constexpr std::int64_t kWinogradWeightsAtOnce = 16;
+/// Vectors of rows that are multiplied together.
+inline constexpr int kWinogradSlab = 2;
+
+/// The algorithm in the instruction set in use.
+template <class T>
+const WinogradAlgorithm<T>& winograd_algorithm(WinogradKind kind);
+
+/// A unit is some whole images, or a strip of one image's rows of tiles.
+struct WinogradUnit {
+  std::int64_t image, images, row, rows, tiles;  // rows of tiles
+};
+
+struct WinogradUnits {
+  std::int64_t columns, all_rows;  // of tiles in an image
+  std::int64_t images, strip;      // the largest of each
+  std::int64_t strips, count;
+  const WinogradShape& shape;
+  int results;  // of a tile, along an axis
+
+  WinogradUnits(const WinogradShape& of, int results_of_tile, std::int64_t bytes_per_tile)
+      : shape(of), results(results_of_tile) {
+    columns = ceil_div(of.result_width, results);
+    all_rows = ceil_div(of.result_height, results);
+    const std::int64_t wanted =
+        std::clamp(kWinogradUnitBytes / bytes_per_tile, kWinogradLeastTiles, kWinogradMostTiles);
+    strip = std::clamp<std::int64_t>(wanted / columns, 1, all_rows);
+    strip = ceil_div(all_rows, ceil_div(all_rows, strip));
+    images = strip < all_rows ? 1 : std::clamp<std::int64_t>(wanted / (all_rows * columns), 1, of.batch);
+    images = ceil_div(of.batch, ceil_div(of.batch, images));
+    strips = ceil_div(all_rows, strip);
+    count = ceil_div(of.batch, images) * strips;
+  }
+  std::int64_t most_tiles() const { return images * strip * columns; }
+  WinogradUnit unit(std::int64_t index) const {
+    WinogradUnit u;
+    u.row = index % strips * strip;
+    u.rows = std::min(strip, all_rows - u.row);
+    u.image = index / strips * images;
+    u.images = std::min(images, shape.batch - u.image);
+    u.tiles = u.images * u.rows * columns;
+    return u;
+  }
+  WinogradTiles tiles(const WinogradUnit& u, std::int64_t staged_columns) const {
+    return {u.rows, columns, std::min(results * u.rows, shape.result_height - results * u.row), shape.result_width,
+            staged_columns};
+  }
+};
+
+/// Images of which some rows are staged with a channel in each lane, zeros around, for the transforms of a unit.
+template <class T>
+class WinogradStage {
+ public:
+  /// The unit's tiles read `rows` by `columns` pixels of each image, the first at (first_row, first_column);
+  /// first_column is not inside of the image.
+  WinogradStage(const PanelKernels<T>& kernels, std::int64_t height, std::int64_t width, std::int64_t first_row,
+                std::int64_t first_column, std::int64_t rows, std::int64_t columns)
+      : kernels_(kernels),
+        plane_(height * width),
+        columns_(std::max(columns, width - first_column)),
+        pixels_(static_cast<std::size_t>(rows * columns_ * kernels.lanes) * sizeof(T)) {
+    std::memset(pixels_.template as<T>(), 0, static_cast<std::size_t>(rows * columns_ * kernels.lanes) * sizeof(T));
+    const std::int64_t begin = std::clamp<std::int64_t>(first_row, 0, height);
+    const std::int64_t end = std::clamp<std::int64_t>(first_row + rows, begin, height);
+    first_pixel_ = begin * width;
+    for (std::int64_t y = begin; y < end; ++y) {
+      for (std::int64_t x = 0; x < width; ++x) {
+        offsets_.push_back(static_cast<std::int32_t>(((y - first_row) * columns_ + x - first_column) * kernels.lanes));
+      }
+    }
+  }
+  std::int64_t columns() const { return columns_; }
+  /// Stages one vector of the channels of an image and returns where it begins.
+  const T* load(const T* image, std::int64_t channels) const {
+    kernels_.load_pixels(pixels_.template as<T>(), offsets_.data(), image + first_pixel_, plane_, channels,
+                         static_cast<std::int64_t>(offsets_.size()));
+    return pixels_.template as<T>();
+  }
+
+ private:
+  const PanelKernels<T>& kernels_;
+  std::int64_t plane_, columns_, first_pixel_;
+  std::vector<std::int32_t> offsets_;
+  Scratch pixels_;
+};
+
+/// What all parts of one call share.
+template <class T>
+struct Winograd {
+  const WinogradShape& shape;
+  const PanelKernels<T>& kernels = panel_kernels<T>();
+  const WinogradAlgorithm<T>& algorithm = winograd_algorithm<T>(shape.kind);
+  std::int64_t lanes = kernels.lanes, points = algorithm.points * algorithm.points;
+  std::int64_t pitch = channel_pitch<T>(shape.channels, kernels.lanes);        // of the transformed source
+  std::int64_t cotangent_pitch = channel_pitch<T>(shape.rows, kernels.lanes);  // of the transformed cotangent
+  WinogradUnits units;
+
+  /// A unit of `elements_per_tile` at each point shall stay in the second-level cache.
+  Winograd(const WinogradShape& of, std::int64_t elements_per_tile)
+      : shape(of), units(of, algorithm.results, points * elements_per_tile * static_cast<std::int64_t>(sizeof(T))) {}
+
+  std::int64_t source_size() const { return points * units.most_tiles() * pitch; }
+  std::int64_t channel_vectors() const { return ceil_div(shape.channels, lanes); }
+  std::int64_t row_vectors() const { return ceil_div(shape.rows, lanes); }
+
+  /// Vectors [first, last) of the channels of a unit's source.
+  void transform_source(const WinogradUnit& u, std::int64_t first, std::int64_t last, const T* source, T* to) const {
+    const std::int64_t step = algorithm.step, margin = algorithm.patch - step;
+    const WinogradStage<T> stage(kernels, shape.height, shape.width, step * u.row - shape.padding[0], -shape.padding[1],
+                                 step * u.rows + margin, step * units.columns + margin);
+    const std::int64_t plane = shape.height * shape.width, image_tiles = u.rows * units.columns;
+    for (std::int64_t v = first; v < last; ++v) {
+      const std::int64_t channel = v * lanes, channels = std::min(lanes, shape.channels - channel);
+      for (std::int64_t i = 0; i < u.images; ++i) {
+        const T* staged = stage.load(source + ((u.image + i) * shape.channels + channel) * plane, channels);
+        algorithm.transform_source(units.tiles(u, stage.columns()), staged, to + i * image_tiles * pitch + channel,
+                                   pitch, u.tiles * pitch);
+      }
+    }
+  }
+
+  void transform_cotangent(const WinogradUnit& u, std::int64_t first, std::int64_t last, const T* cotangent,
+                           T* to) const {
+    const std::int64_t results = algorithm.results;
+    const WinogradStage<T> stage(kernels, shape.result_height, shape.result_width, results * u.row, 0, results * u.rows,
+                                 results * units.columns);
+    const std::int64_t plane = shape.result_height * shape.result_width, image_tiles = u.rows * units.columns;
+    for (std::int64_t v = first; v < last; ++v) {
+      const std::int64_t row = v * lanes, rows = std::min(lanes, shape.rows - row);
+      for (std::int64_t i = 0; i < u.images; ++i) {
+        const T* staged = stage.load(cotangent + ((u.image + i) * shape.rows + row) * plane, rows);
+        algorithm.transform_cotangent(units.tiles(u, stage.columns()), staged,
+                                      to + i * image_tiles * cotangent_pitch + row, cotangent_pitch,
+                                      u.tiles * cotangent_pitch);
+      }
+    }
+  }
+
+  std::int64_t slab_weights(std::int64_t slabs) const {
+    return slabs * kWinogradSlab * lanes * points * shape.channels;
+  }
+
+  /// Slabs [first_slab, last_slab) of the result rows, one after another: point, channel, row of the slab.
+  void transform_weights(std::int64_t first_slab, std::int64_t last_slab, bool of_gradient, const T* weight,
+                         T* to) const {
+    const std::int64_t vectors = row_vectors(), chunks = ceil_div(shape.channels, kWinogradWeightsAtOnce);
+    const std::int64_t first_vector = first_slab * kWinogradSlab,
+                       last_vector = std::min(vectors, last_slab * kWinogradSlab);
+    parallel_for((last_vector - first_vector) * chunks, [&](std::int64_t task) {
+      const std::int64_t vector = first_vector + task / chunks, slab = vector / kWinogradSlab;
+      const std::int64_t width = std::min<std::int64_t>(kWinogradSlab, vectors - slab * kWinogradSlab) * lanes;
+      const std::int64_t row = vector * lanes, rows = std::min(lanes, shape.rows - row);
+      const std::int64_t first = task % chunks * kWinogradWeightsAtOnce;
+      const std::int64_t channels = std::min(kWinogradWeightsAtOnce, shape.channels - first);
+      const Scratch scratch(static_cast<std::size_t>(9 * kWinogradWeightsAtOnce * lanes) * sizeof(T));
+      T* const staged = scratch.as<T>();
+      if (of_gradient) {
+        for (std::int64_t c = 0; c < channels; ++c) {
+          kernels.load_pixels(staged + 9 * c * lanes, nullptr, weight + ((first + c) * shape.rows + row) * 9, 9, rows,
+                              9);
+        }
+      } else {
+        kernels.load_pixels(staged, nullptr, weight + (row * shape.channels + first) * 9, shape.channels * 9, rows,
+                            9 * channels);
+      }
+      T* const slab_begin = to + slab_weights(slab - first_slab);
+      algorithm.transform_weight(staged, channels, of_gradient,
+                                 slab_begin + first * width + vector % kWinogradSlab * lanes, width,
+                                 shape.channels * width);
+    });
+  }
+
+  /// One slab of the result rows of a unit, with the slab's weights.
+  void multiply(const WinogradUnit& u, std::int64_t slab, const T* transformed, const T* weights, T* result) const {
+    const std::int64_t plane = shape.result_height * shape.result_width, image_tiles = u.rows * units.columns;
+    const WinogradTiles tiles = units.tiles(u, 0);
+    const Scratch products(static_cast<std::size_t>(points * u.tiles * kWinogradSlab * lanes) * sizeof(T));
+    const Scratch staged(static_cast<std::size_t>(tiles.result_rows * tiles.result_columns * lanes) * sizeof(T));
+    const int vectors = static_cast<int>(std::min<std::int64_t>(kWinogradSlab, row_vectors() - slab * kWinogradSlab));
+    const std::int64_t width = vectors * lanes;
+    for (int point = 0; point < points; ++point) {
+      PanelProduct<T> product;
+      constexpr PanelTerm whole = {0, 0};
+      product.terms = &whole;
+      product.term_count = 1;
+      product.a = transformed + point * u.tiles * pitch;
+      product.a_row = pitch;
+      product.a_depth = 1;
+      product.rows = u.tiles;
+      product.depth = shape.channels;
+      product.b = weights + point * shape.channels * width;
+      product.b_row = width;
+      product.c = products.as<T>() + point * u.tiles * width;
+      product.c_row = width;
+      product.c_vector = lanes;
+      product.vectors = vectors;
+      product.accumulate = false;
+      kernels.product(product);
+    }
+    for (int v = 0; v < vectors; ++v) {
+      const std::int64_t row = (slab * kWinogradSlab + v) * lanes, rows = std::min(lanes, shape.rows - row);
+      for (std::int64_t i = 0; i < u.images; ++i) {
+        algorithm.transform_result(tiles, products.as<T>() + i * image_tiles * width + v * lanes, width,
+                                   u.tiles * width, staged.as<T>());
+        kernels.store_pixels(
+            result + ((u.image + i) * shape.rows + row) * plane + algorithm.results * u.row * shape.result_width, plane,
+            rows, staged.as<T>(), lanes, tiles.result_rows * tiles.result_columns);
+      }
+    }
+  }
+};
+
+}  // namespace sg::kernels
