@@ -266,12 +266,12 @@ namespace {
 
 /// What two runs of one function have in common and use directly: what it takes from outside, its inputs aside.
 Tensors taken_from_outside(const Tensor& first, const Tensor& second, const Tensors& xs) {
-  const auto all = [](const Node&) { return true; };
   const auto none = [](const Node&) { return false; };
-  const Walk of_second({second}, none, all);
-  const std::unordered_set<const Node*> shared(of_second.nodes().begin(), of_second.nodes().end());
   std::unordered_set<const Node*> seen;
   for (const Tensor& x : xs) seen.insert(x.node());
+  // What lies behind the inputs is of no interest, and may be long.
+  const Walk of_second({second}, none, [inputs = seen](const Node& n) { return !inputs.contains(&n); });
+  const std::unordered_set<const Node*> shared(of_second.nodes().begin(), of_second.nodes().end());
   Tensors found;
   const auto take = [&](const Tensor& t) {
     if (shared.contains(t.node()) && is_floating(t.dtype()) && seen.insert(t.node()).second) found.push_back(t);
@@ -289,7 +289,7 @@ Tensors taken_from_outside(const Tensor& first, const Tensor& second, const Tens
 Tensor substitute(const Tensor& y, const Tensors& from, const Tensors& to) {
   std::unordered_map<const Node*, Tensor> replaced;
   for (std::size_t i = 0; i < from.size(); ++i) replaced.emplace(from[i].node(), to[i]);
-  const auto expand = [&](const Node& node) { return !node.value && !replaced.contains(&node); };
+  const auto expand = [&](const Node& node) { return !replaced.contains(&node); };
   const Walk walk(
       {y}, [](const Node&) { return false; }, expand);
   for (const Node* node : walk.nodes()) {
