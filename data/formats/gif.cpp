@@ -69,6 +69,9 @@ std::vector<std::uint8_t> unpack(const ByteReader& reader, const std::vector<std
   bool has_previous = false;
   std::uint32_t previous = 0;
   for (const std::uint8_t byte : bytes) {
+    if (indices.size() >= wanted) {
+      break;
+    }
     buffer |= static_cast<std::uint32_t>(byte) << have;
     have += 8;
     while (have >= bits && indices.size() < wanted) {
