@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 
 #include "apps/common/files.h"
@@ -24,14 +25,14 @@ std::string_view trim(std::string_view text) {
   return text;
 }
 
-/// Commas within double quotes belong to their cell.
-void split(std::string_view line, std::vector<std::string_view>& cells) {
+/// Separators within double quotes belong to their cell.
+void split(std::string_view line, char separator, std::vector<std::string_view>& cells) {
   cells.clear();
   std::size_t begin = 0;
   bool quoted = false;
   for (std::size_t i = 0; i <= line.size(); ++i) {
     if (i < line.size() && line[i] == '"') quoted = !quoted;
-    if (i < line.size() && (line[i] != ',' || quoted)) continue;
+    if (i < line.size() && (line[i] != separator || quoted)) continue;
     cells.push_back(trim(line.substr(begin, i - begin)));
     begin = i + 1;
   }
@@ -49,7 +50,11 @@ CsvReader::CsvReader(std::filesystem::path path, bool whole_lines) : path_(std::
   if (!file_) fail("{}: cannot be opened", path_.string());
   if (!read_line()) return;
   if (text_.starts_with("\xef\xbb\xbf")) text_.erase(0, 3);
-  split(text_, cells_);
+  // Spreadsheets of countries with decimal commas write semicolons, and many programs tabs.
+  for (const char other : {';', '\t'}) {
+    if (text_.find(',') == std::string::npos && text_.find(other) != std::string::npos) separator_ = other;
+  }
+  split(text_, separator_, cells_);
   names_.assign(cells_.begin(), cells_.end());
 }
 
@@ -71,7 +76,7 @@ bool CsvReader::next() {
   do {
     if (!read_line()) return false;
   } while (trim(text_).empty());
-  split(text_, cells_);
+  split(text_, separator_, cells_);
   if (cells_.size() != names_.size()) {
     fail("{}:{}: {} cells for {} columns", path_.string(), line_, cells_.size(), names_.size());
   }
@@ -83,8 +88,12 @@ std::optional<double> CsvReader::number(std::size_t column) const {
   if (cell.empty()) return {};
   double value = 0;
   const char* begin = cell.starts_with('+') ? cell.data() + 1 : cell.data();
-  const auto [stop, error] = std::from_chars(begin, cell.data() + cell.size(), value);
-  if (error != std::errc() || stop != cell.data() + cell.size()) {
+  const char* const end = cell.data() + cell.size();
+  const auto [stop, error] = std::from_chars(begin, end, value);
+  const bool out_of_range = error == std::errc::result_out_of_range;
+  if (out_of_range) value = std::strtod(std::string(begin, end).c_str(), nullptr);  // 0, or an infinity
+  const bool two_signs = begin != cell.data() && begin != end && *begin == '-';
+  if ((error != std::errc() && !out_of_range) || stop != end || two_signs) {
     fail("{}:{}: column `{}`: `{}` is not a number", path_.string(), line_, names_[column], cell);
   }
   return value;

@@ -14,7 +14,8 @@
 namespace sg::apps {
 
 /// Reads a file line by line: the header's names, then one row of cells after the other, without the spaces and quotes
-/// around them. Blank lines are passed over. Throws sg::Error as `path:line: what is wrong`.
+/// around them. Cells are separated by commas, or by semicolons or tabs where the header has no comma. Blank lines are
+/// passed over. Throws sg::Error as `path:line: what is wrong`.
 class CsvReader {
  public:
   /// `whole_lines` leaves a last line out that has no end, which a run that was killed may have written half of.
@@ -42,6 +43,7 @@ class CsvReader {
   std::string text_;
   std::vector<std::string_view> cells_;
   std::int64_t line_ = 0;
+  char separator_ = ',';
   bool whole_lines_;
 };
 

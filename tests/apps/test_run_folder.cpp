@@ -266,3 +266,20 @@ TEST_CASE("times are shown as people write them", "[progress]") {
   CHECK(show_duration(std::numeric_limits<double>::infinity()) == "?");
   CHECK(show_duration(std::numeric_limits<double>::quiet_NaN()) == "?");
 }
+
+TEST_CASE("a CSV's cells are separated by commas, semicolons or tabs, and its numbers are what double makes of them") {
+  const TemporaryFolder place;
+  for (const char separator : {',', ';', '\t'}) {
+    std::string text = "a,b,c\n1e-400,-1.5,+2\n1e999,+-0.5,x\n";
+    std::replace(text.begin(), text.end(), ',', separator);
+    write_file_atomically(place / "x.csv", text);
+    CsvReader csv(place / "x.csv");
+    REQUIRE(csv.names() == std::vector<std::string>{"a", "b", "c"});
+    REQUIRE(csv.next());
+    CHECK(csv.finite_number(0) == 0);
+    CHECK(csv.finite_number(1) == -1.5);
+    CHECK(csv.finite_number(2) == 2);
+    REQUIRE(csv.next());
+    for (const std::size_t column : {0, 1, 2}) CHECK_THROWS_AS(csv.finite_number(column), Error);
+  }
+}
