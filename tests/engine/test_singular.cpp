@@ -211,3 +211,28 @@ TEST_CASE("the eikonal loss is finite at a zero gradient", "[singular]") {
   CHECK(grad(square(norm(slope) - 1), w).to_vector<double>() == std::vector<double>{0, 0});
   CHECK(grad(square(sqrt(sum(square(slope))) - 1), w).to_vector<double>() == std::vector<double>{0, 0});
 }
+
+TEST_CASE("sums by index do not stop at 2^24 in f32", "[singular]") {
+  const std::int64_t count = 1000;
+  const Tensor large = full({1}, 0x1p24), index = zeros({count}, i64), one = ones({count});
+  CHECK(scatter_add(large, index, one, 0).item() == 0x1p24 + 1000);
+  // The gradient of a gather that reads one element again and again.
+  const Tensor x = zeros({1}), cotangent = concat({large, ones({count - 1})}, 0);
+  CHECK(is_close(grad(gather(x, index, 0), {x}, cotangent)[0].item(), 0x1p24 + 999, 1e-7));
+}
+
+TEST_CASE("high orders of a jet are right as far as the dtype reaches, and refused beyond", "[singular]") {
+  for (const Dtype dtype : {f32, f64}) {
+    const Tensor x = full({1}, 0.7, dtype), v = ones({1}, dtype);
+    for (const int order : {16, 34, 35, 40, 150}) {
+      INFO("order " << order << " in " << name_of(dtype));
+      // Derivative n of the sine is the sine a quarter of a turn further each time.
+      const double right = order % 4 == 0   ? std::sin(0.7)
+                           : order % 4 == 1 ? std::cos(0.7)
+                           : order % 4 == 2 ? -std::sin(0.7)
+                                            : -std::cos(0.7);
+      CHECK(is_close(jet(sin(x), x, v, order)[order].item(), right, dtype == f32 ? 1e-5 : 1e-13));
+    }
+    CHECK_THROWS_AS(jet(sin(x), x, v, 10000), Error);
+  }
+}
