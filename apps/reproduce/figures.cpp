@@ -36,8 +36,9 @@ std::string describe(Rule rule) {
              "acceleration in steps is above 1.1.";
     case Rule::lower_error: return "A loss holds when its median final test error over the seeds is below that of L2.";
     case Rule::frequencies:
-      return "An order holds when the median step at which the highest frequency is half learned is below that of the "
-             "next lower order.";
+      return "Spectral bias is how many times more steps the three highest tones take until half of them is learned "
+             "than the three lowest. An order s holds when its median over the seeds is below that of the next lower "
+             "s.";
     case Rule::theorems: return "A statement holds when what is measured agrees with what is predicted (see its run).";
   }
   return "";
@@ -73,10 +74,10 @@ std::vector<Figure> figures(bool full) {
        "frequencies of the Sobolev norm itself.",
        Rule::frequencies,
        "test_l2",
-       full ? 10.0 : 1.0,
+       full ? 10.0 : 3.0,
        {step("tones", "regression",
              "spectrum --points 256 --hs-frequencies symmetric --hs-length 40.74 --loss hs-1,hs-0.5,l2,hs0.5,hs1 " +
-                 steps(600, 4000) + " " + fit_seeds)}});
+                 steps(2500, 4000) + " --seeds 5")}});
 
   Figure pinn{"pinn",
               "Physics-informed networks",

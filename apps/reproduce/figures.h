@@ -17,7 +17,7 @@ struct Step {
 enum class Rule {
   acceleration,  // each loss, against L2 of its seed: reached in 4 of 5 seeds, median acceleration above 1.1
   lower_error,   // the median final error of each loss is below L2's
-  frequencies,   // the median step at which the highest tone is half learned falls as the order s grows
+  frequencies,   // the spectral bias, a median over the seeds, falls as the order s grows
   theorems,      // the application's own statements
 };
 

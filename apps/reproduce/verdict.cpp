@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <set>
 
 #include "apps/common/csv.h"
@@ -68,24 +69,33 @@ void by_final_error(const Figure& figure, const Step& step, const std::vector<ap
   }
 }
 
-/// The step at which the highest tone's error first fell to a half; infinite when it never did.
-double half_learned(const apps::Run& run) {
+/// How much later the three highest tones are half learned (their error has fallen to a half) than the three lowest: a
+/// quotient of mean steps; infinite when a high one never was.
+double spectral_bias(const apps::Run& run) {
+  constexpr std::size_t tones = 3;
   apps::CsvReader csv(run.folder / "spectrum.csv", true);
+  const std::size_t columns = csv.names().size();  // the step, then the tones by frequency
+  std::vector<double> steps(columns, std::numeric_limits<double>::infinity());
   while (csv.next()) {
-    if (csv.number(csv.names().size() - 1).value_or(1) <= 0.5) return csv.finite_number(0);
+    for (std::size_t i = 1; i < columns; ++i) {
+      if (csv.number(i).value_or(1) <= 0.5) steps[i] = std::min(steps[i], csv.finite_number(0));
+    }
   }
-  return std::numeric_limits<double>::infinity();
+  if (columns <= 2 * tones) fail("reproduce: {}: {} tones are too few", run.folder.string(), columns - 1);
+  const double low = std::accumulate(steps.begin() + 1, steps.begin() + 1 + tones, 0.0),
+               high = std::accumulate(steps.end() - tones, steps.end(), 0.0);
+  return std::isinf(high) ? high : high / low;
 }
 
 void by_frequencies(const Step& step, const std::vector<apps::Run>& runs, Findings& findings) {
-  findings.table.header = {"run", "step at which the highest tone is half learned", "holds"};
-  std::map<double, std::vector<double>> steps;
-  for (const apps::Run& run : runs) steps[run.loss.s].push_back(half_learned(run));
+  findings.table.header = {"run", "steps to half of the three highest tones, over those of the three lowest", "holds"};
+  std::map<double, std::vector<double>> quotients;
+  for (const apps::Run& run : runs) quotients[run.loss.s].push_back(spectral_bias(run));
   double before = std::numeric_limits<double>::infinity();
-  for (const auto& [s, values] : steps) {
+  for (const auto& [s, values] : quotients) {
     const double middle = apps::median(values);
     const std::vector<std::string> cells{fmt::format("{}, s = {}", step.name, s), apps::show_quartiles(values)};
-    if (s == steps.begin()->first) {
+    if (s == quotients.begin()->first) {
       findings.table.rows.push_back({cells[0], cells[1], ""});
     } else {
       add_row(findings, cells, middle < before);

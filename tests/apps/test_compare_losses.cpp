@@ -3,10 +3,15 @@
 #include <csignal>
 #include <thread>
 
+#include <fmt/format.h>
 #include <unistd.h>
+
+#include <cmath>
+#include <limits>
 
 #include "apps/common/comparison.h"
 #include "apps/common/files.h"
+#include "apps/common/statistics.h"
 #include "apps/mnist_denoise/command.h"
 #include "apps/reproduce/verdict.h"
 #include "tests/apps/run_capture.h"
@@ -91,6 +96,45 @@ TEST_CASE("seeds that are none are refused") {
     CHECK_FALSE(fs::exists(place / "run"));
   }
   CHECK(denoise({"--seeds", "2", "--seed", "1"}).error.find("--seed names one already") != std::string::npos);
+}
+
+TEST_CASE("medians and quartiles of runs of which some never arrived") {
+  const double never = std::numeric_limits<double>::infinity();
+  CHECK(apps::median({3, 1, 2}) == 2);
+  CHECK(apps::quantile({1, 2, 3, 4}, 0.25) == Approx(1.75));
+  CHECK(apps::median({510, never, 480}) == 510);  // an infinite neighbour of no weight
+  CHECK(apps::quantile({510, never, 480}, 0.75) == never);
+  CHECK(apps::median({never, never, never}) == never);
+  CHECK(std::isnan(apps::median({})));
+}
+
+TEST_CASE("the verdict on spectral bias compares when low and high tones are half learned") {
+  const TemporaryFolder place;
+  const auto run = [&](const std::string& loss, int step_of_the_high_ones) {
+    std::string table = "step,k1,k2,k3,k4,k5,k6,k7\n";
+    for (int step = 10; step <= 50; step += 10) {
+      table += fmt::format("{},0.3,0.3,0.3,0.9,{high},{high},{high}\n", step,
+                           fmt::arg("high", step >= step_of_the_high_ones ? 0.4 : 0.8));
+    }
+    apps::write_file_atomically(place / loss / "spectrum.csv", table);
+    apps::write_file_atomically(place / loss / "metrics.csv",
+                                "step,epoch,seconds,train_loss,test_l2\n10,1,0.1,1,1\n50,1,0.5,0.5,0.5\n");
+  };
+  for (const char* loss : {"hs-1", "l2", "h1", "hs1.5"}) fs::create_directory(place / loss);
+  run("hs-1", 60);  // never
+  run("l2", 40);
+  run("h1", 20);
+  run("hs1.5", 30);
+  reproduce::Figure figure;
+  figure.rule = reproduce::Rule::frequencies;
+  figure.column = "test_l2";
+  const reproduce::Findings findings = reproduce::judge(figure, {"tones", "", {}}, place.path());
+  REQUIRE(findings.table.rows.size() == 4);
+  CHECK(findings.table.rows[1] == std::vector<std::string>{"tones, s = 0", "4", "yes"});
+  CHECK(findings.table.rows[2] == std::vector<std::string>{"tones, s = 1", "2", "yes"});
+  CHECK(findings.table.rows[3] == std::vector<std::string>{"tones, s = 1.5", "3", "no"});
+  CHECK(findings.holds == 2);
+  CHECK(findings.statements == 3);
 }
 
 TEST_CASE("a verdict says how much of a claim holds") {
