@@ -36,7 +36,7 @@ int cost_of(const Node& node) {
 }
 
 struct Fuser {
-  Fuser(const PlanInput& input, bool enabled) : in(input), enabled(enabled) {}
+  Fuser(const PlanInput& input, bool fusing) : in(input), enabled(fusing) {}
 
   const PlanInput& in;
   bool enabled;

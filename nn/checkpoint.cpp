@@ -24,8 +24,9 @@ void append(NamedTensors& all, std::string_view prefix, const NamedTensors& part
 /// Eight hexadecimal digits for each tensor and eight for the notes.
 std::string checksums_of(const NamedTensors& tensors, const std::map<std::string, std::string>& notes) {
   std::string text;
-  for (const auto& [name, tensor] : tensors) {
-    const std::string head = fmt::format("{}:{}:{}:", name, name_of(tensor.dtype()), to_string(tensor.shape()));
+  for (const auto& named : tensors) {
+    const Tensor& tensor = named.second;
+    const std::string head = fmt::format("{}:{}:{}:", named.first, name_of(tensor.dtype()), to_string(tensor.shape()));
     std::uint32_t checksum = crc32c(0, head.data(), head.size());
     dispatch(tensor.dtype(), [&](auto zero) {
       using Element = decltype(zero);

@@ -8,7 +8,7 @@ namespace sg::nn {
 /// Extents along height and width; one number stands for both.
 struct Extent2d {
   Extent2d(std::int64_t both) : height(both), width(both) {}  // NOLINT: implicit on purpose
-  Extent2d(std::int64_t height, std::int64_t width) : height(height), width(width) {}
+  Extent2d(std::int64_t h, std::int64_t w) : height(h), width(w) {}
   std::array<std::int64_t, 2> array() const { return {height, width}; }
   std::int64_t height, width;
 };

@@ -52,8 +52,8 @@ struct Settings {
   double minutes = 20;
 
   Dtype dtype() const { return common.element_type(); }
-  /// Points a step; 0 for all of them.
-  std::int64_t batch_size(std::int64_t points) const { return common.batch_size < points ? common.batch_size : 0; }
+  /// Points a step, of `all` that there are; 0 for all of them.
+  std::int64_t batch_size(std::int64_t all) const { return common.batch_size < all ? common.batch_size : 0; }
 };
 
 /// --weights as numbers, one for each order from 0 on; empty where they are words. Throws for what is neither a list of

@@ -6,8 +6,7 @@
 namespace sg::data::formats {
 namespace {
 
-constexpr unsigned start_of_scan = 0xda, end_of_image = 0xd9, app1 = 0xe1, frame_baseline = 0xc0,
-                   frame_progressive = 0xc2;
+constexpr unsigned start_of_scan = 0xda, end_of_image = 0xd9, app1 = 0xe1, frame_progressive = 0xc2;
 
 bool is_frame(unsigned marker) {
   return marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;

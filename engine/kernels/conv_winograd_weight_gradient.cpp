@@ -75,11 +75,11 @@ void run_winograd_weight_gradient(const WinogradShape& shape, const T* source, c
       parallel_for((last - first) * vectors, [&](std::int64_t i) {
         const WinogradUnit unit = units.unit(first + i / vectors);
         T* const to = transformed.as<T>() + i / vectors * unit_size;
-        const std::int64_t vector = i % vectors;
-        if (vector < channel_vectors) {
-          winograd.transform_source(unit, vector, vector + 1, source, to);
+        const std::int64_t which = i % vectors;
+        if (which < channel_vectors) {
+          winograd.transform_source(unit, which, which + 1, source, to);
         } else {
-          winograd.transform_cotangent(unit, vector - channel_vectors, vector - channel_vectors + 1, cotangent,
+          winograd.transform_cotangent(unit, which - channel_vectors, which - channel_vectors + 1, cotangent,
                                        to + source_size);
         }
       });

@@ -38,9 +38,9 @@ class Planner {
       for (Plan::Operand& load : plan_->loads) look_at(load);
       for (Plan::Operand& store : plan_->stores) look_at(store);
       group_reductions();
-      assign_places(plan_->code[0], false);
-      assign_places(plan_->code[1], true);
-      plan_->slots = std::max(plan_->code[0].slots, plan_->code[1].slots) + (plan_->fold_scratch ? 1 : 0);
+      assign_places(plan_->codes[0], false);
+      assign_places(plan_->codes[1], true);
+      plan_->slots = std::max(plan_->codes[0].slots, plan_->codes[1].slots) + (plan_->fold_scratch ? 1 : 0);
       const auto streams = static_cast<std::int64_t>(plan_->slots + plan_->loads.size() + plan_->stores.size());
       length =
           std::clamp<std::int64_t>(kTileBytes / (plan_->element_size * std::max<std::int64_t>(streams, 1)), 128, 1024) /

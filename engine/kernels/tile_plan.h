@@ -68,7 +68,7 @@ struct CompiledTile::Plan {
     std::vector<std::uint16_t> reduction_pointers;
     int slots = 0;
   };
-  Code code[2];
+  Code codes[2];
   int slots = 0;  // the most of both
 
   struct Reduction {

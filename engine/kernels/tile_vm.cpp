@@ -54,18 +54,18 @@ struct Plan::Task {
 
 void Plan::gather(const Operand& load, int dim, std::int64_t rows, const char* source, char*& values) const {
   const std::int64_t bytes = size_of(load.dtype);
-  const std::int64_t extent = load.nest_extent[dim] * rows;
+  const std::int64_t length = load.nest_extent[dim] * rows;
   const TileKernels::Gather loop = kernels->gather[static_cast<int>(load.dtype)];
   const int left = load.nest_dims - dim;
   if (left == 1) {
-    loop(values, source, 1, 0, extent, load.nest_stride[dim]);
-    values += extent * element_size;
+    loop(values, source, 1, 0, length, load.nest_stride[dim]);
+    values += length * element_size;
   } else if (left == 2) {
     const std::int64_t count = load.nest_extent[dim + 1];
-    loop(values, source, extent, load.nest_stride[dim], count, load.nest_stride[dim + 1]);
-    values += extent * count * element_size;
+    loop(values, source, length, load.nest_stride[dim], count, load.nest_stride[dim + 1]);
+    values += length * count * element_size;
   } else {
-    for (std::int64_t i = 0; i < extent; ++i) {
+    for (std::int64_t i = 0; i < length; ++i) {
       gather(load, dim + 1, 1, source + i * load.nest_stride[dim] * bytes, values);
     }
   }
@@ -73,44 +73,44 @@ void Plan::gather(const Operand& load, int dim, std::int64_t rows, const char* s
 
 void Plan::scatter(const Operand& store, int dim, std::int64_t rows, const char*& values, char* destination) const {
   const std::int64_t bytes = size_of(store.dtype);
-  const std::int64_t extent = store.nest_extent[dim] * rows;
+  const std::int64_t length = store.nest_extent[dim] * rows;
   const TileKernels::Scatter loop = kernels->scatter[static_cast<int>(store.dtype)];
   const int left = store.nest_dims - dim;
   if (left == 1) {
-    loop(destination, values, 1, 0, extent, store.nest_stride[dim]);
-    values += extent * element_size;
+    loop(destination, values, 1, 0, length, store.nest_stride[dim]);
+    values += length * element_size;
   } else if (left == 2) {
     const std::int64_t count = store.nest_extent[dim + 1];
-    loop(destination, values, extent, store.nest_stride[dim], count, store.nest_stride[dim + 1]);
-    values += extent * count * element_size;
+    loop(destination, values, length, store.nest_stride[dim], count, store.nest_stride[dim + 1]);
+    values += length * count * element_size;
   } else {
-    for (std::int64_t i = 0; i < extent; ++i) {
+    for (std::int64_t i = 0; i < length; ++i) {
       scatter(store, dim + 1, 1, values, destination + i * store.nest_stride[dim] * bytes);
     }
   }
 }
 
 void Plan::reduce(int op, int group, std::int64_t rows, const char*& values, char* accumulators, char* scratch) const {
-  const std::int64_t extent = group_extent[group] * rows;
+  const std::int64_t length = group_extent[group] * rows;
   const int left = groups - group;
   if (left == 1) {
     if (group_reduced[group]) {
-      kernels->reduce_rows[op](accumulators, values, 1, extent);
+      kernels->reduce_rows[op](accumulators, values, 1, length);
     } else {
-      kernels->reduce_columns[op](accumulators, values, 1, extent, scratch);
+      kernels->reduce_columns[op](accumulators, values, 1, length, scratch);
     }
-    values += extent * element_size;
+    values += length * element_size;
   } else if (left == 2) {
     const std::int64_t count = group_extent[group + 1];
     if (group_reduced[group]) {
-      kernels->reduce_columns[op](accumulators, values, extent, count, scratch);
+      kernels->reduce_columns[op](accumulators, values, length, count, scratch);
     } else {
-      kernels->reduce_rows[op](accumulators, values, extent, count);
+      kernels->reduce_rows[op](accumulators, values, length, count);
     }
-    values += extent * count * element_size;
+    values += length * count * element_size;
   } else {
     const std::int64_t stride = group_reduced[group] ? 0 : group_stride[group] * 8;
-    for (std::int64_t i = 0; i < extent; ++i) reduce(op, group + 1, 1, values, accumulators + i * stride, scratch);
+    for (std::int64_t i = 0; i < length; ++i) reduce(op, group + 1, 1, values, accumulators + i * stride, scratch);
   }
 }
 
@@ -293,7 +293,7 @@ const Plan::Code& Plan::code_for(const void* const* load_data, void* const* stor
   for (std::size_t s = 0; s < stores.size(); ++s) {
     for (std::size_t l = 0; l < loads.size(); ++l) aliased = aliased || store_data[s] == load_data[l];
   }
-  return code[aliased ? 1 : 0];
+  return codes[aliased ? 1 : 0];
 }
 
 void Plan::run(const void* const* load_data, void* const* store_data, void* const* outputs) const {

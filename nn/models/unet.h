@@ -38,6 +38,7 @@ class UnetConv : public Module {
 class UnetBlock : public Module {
  public:
   UnetBlock(std::int64_t in, std::int64_t out, std::int64_t time_dim);
+  using Module::forward;  // refuses: there is no time to tell
   Tensor forward(const Tensor& x, const Tensor& time);
 
  private:

@@ -101,7 +101,9 @@ template <class T>
 void time_convolutions(double budget, const std::string& filter) {
   std::printf("%-26s %9s %9s %9s   %8s %8s %8s\n", "convolution", "fwd ms", "input ms", "weight ms", "GFLOPS", "GFLOPS",
               "GFLOPS");
-  for (const auto& [name, g] : kShapes) {
+  for (const Shape& shape : kShapes) {
+    const char* const name = shape.name;
+    const ConvGeometry& g = shape.geometry;
     if (std::string(name).find(filter) == std::string::npos) continue;
     std::vector<T> input(g.batch * g.in_channels * g.in_height * g.in_width, T(0.5));
     std::vector<T> weight(g.out_channels * g.in_channels / g.groups * g.kernel_height * g.kernel_width, T(0.25));

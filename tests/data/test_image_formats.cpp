@@ -473,7 +473,7 @@ TEST_CASE("what a picture lacks is said", "[image][formats]") {
   odd.replace(24, 2, "\x03\x02");
   std::string flipped = png(0, 8, false);
   flipped[50] = static_cast<char>(flipped[50] ^ 1);
-  for (const auto& [file, expected] : std::vector<std::pair<std::string, std::string>>{
+  for (const auto& refused : std::vector<std::pair<std::string, std::string>>{
            {wide, "16385 x 9 pixels: at most 16384 a side"},
            {none, "a picture of 0 x 9"},
            {odd, "a PNG picture of colour type 2 with 3 bits"},
@@ -483,8 +483,8 @@ TEST_CASE("what a picture lacks is said", "[image][formats]") {
            {png(0, 8, false, chunk("ABCD", "")), "ABCD"},
            {std::string("RIFF\0\0\0\0WEBPVP8 ", 16), "a WebP file"},
            {"P6\n0 3 255\n", "a picture of 0 x 3"}}) {
-    const std::string message = error_of([&] { decode(file, 3); });
+    const std::string message = error_of([&] { decode(refused.first, 3); });
     INFO(message);
-    CHECK(message.find(expected) != std::string::npos);
+    CHECK(message.find(refused.second) != std::string::npos);
   }
 }

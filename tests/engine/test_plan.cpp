@@ -47,7 +47,6 @@ void on_small_stack(const std::function<void()>& work) {
 
 struct Steady {
   std::int64_t system_allocations, live_buffers, live_bytes, nodes;
-  friend bool operator==(const Steady&, const Steady&) = default;
 };
 Steady now() {
   const kernels::MemoryStatistics memory = kernels::memory_statistics();

@@ -14,8 +14,12 @@
 #define SG_TEST_WIDE
 #include <immintrin.h>
 #include <sleef.h>
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#else
 #pragma GCC push_options
 #pragma GCC target("avx2,fma")
+#endif
 #define SG_ISA sixteen_lanes
 #include "engine/kernels/vector_math.h"
 namespace sg::kernels::sixteen_lanes {
@@ -27,7 +31,11 @@ void loop(float* out, const float* in, std::int64_t count) {
 }
 }  // namespace
 }  // namespace sg::kernels::sixteen_lanes
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
 #pragma GCC pop_options
+#endif
 #endif
 
 using namespace sg;

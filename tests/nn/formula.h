@@ -51,7 +51,9 @@ inline Tensor unit_noise(std::string_view name, Shape shape, Dtype dtype) {
 inline void fill(nn::Module& module, Dtype dtype, const std::string& salt = "") {
   module.to(dtype);
   module.initialise(0);
-  for (auto& [name, slot] : module.named_parameters()) {
+  for (auto& named : module.named_parameters()) {
+    const std::string& name = named.first;
+    auto* const slot = named.second;
     const Shape& shape = slot->shape();
     const auto ends_with = [&](std::string_view end) { return name.ends_with(end); };
     const std::string key = salt + name;

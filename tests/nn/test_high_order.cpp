@@ -169,7 +169,7 @@ constexpr nn::AttentionOptions kAttention{2, 3, 2};
 
 /// Full or linear attention over the pixels of each picture, as attention.h says it.
 Pictures attended(nn::Module& module, const Pictures& x, bool linear) {
-  const auto [heads, features, memory] = kAttention;
+  constexpr std::int64_t heads = kAttention.heads, features = kAttention.head_channels, memory = kAttention.memory;
   const std::vector<double> mem = parameter(module, "mem_kv");
   const std::int64_t pixels = x.h * x.w, keys = memory + pixels;
   const Pictures qkv = mixed(rms_normalised(x, parameter(module, "norm.g")), parameter(module, "to_qkv.weight"), {});

@@ -33,6 +33,16 @@ double fastest(double budget, const Function& function) {
   return best;
 }
 
+// Clang contracts products and sums by itself, and checks the constraint v against the registers of plain x86-64.
+#if defined(__clang__)
+#define SG_OPAQUE(variable) "+m"(variable)
+#define SG_FUSED(...) __attribute__((target(__VA_ARGS__), flatten))
+#else
+#define SG_OPAQUE(variable) "+v"(variable)
+#define SG_FUSED(...) \
+  __attribute__((target(__VA_ARGS__ ",prefer-vector-width=512"), optimize("fp-contract=fast"), flatten))
+#endif
+
 /// Independent chains of multiply-adds, as many as hide their latency.
 template <class Vector>
 double multiply_adds(std::int64_t rounds) {
@@ -40,7 +50,7 @@ double multiply_adds(std::int64_t rounds) {
   for (int k = 0; k < 12; ++k) sums[k] = Vector{} + static_cast<float>(k);
   Vector factor = Vector{} + 0.5f, term = Vector{} + 1;
   for (std::int64_t i = 0; i < rounds; ++i) {
-    asm volatile("" : "+v"(factor), "+v"(term));
+    asm volatile("" : SG_OPAQUE(factor), SG_OPAQUE(term));
 #pragma GCC unroll 12
     for (int k = 0; k < 12; ++k) sums[k] = sums[k] * factor + term;
   }
@@ -53,14 +63,8 @@ typedef float Narrow __attribute__((vector_size(16)));
 #if defined(__x86_64__)
 typedef float Middle __attribute__((vector_size(32)));
 typedef float Wide __attribute__((vector_size(64)));
-__attribute__((target("avx2,fma"), optimize("fp-contract=fast"), flatten)) double multiply_adds_avx2(
-    std::int64_t rounds) {
-  return multiply_adds<Middle>(rounds);
-}
-__attribute__((target("avx512f,avx2,fma,prefer-vector-width=512"), optimize("fp-contract=fast"), flatten)) double
-multiply_adds_avx512(std::int64_t rounds) {
-  return multiply_adds<Wide>(rounds);
-}
+SG_FUSED("avx2,fma") double multiply_adds_avx2(std::int64_t rounds) { return multiply_adds<Middle>(rounds); }
+SG_FUSED("avx512f,avx2,fma") double multiply_adds_avx512(std::int64_t rounds) { return multiply_adds<Wide>(rounds); }
 #endif
 
 }  // namespace
