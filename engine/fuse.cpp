@@ -11,9 +11,8 @@ namespace sg {
 namespace {
 
 using Role = Fusion::Role;
-using kernels::TileOp;
 
-constexpr int kRecomputeCost = 4;  // simple instructions that are cheaper than a trip to memory and back
+constexpr int kRecomputeCost = 4;  // cheaper than a trip to memory and back: in additions, as in kernels/tile_ops.def
 constexpr std::size_t kRecomputeLoads = 2;
 constexpr std::size_t kGroupLimit = 512;  // nodes of one tile program
 constexpr std::size_t kMergeLimit = 160;  // nodes of a group that is joined only because it reads the same memory
@@ -26,13 +25,6 @@ Role role_of(const Node& node) {
     case Primitive::Kind::view: return Role::view;
     default: return Role::kernel;
   }
-}
-
-/// About the number of simple instructions that an elementwise node costs.
-int cost_of(const Node& node) {
-  const TileOp op = node.primitive->tile_op();
-  if (op < TileOp::floor) return op == TileOp::div ? 4 : 1;
-  return op == TileOp::floor ? 1 : op <= TileOp::reciprocal ? 4 : 100;
 }
 
 struct Fuser {
@@ -128,7 +120,7 @@ struct Fuser {
         f.in_memory[i] = needed;
         continue;
       }
-      int cost = cost_of(*in.nodes[i]);
+      int cost = kernels::cost_of(in.nodes[i]->primitive->tile_op());
       std::set<std::int64_t> loads;
       for (std::int64_t from : in.inputs[i]) {
         if (f.roles[from] == Role::constant) continue;

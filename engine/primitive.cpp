@@ -1,8 +1,7 @@
-// Primitive: what holds for every primitive that does not say otherwise, and the list of all names.
+// Primitive: what holds for every primitive that does not say otherwise.
 #include "engine/primitive.h"
 
 #include <algorithm>
-#include <array>
 
 #include "engine/autodiff.h"
 #include "engine/node.h"
@@ -138,90 +137,6 @@ Series Primitive::jet(const std::vector<Series>& inputs, const Tensor& output, i
     result.push_back(series::scale(series::at(slopes, k - 1), 1.0 / k));
   }
   return result;
-}
-
-std::span<const std::string_view> primitive_names() {
-  static constexpr auto names = std::to_array<std::string_view>({
-      "neg",
-      "abs",
-      "sign",
-      "floor",
-      "square",
-      "sqrt",
-      "rsqrt",
-      "reciprocal",
-      "exp",
-      "expm1",
-      "log",
-      "log1p",
-      "sin",
-      "cos",
-      "tanh",
-      "sigmoid",
-      "softplus",
-      "erf",
-      "atan",
-      "cast",
-      "stop_gradient",  // unary.cpp
-      "add",
-      "sub",
-      "mul",
-      "mul_no_nan",
-      "div",  // binary.cpp
-      "pow",  // pow.cpp
-      "tan",
-      "asin",
-      "acos",
-      "sinh",
-      "cosh",
-      "asinh",
-      "acosh",
-      "atanh",
-      "exp2",
-      "log2",
-      "log10",
-      "atan2",  // elementary.cpp
-      "maximum",
-      "minimum",
-      "equal",
-      "not_equal",
-      "less",
-      "less_equal",
-      "where",  // choice.cpp
-      "full",   // create.cpp
-      "sum",
-      "max",
-      "min",
-      "argmax",  // reduce.cpp
-      "reshape",
-      "transpose",
-      "broadcast_to",
-      "slice",
-      "flip",
-      "pad",
-      "dilate",
-      "concat",  // movement.cpp
-      "gather",
-      "scatter_add",
-      "scatter_place",  // indexing.cpp
-      "cumsum",
-      "argsort",  // scan.cpp
-      "matmul",   // matmul.cpp
-      "conv2d",
-      "conv_transpose2d",
-      "conv2d_weight_gradient",  // conv.cpp
-      "max_pool2d_index",        // pool.cpp
-      "solve",
-      "triangular_solve_lower",
-      "triangular_solve_upper",
-      "cholesky",
-      "determinant_sign",
-      "log_determinant",
-      "eigh",  // linalg.cpp
-      "vmap_input",
-      "custom_derivative",  // transforms.cpp
-  });
-  return names;
 }
 
 }  // namespace sg

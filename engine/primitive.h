@@ -203,7 +203,4 @@ const PrimitivePointer& instance() {
   return pointer;
 }
 
-/// The names of all primitives, each of which has a row in tests/engine/primitive_cases.cpp.
-std::span<const std::string_view> primitive_names();
-
 }  // namespace sg

@@ -20,8 +20,6 @@ constexpr std::int64_t kLineElements = 64;        // cuts inside contiguous memo
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 std::int64_t round_up(std::int64_t a, std::int64_t b) { return divide_up(a, b) * b; }
 
-std::int64_t cost_of(TileOp op) { return op < TileOp::sqrt ? 1 : op < TileOp::exp ? 4 : op < TileOp::pow ? 10 : 30; }
-
 class Planner {
  public:
   Planner(const TileProgram& given, std::span<const std::int64_t> shape, Isa isa)

@@ -390,33 +390,4 @@ const TileKernels& tile_kernels(Isa isa, Dtype dtype) {
                         : baseline::tile_kernels_i64();
 }
 
-namespace {
-
-struct OpTraits {
-  const char* name;
-  int arity;
-  bool integer;
-};
-constexpr OpTraits kOpTraits[kTileOpCount] = {
-    {"constant", 0, true},     {"copy", 1, true},       {"neg", 1, true},           {"abs", 1, true},
-    {"sign", 1, true},         {"square", 1, true},     {"add_immediate", 1, true}, {"multiply_immediate", 1, true},
-    {"add", 2, true},          {"sub", 2, true},        {"mul", 2, true},           {"div", 2, true},
-    {"minimum", 2, true},      {"maximum", 2, true},    {"equal", 2, true},         {"not_equal", 2, true},
-    {"less", 2, true},         {"less_equal", 2, true}, {"where", 3, true},         {"mul_no_nan", 2, true},
-    {"multiply_add", 3, true}, {"floor", 1, false},     {"sqrt", 1, false},         {"rsqrt", 1, false},
-    {"reciprocal", 1, false},  {"exp", 1, false},       {"expm1", 1, false},        {"log", 1, false},
-    {"log1p", 1, false},       {"sin", 1, false},       {"cos", 1, false},          {"tan", 1, false},
-    {"tanh", 1, false},        {"sigmoid", 1, false},   {"softplus", 1, false},     {"erf", 1, false},
-    {"atan", 1, false},        {"asin", 1, false},      {"acos", 1, false},         {"sinh", 1, false},
-    {"cosh", 1, false},        {"asinh", 1, false},     {"acosh", 1, false},        {"atanh", 1, false},
-    {"exp2", 1, false},        {"log2", 1, false},      {"log10", 1, false},        {"atan2", 2, false},
-    {"pow", 2, false},
-};
-
-}  // namespace
-
-const char* name_of(TileOp op) { return kOpTraits[static_cast<int>(op)].name; }
-int arity(TileOp op) { return kOpTraits[static_cast<int>(op)].arity; }
-bool supports(Dtype dtype, TileOp op) { return dtype != i64 || kOpTraits[static_cast<int>(op)].integer; }
-
 }  // namespace sg::kernels

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <span>
 #include <vector>
@@ -14,66 +15,38 @@ namespace sg::kernels {
 
 inline constexpr int kMaxTileDims = 16;
 
-/// The instructions. Comparisons give 1 or 0 in the program's dtype. In an i64 program only those from `constant` to
-/// `multiply_immediate` that make sense on integers exist: see `supports`.
+/// The instructions: see tile_ops.def.
 enum class TileOp : std::uint8_t {
-  constant,  // out = immediate
-  copy,      // out = a
-  neg,
-  abs,
-  sign,  // -1, 0, 1; NaN stays NaN
-  square,
-  add_immediate,       // a + immediate
-  multiply_immediate,  // a * immediate
-  add,
-  sub,
-  mul,
-  div,  // i64: truncates towards zero, as C does; by zero gives 0
-  minimum,
-  maximum,  // NaN where either is NaN
-  equal,
-  not_equal,
-  less,
-  less_equal,
-  where,         // a != 0 ? b : c
-  mul_no_nan,    // a * b, 0 where either is 0
-  multiply_add,  // a * b + c, with one rounding where the processor has it
-  floor,
-  sqrt,
-  rsqrt,
-  reciprocal,
-  exp,
-  expm1,
-  log,
-  log1p,
-  sin,
-  cos,
-  tan,
-  tanh,
-  sigmoid,
-  softplus,  // log(1 + exp(a)), without overflow
-  erf,
-  atan,
-  asin,
-  acos,
-  sinh,
-  cosh,
-  asinh,
-  acosh,
-  atanh,
-  exp2,
-  log2,
-  log10,
-  atan2,  // of a / b, in the quadrant of the point (b, a)
-  pow,    // a to the power of b, as C's pow
+#define SG_TILE_OP(name, operands, cost, types) name,
+#include "engine/kernels/tile_ops.def"
+#undef SG_TILE_OP
 };
-inline constexpr int kTileOpCount = static_cast<int>(TileOp::pow) + 1;
 
-const char* name_of(TileOp op);
+/// What is known of an instruction, by its number.
+struct TileOpTraits {
+  enum class Types : std::uint8_t { any, floating };
+  const char* name;
+  int arity;
+  int cost;
+  Types types;
+};
+inline constexpr TileOpTraits kTileOps[] = {
+#define SG_TILE_OP(name, operands, cost, types) {#name, operands, cost, TileOpTraits::Types::types},
+#include "engine/kernels/tile_ops.def"
+#undef SG_TILE_OP
+};
+inline constexpr int kTileOpCount = static_cast<int>(std::size(kTileOps));
+
+constexpr const TileOpTraits& traits_of(TileOp op) { return kTileOps[static_cast<int>(op)]; }
+constexpr const char* name_of(TileOp op) { return traits_of(op).name; }
 /// The number of values that it reads: 0 to 3.
-int arity(TileOp op);
+constexpr int arity(TileOp op) { return traits_of(op).arity; }
+/// About how many additions it takes as long as.
+constexpr int cost_of(TileOp op) { return traits_of(op).cost; }
 /// Whether a program of this dtype may use it.
-bool supports(Dtype dtype, TileOp op);
+constexpr bool supports(Dtype dtype, TileOp op) {
+  return dtype != i64 || traits_of(op).types == TileOpTraits::Types::any;
+}
 
 /// `out` and the operands are values of the program (indices below value_count); unused operands are ignored.
 struct TileInstruction {

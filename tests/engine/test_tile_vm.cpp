@@ -6,6 +6,7 @@
 #include <random>
 #include <vector>
 
+#include "engine/kernels/isa/tile_kernels.h"
 #include "engine/kernels/parallel.h"
 #include "engine/kernels/tile_vm.h"
 
@@ -89,6 +90,14 @@ T evaluate(TileOp op, T a, T b, T c, double immediate) {
     default: FAIL("an operation without a reference");
   }
   return 0;
+}
+
+std::vector<TileOp> instructions_of(Dtype dtype) {
+  std::vector<TileOp> all;
+  for (int op = 0; op < kTileOpCount; ++op) {
+    if (supports(dtype, static_cast<TileOp>(op))) all.push_back(static_cast<TileOp>(op));
+  }
+  return all;
 }
 
 /// Buffers for a program's operands, filled with small random values.
@@ -217,10 +226,11 @@ class Generator {
       program.loads.push_back(operand);
       made.loads.push_back(std::move(buffer));
     }
+    static const std::vector<TileOp> any_type = instructions_of(i64);
     static const TileOp floating[] = {TileOp::tanh, TileOp::floor, TileOp::sin, TileOp::sigmoid};
     const int steps = below(12);
     for (int i = 0; i < steps; ++i) {
-      TileOp op = static_cast<TileOp>(below(static_cast<int>(TileOp::multiply_add) + 1));
+      TileOp op = any_type[below(static_cast<int>(any_type.size()))];
       if (dtype != i64 && chance(0.1)) op = floating[below(4)];
       if (dtype != i64 && (op == TileOp::div || (op >= TileOp::equal && op <= TileOp::less_equal))) op = TileOp::add;
       if (op == TileOp::sign && dtype != i64) op = TileOp::neg;
@@ -315,6 +325,18 @@ void check_case(unsigned seed, Dtype dtype) {
 }
 
 }  // namespace
+
+TEST_CASE("tile machine: every instruction has a loop for every type that it is for, and no other") {
+  for (int which = 0; which <= static_cast<int>(isa()); ++which) {
+    for (const Dtype dtype : {f32, f64, i64}) {
+      for (int op = 0; op < kTileOpCount; ++op) {
+        INFO(name_of(static_cast<TileOp>(op)) << " on " << name_of(dtype) << ", " << name_of(static_cast<Isa>(which)));
+        const bool has_loop = tile_kernels(static_cast<Isa>(which), dtype).operations[op] != nullptr;
+        CHECK(has_loop == supports(dtype, static_cast<TileOp>(op)));
+      }
+    }
+  }
+}
 
 TEST_CASE("tile machine: random programs agree with a scalar interpreter") {
   for (unsigned seed = 0; seed < 400; ++seed) {
