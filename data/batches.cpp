@@ -9,6 +9,11 @@
 
 namespace sg::data {
 
+std::vector<std::int64_t> BatchPart::of(const std::vector<std::int64_t>& samples) const {
+  const auto n = static_cast<std::int64_t>(samples.size());
+  return {samples.begin() + first(n), samples.begin() + last(n)};
+}
+
 BatchOrder::BatchOrder(std::int64_t sample_count, std::int64_t batch_size, std::uint64_t seed, bool shuffle)
     : sample_count_(sample_count), batch_size_(batch_size), seed_(seed), shuffle_(shuffle) {
   if (sample_count < 1) fail("batches: no training samples");
@@ -31,6 +36,7 @@ Batch BatchOrder::next() {
   } else {
     std::iota(batch.samples.begin(), batch.samples.end(), first);
   }
+  batch.samples = part_.of(batch.samples);
   batch.ends_epoch = first + count == sample_count_;
   position_ =
       batch.ends_epoch ? BatchPosition{position_.epoch + 1, 0} : BatchPosition{position_.epoch, position_.batch + 1};

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <map>
 
+#include "apps/common/ranks.h"
 #include "apps/common/run_app.h"
 #include "engine/ops.h"
 #include "losses/spectral.h"
@@ -51,6 +52,7 @@ std::vector<Run> compare_losses(const Comparison& comparison, const Options& opt
     Run& run = runs[i];
     if (comparison.prepare && (i == 0 || run.seed != runs[i - 1].seed)) comparison.prepare(run.seed);
     const std::unique_ptr<Trainee> trainee = comparison.begin(run);
+    check_batch_parts(*trainee, options);
     folder.keep();
     TrainingPlan plan;
     plan.app = comparison.app;
@@ -68,6 +70,7 @@ std::vector<Run> compare_losses(const Comparison& comparison, const Options& opt
     const Clock::time_point start = Clock::now();
     const bool whole = run.is_fresh(options);
     train(*trainee, plan, options);
+    if (!is_first_rank()) continue;
     if (comparison.finish) {
       try {
         comparison.finish(*trainee, run);
@@ -80,6 +83,7 @@ std::vector<Run> compare_losses(const Comparison& comparison, const Options& opt
       seconds[run.group + "/" + run.loss.name] = std::chrono::duration<double>(Clock::now() - start).count();
     }
   }
+  if (!is_first_rank()) throw RankIsDone();
   return runs;
 }
 

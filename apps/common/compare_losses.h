@@ -49,7 +49,8 @@ Tensor picture_loss(const Loss& loss, const Tensor& residual, const Options& opt
 std::vector<Loss> places_of(const Comparison& comparison);
 
 /// Trains them all, seed after seed, each under `options` with that seed; goes on in the middle of the set under
-/// --resume, and tells how far it is and how long all of it will take. Throws what `train` does.
+/// --resume, and tells how far it is and how long all of it will take. Throws what `train` does, and RankIsDone on a
+/// rank that is not the first.
 std::vector<Run> compare_losses(const Comparison& comparison, const Options& options, RunFolder& folder);
 
 }  // namespace sg::apps

@@ -10,8 +10,10 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <thread>
 
 #include "apps/common/files.h"
+#include "apps/common/ranks.h"
 
 namespace sg::apps {
 
@@ -216,6 +218,15 @@ void OptionParser::add_common(const CommonUse& use) {
   add_seeds();
   add("--init", o.init, "starting weights from a safetensors file; empty: random by the seed", not_empty());
   add("--dtype", o.dtype, "f32 or f64", one_of({"f32", "f64"}));
+  add<std::int64_t>(
+      "--batch-parts", o.batch_parts,
+      "parts, a power of two, whose gradients are summed to a batch's, and which the processes of mpirun share; 0: 1, "
+      "or 8 under mpirun",
+      [](const std::string& name, const std::int64_t& parts) {
+        if (parts != 0 && (parts < 1 || parts > 1024 || (parts & (parts - 1)) != 0)) {
+          fail("{}: {} is neither 0 nor one of 1, 2, 4, ... 1024", name, parts);
+        }
+      });
   add("--threads", o.threads, "threads; 0: all cores", between<std::int64_t>(0, 1024), anew);
   add("--memory-limit", o.memory_limit,
       "MB of tensors that a step may have at once; above it values are computed again instead of kept, to the same "
@@ -282,6 +293,18 @@ nlohmann::json OptionParser::config() const {
   return config;
 }
 
+/// What several processes by mpirun need: as many parts for any number of them, and their own cores.
+static void share_between_ranks(Options& o) {
+  if (o.batch_parts == 0) o.batch_parts = started_by_mpi() ? std::max<std::int64_t>(8, rank_count()) : 1;
+  if (!started_by_mpi()) return;
+  if (o.batch_parts % rank_count() != 0) {
+    fail("--batch-parts: {} parts of a batch cannot be shared evenly by {} processes: 1, 2, 4, ... are possible",
+         o.batch_parts, rank_count());
+  }
+  if (o.threads == 0) o.threads = std::max<std::int64_t>(1, std::thread::hardware_concurrency() / ranks_here());
+  o.quiet = o.quiet || !is_first_rank();
+}
+
 void OptionParser::parse(const std::vector<std::string>& arguments) {
   std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
   try {
@@ -308,6 +331,7 @@ void OptionParser::parse(const std::vector<std::string>& arguments) {
   if (!o.resume.empty()) take_from_run();
   if (!o.seeds.empty() && given("--seed")) fail("--seeds: --seed names one already");
   if (!o.seeds.empty()) o.seed = o.seeds.front();
+  share_between_ranks(o);
 }
 
 void OptionParser::take_from_run() {

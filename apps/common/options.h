@@ -52,6 +52,7 @@ struct Options {
   std::uint64_t seed = 0;
   std::vector<std::uint64_t> seeds;  // empty: `seed` alone
   std::int64_t threads = 0;          // 0: all cores
+  std::int64_t batch_parts = 0;      // after parsing 1 or more
   std::int64_t memory_limit = 0;     // MB that a step's tensors may take; 0: no limit
   bool shuffle = true;
   std::string init;

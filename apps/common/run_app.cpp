@@ -6,11 +6,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <iostream>
 #include <new>
+#include <thread>
 
 #include "apps/common/options.h"
+#include "apps/common/ranks.h"
 #include "engine/error.h"
 
 namespace sg::apps {
@@ -25,6 +28,12 @@ void on_signal(int) {
 
 /// One line, whatever the text holds, in which a terminal finds no commands.
 void print_line(const std::string& app, const char* kind, std::string text) {
+  if (!is_first_rank()) {
+    // What all ranks meet the first one says, and mpirun ends the others when it has ended; what only this one has met
+    // it says itself.
+    std::this_thread::sleep_for(std::chrono::seconds(2));
+    text += fmt::format(" (process {} of {})", this_rank(), rank_count());
+  }
   for (char& c : text) {
     if (static_cast<unsigned char>(c) < 32 || c == 127) c = ' ';
   }
@@ -59,9 +68,14 @@ int run_app(const std::string& app, int argc, char** argv, const std::function<v
       print_line(app, "error: ", "standard output: cannot be written");
       status = 1;
     }
+    finish_ranks();
   } catch (const Finished&) {
+    finish_ranks();
+  } catch (const RankIsDone&) {
+    finish_ranks();
   } catch (const Interrupted& stop) {
-    print_line(app, "", stop.what());
+    if (is_first_rank()) print_line(app, "", stop.what());
+    finish_ranks();
     status = 130;
   } catch (const Error& error) {
     print_line(app, "error: ", error.what());

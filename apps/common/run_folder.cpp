@@ -9,6 +9,8 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "apps/common/ranks.h"
+
 namespace sg::apps {
 namespace {
 
@@ -81,6 +83,7 @@ RunFolder::RunFolder(const std::string& app, const Options& options, const std::
   }
   if (!path_.has_filename()) path_ = path_.parent_path();  // "folder/" and "folder" are the same
 
+  if (!is_first_rank()) return;  // it is the first rank's to look at and to make
   std::error_code error;
   const fs::path near = existing_ancestor(path_);
   if (!fs::is_directory(near, error)) fail("--out: {}: {} is not a folder", path_.string(), near.string());
@@ -110,7 +113,7 @@ fs::path RunFolder::folder_of(const Loss& loss, std::uint64_t seed) const {
 }
 
 void RunFolder::create() {
-  if (created_) return;
+  if (created_ || !is_first_rank()) return;
   try {
     if (overwrite_ && fs::exists(path_)) {
       for (const auto& entry : fs::directory_iterator(path_)) fs::remove_all(entry.path());
@@ -144,6 +147,7 @@ RunFolder::~RunFolder() {
 }
 
 void RunFolder::write_config(const nlohmann::json& options, const nlohmann::json& more) const {
+  if (!is_first_rank()) return;
   nlohmann::ordered_json config;
   config["app"] = app_;
   config["version"] = SOBOGRAD_VERSION;

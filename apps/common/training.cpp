@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "apps/common/metrics.h"
+#include "apps/common/ranks.h"
 #include "apps/common/run_app.h"
 #include "engine/autodiff.h"
 #include "engine/inspect.h"
@@ -29,6 +30,7 @@ class Loop {
 
   void run() {
     if (!options_.resume.empty() && std::filesystem::exists(checkpoint_path())) resume();
+    if (!is_first_rank()) return compute_along();
     if (step_ > 0 && (ended_ || step_ >= total_)) {
       // The last checkpoint comes before the model: a crash between the two leaves the model to be written now.
       if (!std::filesystem::exists(plan_.folder / "model.safetensors")) save_model();
@@ -51,7 +53,7 @@ class Loop {
       ended_ = trainee_.converged() || (plan_.seconds_limit > 0 && seconds_ > plan_.seconds_limit);
       write_rows(metrics, figures, progress, loss);
       const bool epoch_ends = step_ % per_epoch_ == 0 && per_epoch_ > 1;
-      const bool last = ended_ || step_ == total_, stop = interrupted() && !last;
+      const bool stop = stops_here(), last = ended_ || step_ == total_;
       if (stop || last || epoch_ends || seconds_since(last_checkpoint_) >= options_.checkpoint_seconds) save();
       if (stop) {
         progress.finish();
@@ -68,12 +70,28 @@ class Loop {
   std::int64_t epoch() const { return (step_ - 1) / per_epoch_ + 1; }
   void save_model() { nn::save_safetensors(plan_.folder / "model.safetensors", trainee_.model()); }
 
+  /// The part of a rank that is not the first: the same steps, without a word.
+  void compute_along() {
+    while (step_ < total_ && !ended_) {
+      one_step();
+      ++step_;
+      if (stops_here()) stop_interrupted(plan_.app, plan_.top.string());
+    }
+  }
+
+  /// Whether the training is interrupted after this step; all ranks learn it, and from the first whether the training
+  /// has come to its end.
+  bool stops_here() {
+    ended_ = from_first_rank(ended_) != 0;
+    return largest_over_ranks(interrupted()) != 0 && !ended_ && step_ < total_;
+  }
+
   double one_step() {
     // Kept until the loss is known to be a number, so that the step can be looked at again.
     const nn::NamedTensors before = parameters();
     const Clock::time_point start = Clock::now();
     trainee_.optimizer().set_learning_rate(schedule_(step_));
-    const double value = trainee_.take_step(step_);
+    const double value = trainee_.take_step(step_, options_.batch_parts);
     seconds_ += seconds_since(start);
     if (!std::isfinite(value)) explain(before);
     return value;
@@ -92,9 +110,12 @@ class Loop {
     std::string cause = "the update made it";
     try {
       const CheckFinite check;
-      const Tensor loss = trainee_.loss(step_);
-      eval({loss});
-      eval(grad(loss, trainee_.network().parameter_values(), {}, Unused::zeros));
+      for (const data::BatchPart& part : own_parts(options_.batch_parts)) {
+        const Tensor loss = trainee_.loss(step_, part);
+        if (!loss) continue;
+        eval({loss});
+        eval(grad(loss, trainee_.network().parameter_values(), {}, Unused::zeros));
+      }
     } catch (const Error& error) {
       cause = error.what();
     }
@@ -175,14 +196,30 @@ class Loop {
 
 }  // namespace
 
-double Trainee::take_step(std::int64_t step) {
-  const Tensor value = loss(step);
-  optimizer().minimise(value);
-  return value.item();
+double Trainee::take_step(std::int64_t step, std::int64_t parts) {
+  if (parts == 1) {
+    const Tensor value = loss(step, {});
+    apply(step, optimizer().gradients(value), {value});
+    return value.item();
+  }
+  StepSums sums =
+      sum_over_parts(network(), optimizer(), parts, [&](const data::BatchPart& part) { return loss(step, part); });
+  apply(step, std::move(sums.gradients), {});
+  return sums.loss;
+}
+
+void Trainee::apply(std::int64_t, Tensors gradients, Tensors together) {
+  optimizer().step(std::move(gradients), std::move(together));
 }
 
 std::int64_t total_steps(const Options& options, std::int64_t steps_per_epoch) {
   return options.steps > 0 ? options.steps : options.epochs * steps_per_epoch;
+}
+
+void check_batch_parts(const Trainee& trainee, const Options& options) {
+  if (options.batch_parts == 1) return;
+  const std::string reason = trainee.why_not_in_parts(options.batch_parts);
+  if (!reason.empty()) fail("--batch-parts: {} parts of a batch: {}", options.batch_parts, reason);
 }
 
 void train(Trainee& trainee, const TrainingPlan& plan, const Options& options) { Loop(trainee, plan, options).run(); }

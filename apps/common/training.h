@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/common/batch_parts.h"
 #include "apps/common/options.h"
 #include "apps/common/progress.h"
 #include "nn/checkpoint.h"
@@ -24,10 +25,16 @@ class Trainee {
   virtual std::int64_t steps_per_epoch() const = 0;
   /// What model.safetensors holds, and what `evaluate` is about.
   virtual nn::NamedTensors model() { return network().state(); }
-  /// The loss of the step's batch for the parameters that the network holds now.
-  virtual Tensor loss(std::int64_t step) = 0;
-  /// One optimiser step on that loss, whose value before the step it gives.
-  virtual double take_step(std::int64_t step);
+  /// The loss of the step's batch for the parameters that the network holds now; of a part of it, the part's share of
+  /// that mean (`share_of_mean`), undefined where the part is empty.
+  virtual Tensor loss(std::int64_t step, const data::BatchPart& part) = 0;
+  /// Why batches cannot be cut into so many parts; empty where they can.
+  virtual std::string why_not_in_parts(std::int64_t) const { return {}; }
+  /// One optimiser step on that loss, whose value before the step it gives. In more than one part, loss and gradient
+  /// are summed over the parts, and over the ranks that share them.
+  virtual double take_step(std::int64_t step, std::int64_t parts);
+  /// The optimiser's step on these gradients; computes `together` in the same plan.
+  virtual void apply(std::int64_t step, Tensors gradients, Tensors together);
   /// Asked after each step: whether training has come to its end before the last one.
   virtual bool converged() const { return false; }
   /// Why an optimiser that ends by itself did so, once training is over; empty for the others.
@@ -60,6 +67,9 @@ struct TrainingPlan {
 
 /// Optimiser steps of the whole run, by --steps or else --epochs.
 std::int64_t total_steps(const Options& options, std::int64_t steps_per_epoch);
+
+/// Throws when the trainee needs its whole batch and --batch-parts cuts it.
+void check_batch_parts(const Trainee& trainee, const Options& options);
 
 /// Trains to the end: writes metrics.csv, checkpoint.safetensors and model.safetensors; goes on from the folder's
 /// checkpoint under --resume. The column `seconds` counts training alone: tests, checkpoints and pictures stop the

@@ -44,11 +44,18 @@ DrawnBatches::DrawnBatches(const data::PictureSet& set, std::int64_t batch_size,
                            std::int64_t timesteps, Dtype dtype)
     : set_(set), order_(set.size(), batch_size, seed, shuffle), seed_(seed), timesteps_(timesteps), dtype_(dtype) {}
 
-TrainingBatch DrawnBatches::batch(std::int64_t step) {
+TrainingBatch DrawnBatches::batch(std::int64_t step, const data::BatchPart& part) {
   order_.seek(step);
   const data::Batch batch = order_.next();
-  return with_noise(scaled(set_, batch.samples, batch.position.epoch, dtype_), batch.samples, seed_,
-                    batch.position.epoch, timesteps_);
+  const std::vector<std::int64_t> samples = part.of(batch.samples);
+  if (samples.empty()) return {};
+  return with_noise(scaled(set_, samples, batch.position.epoch, dtype_), samples, seed_, batch.position.epoch,
+                    timesteps_);
+}
+
+std::int64_t DrawnBatches::batch_size(std::int64_t step) {
+  order_.seek(step);
+  return static_cast<std::int64_t>(order_.next().samples.size());
 }
 
 Replay::Replay(const std::filesystem::path& file, std::int64_t timesteps, Dtype dtype) {
@@ -83,13 +90,17 @@ Replay::Replay(const std::filesystem::path& file, std::int64_t timesteps, Dtype 
   noise_ = cast(noise, dtype).eval().detach();
 }
 
-TrainingBatch Replay::batch(std::int64_t step) {
+TrainingBatch Replay::batch(std::int64_t step, const data::BatchPart& part) {
   if (step < 0 || step >= steps_per_epoch()) {
     fail("--replay: the file holds {} steps, not {}", steps_per_epoch(), step + 1);
   }
-  const auto part = [&](const Tensor& all) { return squeeze(slice(all, 0, step, step + 1), 0).eval().detach(); };
-  const auto first = times_.begin() + step * batch_size();
-  return {part(x0_), part(noise_), {first, first + batch_size()}};
+  const std::int64_t first = part.first(batch_size()), last = part.last(batch_size());
+  if (first == last) return {};
+  const auto rows = [&](const Tensor& all) {
+    return slice(squeeze(slice(all, 0, step, step + 1), 0), 0, first, last).eval().detach();
+  };
+  const auto times = times_.begin() + step * batch_size();
+  return {rows(x0_), rows(noise_), {times + first, times + last}};
 }
 
 Tensor Replay::pictures(std::int64_t count) const {

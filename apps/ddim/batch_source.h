@@ -23,7 +23,10 @@ struct TrainingBatch {
 class BatchSource {
  public:
   virtual ~BatchSource() = default;
-  virtual TrainingBatch batch(std::int64_t step) = 0;
+  /// The part's pictures of a step's batch, none where it is empty.
+  virtual TrainingBatch batch(std::int64_t step, const data::BatchPart& part) = 0;
+  /// Pictures of the whole batch.
+  virtual std::int64_t batch_size(std::int64_t step) = 0;
   virtual std::int64_t steps_per_epoch() const = 0;
 };
 
@@ -33,7 +36,8 @@ class DrawnBatches : public BatchSource {
   /// The set must outlive the source.
   DrawnBatches(const data::PictureSet& set, std::int64_t batch_size, std::uint64_t seed, bool shuffle,
                std::int64_t timesteps, Dtype dtype);
-  TrainingBatch batch(std::int64_t step) override;
+  TrainingBatch batch(std::int64_t step, const data::BatchPart& part) override;
+  std::int64_t batch_size(std::int64_t step) override;
   std::int64_t steps_per_epoch() const override { return order_.batches_per_epoch(); }
 
  private:
@@ -50,7 +54,8 @@ class Replay : public BatchSource {
  public:
   /// Throws for anything else.
   Replay(const std::filesystem::path& file, std::int64_t timesteps, Dtype dtype);
-  TrainingBatch batch(std::int64_t step) override;
+  TrainingBatch batch(std::int64_t step, const data::BatchPart& part) override;
+  std::int64_t batch_size(std::int64_t) override { return batch_size(); }
   std::int64_t steps_per_epoch() const override { return x0_.shape(0); }
   std::int64_t batch_size() const { return x0_.shape(1); }
   /// [C, H, W]

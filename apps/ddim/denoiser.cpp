@@ -33,22 +33,20 @@ Denoiser::Denoiser(const TrainSettings& settings, BatchSource& source, const Tes
       network_, nn::EmaOptions{.decay = settings.ema_decay, .every = settings.ema_every, .after = settings.ema_after});
 }
 
-Tensor Denoiser::loss(std::int64_t step) {
-  const TrainingBatch batch = source_.batch(step);
+Tensor Denoiser::loss(std::int64_t step, const data::BatchPart& part) {
+  const TrainingBatch batch = source_.batch(step, part);
+  if (batch.times.empty()) return {};
   const Tensor noisy = diffusion_.noised(batch.x0, batch.noise, batch.times);
   const Tensor prediction = network_(noisy, nn::time_tensor(batch.times, noisy.dtype()));
   const Tensor residual =
       diffusion_.residual(prediction, diffusion_.target(batch.x0, batch.noise, batch.times), batch.times);
-  return apps::picture_loss(loss_, residual, settings_.common);
+  return apps::share_of_mean(apps::picture_loss(loss_, residual, settings_.common), part, source_.batch_size(step));
 }
 
-double Denoiser::take_step(std::int64_t step) {
-  const Tensor value = loss(step);
-  Tensors gradients = adam_->gradients(value);
+void Denoiser::apply(std::int64_t step, Tensors gradients, Tensors together) {
   if (settings_.clip > 0) gradients = nn::clip_by_global_norm(gradients, settings_.clip);
-  adam_->step(std::move(gradients), {value});
+  adam_->step(std::move(gradients), std::move(together));
   ema_->update(step + 1);
-  return value.item();
 }
 
 std::vector<double> Denoiser::evaluate() {

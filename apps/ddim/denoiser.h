@@ -41,8 +41,8 @@ class Denoiser : public apps::Trainee {
   nn::Module& network() override { return network_; }
   nn::Optimizer& optimizer() override { return *adam_; }
   nn::NamedTensors model() override { return ema_->state(); }
-  Tensor loss(std::int64_t step) override;
-  double take_step(std::int64_t step) override;
+  Tensor loss(std::int64_t step, const data::BatchPart& part) override;
+  void apply(std::int64_t step, Tensors gradients, Tensors together) override;
   std::int64_t steps_per_epoch() const override { return source_.steps_per_epoch(); }
   std::vector<double> evaluate() override;
   void add_to_checkpoint(nn::Training& training) override { training.ema = ema_.get(); }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "apps/common/ranks.h"
 #include "apps/image_autoencoder/directions.h"
 #include "apps/image_autoencoder/encoder_weights.h"
 #include "engine/autodiff.h"
@@ -16,6 +17,8 @@ namespace sg::image_autoencoder {
 namespace {
 
 constexpr std::int64_t kTestBatch = 32;
+
+data::BatchPart rank_part() { return {apps::this_rank(), apps::rank_count()}; }
 
 }  // namespace
 
@@ -44,6 +47,7 @@ Tensor Autoencoder::pieces_of(std::int64_t step) {
   if (!loader_ || step != loaded_step_ + 1) {
     data::BatchOrder order = order_;
     order.seek(step);
+    order.take(rank_part());
     loader_ = std::make_unique<data::PictureLoader>(*pictures_.train, order, settings_.common.element_type());
   }
   loaded_ = loader_->next().pictures;
@@ -51,16 +55,31 @@ Tensor Autoencoder::pieces_of(std::int64_t step) {
   return loaded_;
 }
 
-Tensor Autoencoder::loss(std::int64_t step) {
-  const Tensor input = pieces_of(step);
+std::int64_t Autoencoder::batch_size(std::int64_t step) const {
+  data::BatchOrder order = order_;
+  order.seek(step);
+  return static_cast<std::int64_t>(order.next().samples.size());
+}
+
+Tensor Autoencoder::loss(std::int64_t step, const data::BatchPart& part) {
+  const std::int64_t all = batch_size(step), first = part.first(all), last = part.last(all);
+  if (first == last) return {};
+  const std::int64_t read_before = rank_part().first(all);
+  const Tensor pieces = pieces_of(step);
+  const Tensor input = part.count == 1 ? pieces : slice(pieces, 0, first - read_before, last - read_before).detach();
   const Tensor output = (*network_)(input);
-  const Tensor loss = apps::picture_loss(loss_, output - input, settings_.common);
-  if (settings_.exact_directions == 0 || loss_.kind != "h1") return loss;
-  Tensors directions;
-  for (std::int64_t k = 0; k < settings_.exact_directions; ++k) {
-    directions.push_back(smooth_directions(input.shape(), settings_.common.seed, step, k, input.dtype()));
+  Tensor loss = apps::picture_loss(loss_, output - input, settings_.common);
+  if (settings_.exact_directions > 0 && loss_.kind == "h1") {
+    Shape whole = input.shape();
+    whole[0] = all;
+    Tensors directions;
+    for (std::int64_t k = 0; k < settings_.exact_directions; ++k) {
+      directions.push_back(
+          slice(smooth_directions(whole, settings_.common.seed, step, k, input.dtype()), 0, first, last));
+    }
+    loss = loss + exact_directions_loss(output, input, directions) * settings_.exact_weight;
   }
-  return loss + exact_directions_loss(output, input, directions) * settings_.exact_weight;
+  return apps::share_of_mean(loss, part, all);
 }
 
 std::vector<double> Autoencoder::evaluate() {

@@ -24,7 +24,7 @@ class Autoencoder : public apps::Trainee {
   nn::Optimizer& optimizer() override { return *adam_; }
   std::int64_t steps_per_epoch() const override { return order_.batches_per_epoch(); }
 
-  Tensor loss(std::int64_t step) override;
+  Tensor loss(std::int64_t step, const data::BatchPart& part) override;
   /// Mean squared error of all test pieces and its PSNR, 10 log10(1 / error), in decibels; nothing without test pieces.
   std::vector<double> evaluate() override;
 
@@ -35,7 +35,10 @@ class Autoencoder : public apps::Trainee {
 
  private:
   const data::ImageFolder& shown() const { return pictures_.test ? *pictures_.test : *pictures_.train; }
+  /// Those that this rank reads of a step's batch.
   Tensor pieces_of(std::int64_t step);
+  /// How many the whole batch has.
+  std::int64_t batch_size(std::int64_t step) const;
 
   const Settings& settings_;
   const Pictures& pictures_;

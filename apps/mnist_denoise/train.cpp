@@ -55,12 +55,15 @@ class Denoiser : public apps::Trainee {
   nn::Optimizer& optimizer() override { return *adam_; }
   std::int64_t steps_per_epoch() const override { return order_.batches_per_epoch(); }
 
-  Tensor loss(std::int64_t step) override {
+  Tensor loss(std::int64_t step, const data::BatchPart& part) override {
     order_.seek(step);
     const data::Batch batch = order_.next();
-    const Tensor clean = data::read_pictures(digits_.train, batch.samples, 0, settings_.common.element_type());
-    const Tensor noisy = clean + noise_for(settings_, batch.samples, batch.position.epoch, false);
-    return apps::picture_loss(loss_, network_(noisy) - clean, settings_.common);
+    const std::vector<std::int64_t> samples = part.of(batch.samples);
+    if (samples.empty()) return {};
+    const Tensor clean = data::read_pictures(digits_.train, samples, 0, settings_.common.element_type());
+    const Tensor noisy = clean + noise_for(settings_, samples, batch.position.epoch, false);
+    const Tensor loss = apps::picture_loss(loss_, network_(noisy) - clean, settings_.common);
+    return apps::share_of_mean(loss, part, static_cast<std::int64_t>(batch.samples.size()));
   }
 
   std::vector<double> evaluate() override {

@@ -9,6 +9,7 @@
 
 #include "apps/common/options.h"
 #include "apps/common/progress.h"
+#include "apps/common/ranks.h"
 #include "apps/common/run_folder.h"
 #include "apps/regression/experiment.h"
 #include "apps/regression/summary.h"
@@ -216,16 +217,18 @@ Task make_task(const Settings& settings, const fs::path& teacher) {
 }
 
 /// Trains the teacher of a distillation where the file is not there yet; an interruption says how to go on with the
-/// run folder, where that is possible.
+/// run folder, where that is possible. The first rank does it, the others wait.
 void make_teacher_file(const Settings& settings, const fs::path& file, const std::string& resumable) {
-  if (fs::exists(file)) return;
-  apps::Progress progress("teacher", settings.teacher_steps, settings.teacher_steps, settings.common.quiet);
-  const bool done = train_teacher(settings, file.string(), [&](std::int64_t step, double loss) {
-    progress.step(step, step, loss);
-    return !apps::interrupted();
-  });
-  progress.finish();
-  if (!done) apps::stop_interrupted(app, resumable);
+  bool done = true;
+  if (apps::is_first_rank() && !fs::exists(file)) {
+    apps::Progress progress("teacher", settings.teacher_steps, settings.teacher_steps, settings.common.quiet);
+    done = train_teacher(settings, file.string(), [&](std::int64_t step, double loss) {
+      progress.step(step, step, loss);
+      return !apps::interrupted();
+    });
+    progress.finish();
+  }
+  if (apps::from_first_rank(done) == 0) apps::stop_interrupted(app, resumable);
 }
 
 void show_help() {
@@ -286,12 +289,14 @@ void run_command(const apps::Arguments& given) {
     task = make_task(seeded, teacher_of(seeded.common.seed));
   }
   const Length length = length_of(settings, task.train_points);
+  const std::unique_ptr<Experiment> first = task.begin(task.groups[0], task.losses[0]);
+  apps::check_batch_parts(*first, common);
   nlohmann::json more{{"task", settings.task},
                       {"data_description", task.description},
                       {"train_count", task.train_points},
                       {"test_count", task.test_points},
                       {"sample_shape", {task.inputs}},
-                      {"parameters", task.begin(task.groups[0], task.losses[0])->network().parameter_count()}};
+                      {"parameters", first->network().parameter_count()}};
   folder.write_config(parser.config(), more);
   folder.keep();
   if (!common.quiet) {

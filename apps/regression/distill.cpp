@@ -33,20 +33,15 @@ class Distillation : public Experiment {
         lesson_(std::move(lesson)),
         weights_(order_weights(settings_.weights, lesson_->values, order_of(loss_))) {}
 
-  Tensor loss(std::int64_t step) override {
-    const int order = order_of(loss_);
-    const std::int64_t d = lesson_->points.shape(1), count = settings_.projections;
-    if (order == 0 || count == 0) {
-      const Tensors all = losses::derivatives(function(), lesson_->points, order);
-      return losses::sobolev(all, Tensors(lesson_->values.begin(), lesson_->values.begin() + order + 1), weights_);
-    }
-    const Tensor directions = unit_directions(settings_.common.seed, step, count, d, settings_.dtype()).detach();
-    const Tensor u = (*this).network()(lesson_->points);
-    // The teacher's gradient is known whole: [K, d] x [d, N].
-    const Tensor teacher_along = unsqueeze(matmul(directions, transpose(lesson_->values[1])), 2);
-    return weights_[0] * losses::mse(u, lesson_->values[0]) +
-           weights_[1] * losses::projected_jacobian_matching(losses::jacobian_along(u, lesson_->points, directions),
-                                                             teacher_along, d);
+  Tensor loss(std::int64_t step, const data::BatchPart& part) override {
+    const std::int64_t n = lesson_->points.shape(0);
+    if (part.size(n) == 0) return {};
+    const auto rows = [&](const Tensor& all) {
+      return part.count == 1 ? all : slice(all, 0, part.first(n), part.last(n)).eval().detach();
+    };
+    Tensors values;
+    for (int k = 0; k <= order_of(loss_); ++k) values.push_back(rows(lesson_->values[k]));
+    return apps::share_of_mean(loss_on(step, rows(lesson_->points), values), part, n);
   }
 
   TestErrors test() override { return test_errors(function(), lesson_->test_points, lesson_->test_values); }
@@ -64,6 +59,22 @@ class Distillation : public Experiment {
   }
 
  private:
+  /// At points [N, d] where the teacher has the values and, for the orders above 0, these derivatives.
+  Tensor loss_on(std::int64_t step, const Tensor& points, const Tensors& values) {
+    const std::int64_t d = points.shape(1), count = settings_.projections;
+    if (values.size() == 1 || count == 0) {
+      return losses::sobolev(losses::derivatives(function(), points, static_cast<int>(values.size()) - 1), values,
+                             weights_);
+    }
+    const Tensor directions = unit_directions(settings_.common.seed, step, count, d, settings_.dtype()).detach();
+    const Tensor u = network()(points);
+    // The teacher's gradient is known whole: [K, d] x [d, N].
+    const Tensor teacher_along = unsqueeze(matmul(directions, transpose(values[1])), 2);
+    return weights_[0] * losses::mse(u, values[0]) +
+           weights_[1] *
+               losses::projected_jacobian_matching(losses::jacobian_along(u, points, directions), teacher_along, d);
+  }
+
   std::shared_ptr<const Lesson> lesson_;
   std::vector<double> weights_;
 };

@@ -38,9 +38,9 @@ Experiment::Experiment(const Settings& settings, apps::Loss loss, std::unique_pt
   }
 }
 
-double Experiment::take_step(std::int64_t step) {
-  if (step < length_.gradient_steps) return Trainee::take_step(step);
-  const double value = lbfgs_.step([&] { return loss(step); });
+double Experiment::take_step(std::int64_t step, std::int64_t parts) {
+  if (step < length_.gradient_steps) return Trainee::take_step(step, parts);
+  const double value = lbfgs_.step([&] { return loss(step, {}); });
   converged_ = lbfgs_.stop() != nn::LbfgsStop::iterations && lbfgs_.stop() != nn::LbfgsStop::evaluations;
   return value;
 }
@@ -48,6 +48,10 @@ double Experiment::take_step(std::int64_t step) {
 std::string Experiment::ending() const {
   if (lbfgs_.iterations() == 0) return {};
   return fmt::format("L-BFGS ended after {} iterations: {}", lbfgs_.iterations(), nn::describe(lbfgs_.stop()));
+}
+
+std::string Experiment::why_not_in_parts(std::int64_t) const {
+  return length_.lbfgs_steps > 0 ? "L-BFGS takes all points in every step" : "";
 }
 
 std::vector<double> Experiment::evaluate() {

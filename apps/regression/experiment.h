@@ -35,9 +35,10 @@ class Experiment : public apps::Trainee {
   nn::Module& network() override { return *network_; }
   nn::Optimizer& optimizer() override { return *optimizer_; }
   std::int64_t steps_per_epoch() const override { return length_.steps_per_epoch; }
-  double take_step(std::int64_t step) override;
+  double take_step(std::int64_t step, std::int64_t parts) override;
   bool converged() const override { return converged_; }
   std::string ending() const override;
+  std::string why_not_in_parts(std::int64_t parts) const override;
   std::vector<double> evaluate() override;
   void add_to_checkpoint(nn::Training& training) override { training.lbfgs = &lbfgs_; }
 

@@ -19,8 +19,18 @@ class Fit : public Experiment {
         data_(std::move(data)),
         weights_(fit_weights(settings_, loss_, *data_)) {}
 
-  Tensor loss(std::int64_t step) override {
-    return fit_loss(settings_, loss_, *data_, weights_, function(), batch(step));
+  Tensor loss(std::int64_t step, const data::BatchPart& part) override {
+    if (part.count == 1) return fit_loss(settings_, loss_, *data_, weights_, function(), batch(step));
+    const std::int64_t points = data_->train_points.shape(0);
+    const Tensor all = batch(step);
+    const std::int64_t count = all ? all.shape(0) : points;
+    if (part.size(count) == 0) return {};
+    const Tensor rows = slice(all ? all : arange(points, i64), 0, part.first(count), part.last(count));
+    return apps::share_of_mean(fit_loss(settings_, loss_, *data_, weights_, function(), rows), part, count);
+  }
+  std::string why_not_in_parts(std::int64_t parts) const override {
+    if (data_->grid || loss_.kind == "hs") return "the loss needs the whole grid in every step";
+    return Experiment::why_not_in_parts(parts);
   }
   TestErrors test() override { return test_errors(function(), data_->test_points, data_->test); }
 

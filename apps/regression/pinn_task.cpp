@@ -31,14 +31,25 @@ class Pinn : public Experiment {
     find_weights();
   }
 
-  Tensor loss(std::int64_t) override {
-    const Tensors terms = losses::pinn_terms(problem_->residual, function(), order_of(loss_));
+  Tensor loss(std::int64_t, const data::BatchPart& part) override {
+    const int order = order_of(loss_);
+    const std::int64_t inside = problem_->residual.interior.shape(0);
+    const std::int64_t on_a_side =
+        problem_->residual.traces.empty() ? inside : problem_->residual.traces[0].points.shape(0);
+    const Tensors terms =
+        losses::pinn_terms(part.count == 1 ? problem_->residual : residual_on(part), function(), order);
     Tensor loss;
     for (std::size_t i = 0; i < terms.size(); ++i) {
-      const Tensor term = weights_[i] == 1 ? terms[i] : weights_[i] * terms[i];
+      const bool interior = i <= static_cast<std::size_t>(order);
+      const double weight = part.count == 1 ? weights_[i] : weights_[i] * part.share(interior ? inside : on_a_side);
+      const Tensor term = weight == 1 ? terms[i] : weight * terms[i];
       loss = loss ? loss + term : term;
     }
     return loss;
+  }
+  std::string why_not_in_parts(std::int64_t parts) const override {
+    if (settings_.points < parts) return fmt::format("{} points are fewer", settings_.points);
+    return Experiment::why_not_in_parts(parts);
   }
   TestErrors test() override { return test_errors(function(), problem_->test_points, problem_->test_values); }
 
@@ -80,6 +91,17 @@ class Pinn : public Experiment {
       if (i >= interior) weight *= settings_.trace_weight;
       weights_.push_back(weight);
     }
+  }
+
+  /// The problem at the part's points inside and on each side.
+  losses::PinnProblem residual_on(const data::BatchPart& part) const {
+    const auto rows = [&](const Tensor& all) {
+      return slice(all, 0, part.first(all.shape(0)), part.last(all.shape(0))).eval().detach();
+    };
+    losses::PinnProblem residual = problem_->residual;
+    residual.interior = rows(residual.interior);
+    for (losses::Trace& trace : residual.traces) trace.points = rows(trace.points);
+    return residual;
   }
 
   std::shared_ptr<const Problem> problem_;

@@ -49,7 +49,10 @@ class Spectrum : public Experiment {
         tones_(std::move(tones)),
         weights_(fit_weights(settings_, loss_, *data_)) {}
 
-  Tensor loss(std::int64_t) override { return fit_loss(settings_, loss_, *data_, weights_, function()); }
+  std::string why_not_in_parts(std::int64_t) const override { return "a spectrum needs the whole grid in every step"; }
+  Tensor loss(std::int64_t, const data::BatchPart&) override {
+    return fit_loss(settings_, loss_, *data_, weights_, function());
+  }
   TestErrors test() override { return test_errors(function(), data_->test_points, data_->test); }
 
   std::string figures_file() const override { return "spectrum.csv"; }
