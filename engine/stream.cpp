@@ -1,4 +1,4 @@
-// Streaming: finds the steps of a plan that can run on one block of rows after another, and makes regions of them.
+// Streaming: makes regions of the steps of one group and phase, and puts them in their order.
 #include "engine/stream.h"
 
 #include <algorithm>
@@ -10,156 +10,34 @@
 #include "engine/context.h"
 #include "engine/region.h"
 #include "engine/stream_cost.h"
-#include "engine/stream_cut.h"
+#include "engine/stream_groups.h"
 #include "engine/stream_memory.h"
 
 namespace sg {
 namespace {
 
-constexpr std::int64_t kFewestRows = 128;          // a leading axis that is worth cutting
-constexpr std::int64_t kFewestBytes = 256 * 1024;  // of results with one number of rows
-constexpr std::int64_t kPackingCost = 4;           // of a convolution's weights, in readings of them
-constexpr int kMostGroups = 3;                     // numbers of rows that are looked for
+constexpr std::int64_t kPackingCost = 4;  // of a convolution's weights, in readings of them
 
 using Kind = PlanStep::Kind;
 
-/// What one group of steps has to know of a tensor that a step makes.
-struct Made {
-  std::int64_t step = -1;
-  std::int64_t row_elements = 0;  // 0 when it is not made row by row
-};
-
 class Streamer {
  public:
-  Streamer(Plan& plan, std::vector<bool> expendable)
-      : plan_(plan), count_(plan.steps.size()), expendable_(std::move(expendable)) {
-    expendable_.resize(plan.storage_bytes.size());
-  }
+  Streamer(Plan& plan, StepGroups groups)
+      : plan_(plan), count_(plan.steps.size()), groups_(std::move(groups)), region_of_(count_, -1) {}
 
   void run() {
-    find_row_counts();
-    if (row_counts_.empty()) return;
-    group_.assign(count_, -1);
-    phase_.assign(count_, 0);
-    cuts_.resize(count_);
-    made_.resize(plan_.storage_bytes.size());
-    find_readers();
-    for (std::size_t s = 0; s < count_; ++s) place(s);
     make_regions();
     if (!regions_.empty()) put_in_order();
   }
 
  private:
-  /// The first extent that is not 1.
-  static std::int64_t leading_extent(const Shape& shape) {
-    const auto found = std::find_if(shape.begin(), shape.end(), [](std::int64_t extent) { return extent != 1; });
-    return found == shape.end() ? 1 : *found;
-  }
-
-  /// The numbers of rows that most bytes of results have; an axis may hold several indices a row, where a reshape has
-  /// joined axes.
-  void find_row_counts() {
-    struct Result {
-      std::int64_t extent;
-      double bytes;
-    };
-    std::vector<Result> results;
-    for (const PlanStep& step : plan_.steps) {
-      for (const PlanStep::Operand& output : step.outputs) {
-        const std::int64_t extent = leading_extent(output.shape);
-        if (extent < (always_ ? 2 : kFewestRows)) continue;
-        results.push_back({extent, static_cast<double>(element_count(output.shape) * size_of(output.dtype))});
-      }
-    }
-    while (!results.empty() && row_counts_.size() < kMostGroups) {
-      std::map<std::int64_t, double> bytes;
-      for (const Result& result : results) bytes.emplace(result.extent, 0);
-      double most = 0;
-      for (auto& [rows, sum] : bytes) {
-        for (const Result& result : results) sum += result.extent % rows == 0 ? result.bytes : 0;
-        most = std::max(most, sum);
-      }
-      if (most < kFewestBytes && !always_) break;
-      std::int64_t chosen = 0;
-      for (const auto& [rows, sum] : bytes) {
-        if (sum >= 0.8 * most) chosen = rows;
-      }
-      row_counts_.push_back(chosen);
-      std::erase_if(results, [&](const Result& result) { return result.extent % chosen == 0; });
-    }
-  }
-
-  // Groups and phases -------------------------------------------------------------------------------------------
-
-  /// The phase of step s in `group` (-1 for none), cut this way.
-  std::int64_t phase_of(const PlanStep& step, int group, const Cut& cut) const {
-    std::int64_t phase = 0;
-    for (std::size_t i = 0; i < step.inputs.size(); ++i) {
-      const PlanStep::Operand& input = step.inputs[i];
-      const Made& made = made_[input.place.storage];
-      if (made.step < 0) continue;
-      const bool inside =
-          group >= 0 && group_[made.step] == group && reads_rows(input, cut.axes[i], cut.width, made.row_elements);
-      phase = std::max(phase, phase_[made.step] + (group_[made.step] >= 0 && !inside ? 1 : 0));
-    }
-    return phase;
-  }
-
-  /// Whether a kept result may lie in the memory of a leaf that nobody can reach afterwards, as an optimiser's moments
-  /// do: whole steps do that, regions do not.
-  bool updates_in_place(const PlanStep& step) const {
-    if (step.kind != Kind::fused) return false;
-    for (std::size_t o = 0; o < step.store_count; ++o) {
-      if (!outlives_[step.outputs[o].place.storage]) continue;
-      for (const PlanStep::Operand& input : step.inputs) {
-        if (expendable_[input.place.storage] && input.shape == step.outputs[o].shape &&
-            input.dtype == step.outputs[o].dtype) {
-          return true;
-        }
-      }
-    }
-    return false;
-  }
-
-  void place(std::size_t s) {
-    const PlanStep& step = plan_.steps[s];
-    phase_[s] = phase_of(step, -1, {});
-    for (std::size_t g = 0; g < row_counts_.size() && group_[s] < 0 && !updates_in_place(step); ++g) {
-      for (Cut& cut : possible_cuts(step, row_counts_[g])) {
-        const std::int64_t phase = phase_of(step, static_cast<int>(g), cut);
-        if (group_[s] >= 0 && phase >= phase_[s]) continue;
-        group_[s] = static_cast<int>(g);
-        phase_[s] = phase;
-        cuts_[s] = std::move(cut);
-      }
-    }
-    for (std::size_t o = 0; o < step.outputs.size(); ++o) {
-      const PlanStep::Operand& output = step.outputs[o];
-      Made& made = made_[output.place.storage];
-      made = {static_cast<std::int64_t>(s), 0};
-      if (group_[s] >= 0 && cuts_[s].axes[step.inputs.size() + o] >= 0) {
-        made.row_elements = element_count(output.shape) / row_counts_[group_[s]];
-      }
-    }
-  }
-
   // Regions -----------------------------------------------------------------------------------------------------
-
-  void find_readers() {
-    readers_.resize(made_.size());
-    outlives_.assign(made_.size(), false);
-    for (std::size_t s = 0; s < count_; ++s) {
-      for (const PlanStep::Operand& input : plan_.steps[s].inputs) readers_[input.place.storage].push_back(s);
-    }
-    for (const Plan::Kept& kept : plan_.kept) outlives_[kept.place.storage] = true;
-  }
 
   void make_regions() {
     std::map<std::pair<std::int64_t, int>, std::vector<std::size_t>> members;
     for (std::size_t s = 0; s < count_; ++s) {
-      if (group_[s] >= 0) members[{phase_[s], group_[s]}].push_back(s);
+      if (groups_.group[s] >= 0) members[{groups_.phase[s], groups_.group[s]}].push_back(s);
     }
-    region_of_.assign(count_, -1);
     for (const auto& [key, steps] : members) {
       for (std::size_t s : steps) region_of_[s] = static_cast<std::int64_t>(regions_.size());
       if (auto made = make_region(steps)) {
@@ -171,9 +49,9 @@ class Streamer {
   }
 
   bool is_local(std::int64_t storage) const {
-    const Made& made = made_[storage];
-    if (made.step < 0 || made.row_elements == 0 || outlives_[storage] || region_of_[made.step] < 0) return false;
-    return std::all_of(readers_[storage].begin(), readers_[storage].end(),
+    const Made& made = groups_.made[storage];
+    if (made.step < 0 || made.row_elements == 0 || groups_.outlives[storage] || region_of_[made.step] < 0) return false;
+    return std::all_of(groups_.readers[storage].begin(), groups_.readers[storage].end(),
                        [&](std::size_t reader) { return region_of_[reader] == region_of_[made.step]; });
   }
 
@@ -190,8 +68,9 @@ class Streamer {
         const PlanStep::Operand& output = step.outputs[o];
         const std::int64_t storage = output.place.storage;
         if (is_local(storage)) {
-          block.writes.push_back({storage, made_[storage].row_elements * size_of(output.dtype), 0, taken(step, o)});
-        } else if (cuts_[s].axes[step.inputs.size() + o] < 0) {
+          block.writes.push_back(
+              {storage, groups_.made[storage].row_elements * size_of(output.dtype), 0, taken(step, o)});
+        } else if (groups_.cuts[s].axes[step.inputs.size() + o] < 0) {
           block.writes.push_back({storage, 0, element_count(output.shape) * size_of(output.dtype), -1});
         }
       }
@@ -231,7 +110,7 @@ class Streamer {
       for (std::size_t i = 0; i < operand_count(step); ++i) {
         const PlanStep::Operand& o = operand_of(step, i);
         const std::int64_t bytes = element_count(o.shape) * size_of(o.dtype);
-        if (cuts_[s].axes[i] >= 0) {
+        if (groups_.cuts[s].axes[i] >= 0) {
           (is_local(o.place.storage) ? figures.traffic : passing) += bytes / rows;
         } else if (i >= step.inputs.size()) {
           figures.sum_elements += element_count(o.shape);
@@ -249,7 +128,7 @@ class Streamer {
   static std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
   std::optional<PlanStep> make_region(const std::vector<std::size_t>& members) {
-    const std::int64_t rows = row_counts_[group_[members[0]]];
+    const std::int64_t rows = groups_.row_counts[groups_.group[members[0]]];
     const std::vector<BlockMemory::Step> block_memory_steps = block_steps(members);
     const RegionFigures figures = figures_of(members, rows, block_memory_steps);
     const auto extent = always_ ? smallest_extent(rows) : choose_extent(figures);
@@ -267,9 +146,9 @@ class Streamer {
     whole.label = "region";
     collect_operands(members, whole);
     for (std::size_t s : members) add_step(s, memory, whole, *region);
-    for (const Made& made : made_) {
+    for (const Made& made : groups_.made) {
       if (made.step < 0 || std::find(members.begin(), members.end(), made.step) == members.end()) continue;
-      const std::int64_t storage = &made - made_.data();
+      const std::int64_t storage = &made - groups_.made.data();
       if (is_local(storage)) region->saved_bytes += plan_.storage_bytes[storage];
     }
     for (const Region::Step& step : region->steps) {
@@ -287,7 +166,7 @@ class Streamer {
       PlanStep& step = plan_.steps[s];
       if (step.kind != Kind::primitive || step.primitive->rows() != Primitive::Rows::product) continue;
       PlanStep::Operand& weights = step.inputs[1];
-      if (cuts_[s].axes[1] >= 0 || weights.shape.size() != 2 || weights.place.layout.offset != 0) continue;
+      if (groups_.cuts[s].axes[1] >= 0 || weights.shape.size() != 2 || weights.place.layout.offset != 0) continue;
       if (is_contiguous(weights.shape, weights.place.layout)) continue;
       const Layout& layout = weights.place.layout;
       const auto [found, added] = turned.emplace(
@@ -296,16 +175,16 @@ class Streamer {
       if (added) {
         found->second = {static_cast<std::int64_t>(plan_.storage_bytes.size()), contiguous_layout(weights.shape)};
         plan_.storage_bytes.push_back(element_count(weights.shape) * size_of(weights.dtype));
-        made_.emplace_back();
-        readers_.emplace_back();
-        outlives_.push_back(false);
+        groups_.made.emplace_back();
+        groups_.readers.emplace_back();
+        groups_.outlives.push_back(false);
         PlanStep copy;
         copy.kind = Kind::copy;
         copy.label = "copy";
         copy.inputs.push_back(weights);
         copy.outputs.push_back({found->second, weights.shape, weights.dtype});
         copy.bytes = 2.0 * static_cast<double>(plan_.storage_bytes.back());
-        turned_.emplace_back(phase_[s], std::move(copy));
+        turned_.emplace_back(groups_.phase[s], std::move(copy));
       }
       weights.place = found->second;
     }
@@ -344,7 +223,7 @@ class Streamer {
 
   void add_step(std::size_t s, const BlockMemory& memory, const PlanStep& whole, Region& region) {
     const PlanStep& from = plan_.steps[s];
-    const Cut& cut = cuts_[s];
+    const Cut& cut = groups_.cuts[s];
     Region::Step step;
     step.kind = from.kind;
     step.primitive = from.primitive;
@@ -413,10 +292,10 @@ class Streamer {
   void put_in_order() {
     std::vector<PlanStep> steps;
     std::int64_t last = 0;
-    for (std::int64_t phase : phase_) last = std::max(last, phase);
+    for (std::int64_t phase : groups_.phase) last = std::max(last, phase);
     for (std::int64_t phase = 0; phase <= last; ++phase) {
       for (std::size_t s = 0; s < count_; ++s) {
-        if (phase_[s] == phase && region_of_[s] < 0) steps.push_back(std::move(plan_.steps[s]));
+        if (groups_.phase[s] == phase && region_of_[s] < 0) steps.push_back(std::move(plan_.steps[s]));
       }
       for (auto& [of, copy] : turned_) {
         if (of == phase) steps.push_back(std::move(copy));
@@ -430,15 +309,8 @@ class Streamer {
 
   Plan& plan_;
   const std::size_t count_;
-  std::vector<bool> expendable_;  // of each storage: a leaf that nobody can reach afterwards
   const bool always_ = streaming() == Streaming::always;
-  std::vector<std::int64_t> row_counts_;
-  std::vector<int> group_;                                  // of each step: the number in row_counts_, or -1
-  std::vector<std::int64_t> phase_;                         // of each step
-  std::vector<Cut> cuts_;                                   // of each step
-  std::vector<Made> made_;                                  // of each storage
-  std::vector<std::vector<std::size_t>> readers_;           // of each storage
-  std::vector<bool> outlives_;                              // of each storage: somebody may ask for it after the run
+  StepGroups groups_;
   std::vector<std::int64_t> region_of_;                     // of each step
   std::vector<std::pair<std::int64_t, PlanStep>> turned_;   // copies of weights for the regions of a phase
   std::vector<std::pair<std::int64_t, PlanStep>> regions_;  // and their phases
@@ -452,7 +324,10 @@ StreamingScope::~StreamingScope() { context().streaming = static_cast<std::uint8
 Streaming streaming() { return static_cast<Streaming>(context().streaming); }
 
 void stream_rows(Plan& plan, std::vector<bool> expendable) {
-  if (streaming() != Streaming::off) Streamer(plan, std::move(expendable)).run();
+  if (streaming() == Streaming::off) return;
+  expendable.resize(plan.storage_bytes.size());
+  StepGroups groups = group_steps(plan, expendable, streaming() == Streaming::always);
+  if (!groups.row_counts.empty()) Streamer(plan, std::move(groups)).run();
 }
 
 }  // namespace sg

@@ -18,6 +18,7 @@ constexpr std::int64_t kReductionSlots = 40;  // the same where each unit's sums
 constexpr std::int64_t kUnits = 24;           // enough for every thread to have its share
 constexpr double kWaste = 1.1;                // the most that smaller units may have more vectors
 constexpr double kUnitWork = 3e5;             // multiply-adds that are worth a task
+constexpr std::int64_t kLeastVectors = 6;     // of pixels in a unit
 
 /// The largest even share that is at most `most`.
 std::int64_t even_share(std::int64_t total, std::int64_t most) {
@@ -38,89 +39,127 @@ PackedAxis pack_axis(const GatherAxis& axis, bool copy_per_tap) {
   return packed;
 }
 
-GatherPlan plan_layout(const Gather& g, int lanes, int element_size, bool reduction, bool copy_per_row_tap,
-                       bool copy_per_column_tap) {
-  GatherPlan plan;
-  plan.packed[0] = pack_axis(g.axis[0], copy_per_row_tap);
-  plan.packed[1] = pack_axis(g.axis[1], copy_per_column_tap);
-  const std::int64_t height = g.axis[0].positions, width = g.axis[1].positions;
-  const std::int64_t taps = static_cast<std::int64_t>(g.axis[0].tap.size() * g.axis[1].tap.size());
-  const std::int64_t phases = g.axis[0].phases * g.axis[1].phases;
-  const std::int64_t copies = static_cast<std::int64_t>(plan.packed[0].begin.size() * plan.packed[1].begin.size());
-  const std::int64_t extra = plan.packed[0].extra;
-  plan.row_pitch = width + plan.packed[1].extra;
-  plan.flat_rows = plan.packed[1].extra == 0;
-  plan.flat_images = plan.flat_rows && extra == 0;
-  plan.row_vectors = ceil_div(width, lanes);
+/// Plans one choice of packed copies, a pass after another: channels, units of work, the blocks' memory, the cost.
+class LayoutPlanner {
+ public:
+  LayoutPlanner(const Gather& gather, int lanes, int element_size, bool reduction)
+      : g_(gather), lanes_(lanes), element_size_(element_size), reduction_(reduction) {}
 
-  plan.channel_block =
-      even_share(g.channels, std::max<std::int64_t>(1, (reduction ? kReductionDepth : kDepth) * phases / taps));
-  const std::int64_t channel_bytes = copies * plan.row_pitch * element_size;  // of one row of one channel
-  // Small images: fewer channels at once, so that a unit has enough of them.
-  const std::int64_t images_wanted = std::max<std::int64_t>(
-      1, std::min(g.batch, (reduction ? kReductionSlots : kSlots) * lanes / std::max<std::int64_t>(1, height * width)));
-  while (plan.channel_block * taps >= 2 * kLeastDepth * phases &&
-         plan.channel_block * channel_bytes * (height + extra) * images_wanted > kBlockBytes) {
-    plan.channel_block = even_share(g.channels, plan.channel_block / 2);
+  GatherPlan run(bool copy_per_row_tap, bool copy_per_column_tap) {
+    plan_.packed[0] = pack_axis(g_.axis[0], copy_per_row_tap);
+    plan_.packed[1] = pack_axis(g_.axis[1], copy_per_column_tap);
+    copies_ = static_cast<std::int64_t>(plan_.packed[0].begin.size() * plan_.packed[1].begin.size());
+    extra_ = plan_.packed[0].extra;
+    plan_.row_pitch = width_ + plan_.packed[1].extra;
+    plan_.flat_rows = plan_.packed[1].extra == 0;
+    plan_.flat_images = plan_.flat_rows && extra_ == 0;
+    plan_.row_vectors = ceil_div(width_, lanes_);
+    choose_channels();
+    fill_cache();
+    // The gradient by the weight has partial sums a unit, and no use for more of them.
+    if (!reduction_) share_among_threads();
+    plan_.channel_blocks = ceil_div(g_.channels, plan_.channel_block);
+    plan_.image_blocks = ceil_div(g_.batch, plan_.images);
+    plan_.strips = ceil_div(height_, plan_.strip);
+    lay_blocks_out();
+    plan_.cost = cost();
+    return std::move(plan_);
   }
-  // A strip should be taller than what it shares with its neighbours.
-  while (plan.channel_block > 1 &&
-         plan.channel_block * channel_bytes * (std::min(height, 3 * extra + 1) + extra) > kBlockBytes) {
-    plan.channel_block = even_share(g.channels, plan.channel_block - 1);
+
+ private:
+  /// Of one row of one channel, all copies.
+  std::int64_t channel_bytes() const { return copies_ * plan_.row_pitch * element_size_; }
+
+  /// How many channels a block has.
+  void choose_channels() {
+    const std::int64_t depth = reduction_ ? kReductionDepth : kDepth;
+    plan_.channel_block = even_share(g_.channels, std::max<std::int64_t>(1, depth * phases_ / taps_));
+    // Small images: fewer channels at once, so that a unit has enough of them.
+    const std::int64_t slots = reduction_ ? kReductionSlots : kSlots;
+    const std::int64_t images =
+        std::max<std::int64_t>(1, std::min(g_.batch, slots * lanes_ / std::max<std::int64_t>(1, height_ * width_)));
+    while (plan_.channel_block * taps_ >= 2 * kLeastDepth * phases_ &&
+           plan_.channel_block * channel_bytes() * (height_ + extra_) * images > kBlockBytes) {
+      plan_.channel_block = even_share(g_.channels, plan_.channel_block / 2);
+    }
+    // A strip should be taller than what it shares with its neighbours.
+    const std::int64_t least_strip = std::min(height_, 3 * extra_ + 1);
+    while (plan_.channel_block > 1 && plan_.channel_block * channel_bytes() * (least_strip + extra_) > kBlockBytes) {
+      plan_.channel_block = even_share(g_.channels, plan_.channel_block - 1);
+    }
   }
-  const std::int64_t result_bytes =
-      phases > 1 ? g.rows * phases * width * element_size : 0;  // of one row, held between phases
-  const std::int64_t row_bytes = plan.channel_block * channel_bytes + result_bytes;
-  const double row_work = static_cast<double>(g.channels * taps * g.rows * width);
-  plan.images = 1;
-  plan.strip = height;
-  if ((height + extra) * row_bytes > kBlockBytes) {
-    plan.strip = even_share(height, std::max(kBlockBytes / row_bytes - extra, std::min(height, 2 * extra + 1)));
-  } else {
-    plan.images = std::min(g.batch, kBlockBytes / ((height + extra) * row_bytes));
+
+  /// Whole images, as many as fit into the cache, or a strip of one that does.
+  void fill_cache() {
+    // Of one row of the results, which is held between phases.
+    const std::int64_t result_bytes = phases_ > 1 ? g_.rows * phases_ * width_ * element_size_ : 0;
+    const std::int64_t row_bytes = plan_.channel_block * channel_bytes() + result_bytes;
+    plan_.images = 1;
+    plan_.strip = height_;
+    if ((height_ + extra_) * row_bytes > kBlockBytes) {
+      plan_.strip = even_share(height_, std::max(kBlockBytes / row_bytes - extra_, std::min(height_, 2 * extra_ + 1)));
+    } else {
+      plan_.images = std::min(g_.batch, kBlockBytes / ((height_ + extra_) * row_bytes));
+    }
+    plan_.images = even_share(g_.batch, plan_.images);
   }
-  plan.images = even_share(g.batch, plan.images);
-  if (!reduction) {
-    const auto units = [&] { return g.groups * ceil_div(g.batch, plan.images) * ceil_div(height, plan.strip); };
+
+  /// Halves units until there are enough for all threads, as long as what that wastes stays small.
+  void share_among_threads() {
+    const double row_work = static_cast<double>(g_.channels * taps_ * g_.rows * width_);
+    const auto units = [&] { return g_.groups * ceil_div(g_.batch, plan_.images) * ceil_div(height_, plan_.strip); };
     const auto slots_of = [&](std::int64_t images) {
-      return plan.slots(images, height, width, lanes) * ceil_div(g.batch, images);
+      return static_cast<double>(plan_.slots(images, height_, width_, lanes_) * ceil_div(g_.batch, images));
     };
-    while (plan.images > 1 && units() < kUnits &&
-           row_work * static_cast<double>(height * plan.images) > 2 * kUnitWork &&
-           plan.images * height * width > 6 * lanes) {
-      const std::int64_t half = even_share(g.batch, ceil_div(plan.images, 2));
-      if (static_cast<double>(slots_of(half)) > kWaste * static_cast<double>(slots_of(plan.images))) break;
-      plan.images = half;
+    while (plan_.images > 1 && units() < kUnits &&
+           row_work * static_cast<double>(height_ * plan_.images) > 2 * kUnitWork &&
+           plan_.images * height_ * width_ > kLeastVectors * lanes_) {
+      const std::int64_t half = even_share(g_.batch, ceil_div(plan_.images, 2));
+      if (slots_of(half) > kWaste * slots_of(plan_.images)) break;
+      plan_.images = half;
     }
-    while (plan.strip > 3 * extra + 1 && plan.images == 1 && units() < kUnits &&
-           row_work * static_cast<double>(plan.strip) > 2 * kUnitWork && plan.strip * width > 6 * lanes) {
-      plan.strip = even_share(height, ceil_div(plan.strip, 2));
+    while (plan_.strip > 3 * extra_ + 1 && plan_.images == 1 && units() < kUnits &&
+           row_work * static_cast<double>(plan_.strip) > 2 * kUnitWork &&
+           plan_.strip * width_ > kLeastVectors * lanes_) {
+      plan_.strip = even_share(height_, ceil_div(plan_.strip, 2));
     }
   }
-  plan.channel_blocks = ceil_div(g.channels, plan.channel_block);
-  plan.image_blocks = ceil_div(g.batch, plan.images);
-  plan.strips = ceil_div(height, plan.strip);
-  // Copies begin at odd multiples of a cache line, so that they spread over the sets of the first-level cache.
-  const std::int64_t line = 64 / element_size;
-  plan.copy_pitch = (ceil_div(plan.images * plan.image_pitch(plan.strip) + lanes, line) | 1) * line;
-  plan.block_size = plan.channel_block * copies * plan.copy_pitch;
 
-  const double slots =
-      static_cast<double>(plan.slots(plan.images, plan.strip, width, lanes) * plan.image_blocks * plan.strips);
-  // A single copy is made from the source; several are, from a staging area that splits and pads its rows.
-  const double rows = static_cast<double>(plan.strips * (plan.strip + extra) * g.batch * g.channels);
-  const double vectors = static_cast<double>(ceil_div(plan.row_pitch, lanes));
-  const double staging =
-      static_cast<double>(g.axis[0].stride) * (8 + 2 * static_cast<double>(g.axis[1].stride) * vectors);
-  const double packing =
-      rows * (copies == 1 ? 8 + 2 * vectors : staging + static_cast<double>(copies) * (1 + 2 * vectors));
-  const double arithmetic =
-      slots * static_cast<double>(g.channels * taps) * static_cast<double>(ceil_div(g.rows, 4) * 4) / 2;
-  plan.cost =
-      static_cast<double>(g.groups) *
-      (packing + arithmetic + (plan.flat_images && plan.images > 1 ? slots * static_cast<double>(g.rows) * 4 : 0));
-  return plan;
-}
+  /// Copies begin at odd multiples of a cache line, so that they spread over the sets of the first-level cache.
+  void lay_blocks_out() {
+    const std::int64_t line = 64 / element_size_;
+    plan_.copy_pitch = (ceil_div(plan_.images * plan_.image_pitch(plan_.strip) + lanes_, line) | 1) * line;
+    plan_.block_size = plan_.channel_block * copies_ * plan_.copy_pitch;
+  }
+
+  /// Estimated cycles of the whole: packing, multiply-adds, and sums over lanes that cross images.
+  double cost() const {
+    const double slots =
+        static_cast<double>(plan_.slots(plan_.images, plan_.strip, width_, lanes_) * plan_.image_blocks * plan_.strips);
+    // A single copy is made from the source; several are, from a staging area that splits and pads its rows.
+    const double rows = static_cast<double>(plan_.strips * (plan_.strip + extra_) * g_.batch * g_.channels);
+    const double vectors = static_cast<double>(ceil_div(plan_.row_pitch, lanes_));
+    const double staging =
+        static_cast<double>(g_.axis[0].stride) * (8 + 2 * static_cast<double>(g_.axis[1].stride) * vectors);
+    const double packing =
+        rows * (copies_ == 1 ? 8 + 2 * vectors : staging + static_cast<double>(copies_) * (1 + 2 * vectors));
+    const double arithmetic =
+        slots * static_cast<double>(g_.channels * taps_) * static_cast<double>(ceil_div(g_.rows, 4) * 4) / 2;
+    return static_cast<double>(g_.groups) *
+           (packing + arithmetic +
+            (plan_.flat_images && plan_.images > 1 ? slots * static_cast<double>(g_.rows) * 4 : 0));
+  }
+
+  const Gather& g_;
+  const int lanes_, element_size_;
+  const bool reduction_;
+  const std::int64_t height_ = g_.axis[0].positions, width_ = g_.axis[1].positions;
+  const std::int64_t taps_ = static_cast<std::int64_t>(g_.axis[0].tap.size() * g_.axis[1].tap.size());
+  const std::int64_t phases_ = g_.axis[0].phases * g_.axis[1].phases;
+  std::int64_t copies_ = 0;  // of a channel, packed
+  std::int64_t extra_ = 0;   // rows that a strip shares with the next
+  GatherPlan plan_;
+};
 
 }  // namespace
 
@@ -167,9 +206,12 @@ Gather input_gradient_gather(const ConvGeometry& g) {
 }
 
 GatherPlan plan_gather(const Gather& gather, int lanes, int element_size, bool reduction) {
-  GatherPlan best = plan_layout(gather, lanes, element_size, reduction, false, false);
+  const auto plan_of = [&](bool copy_per_row_tap, bool copy_per_column_tap) {
+    return LayoutPlanner(gather, lanes, element_size, reduction).run(copy_per_row_tap, copy_per_column_tap);
+  };
+  GatherPlan best = plan_of(false, false);
   for (const bool copy_per_row_tap : {false, true}) {
-    GatherPlan plan = plan_layout(gather, lanes, element_size, reduction, copy_per_row_tap, true);
+    GatherPlan plan = plan_of(copy_per_row_tap, true);
     if (plan.cost < best.cost) best = std::move(plan);
   }
   return best;

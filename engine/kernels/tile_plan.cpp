@@ -1,4 +1,4 @@
-// From a tile program and a shape to a plan: dimensions, tasks, tiles, places for values.
+// From a tile program and a shape to a plan: the dimensions of the iteration space, its tasks and its tiles.
 #include "engine/kernels/tile_plan.h"
 
 #include <algorithm>
@@ -9,48 +9,50 @@ namespace sg::kernels {
 
 namespace {
 
-using Plan = CompiledTile::Plan;
-
-constexpr std::int64_t kTaskCost = 32768;  // in elementwise operations on one element
-constexpr std::int64_t kMostTasks = 64;
-constexpr std::int64_t kMostAccumulators = 4096;  // of one reduction in one task
-constexpr std::int64_t kTileBytes = 24 * 1024;    // of first-level cache for all that a tile touches
-constexpr std::int64_t kLineElements = 64;        // cuts inside contiguous memory fall on multiples of this
+constexpr std::int64_t kTaskCost = 32768;                         // of a task, in additions of one element
+constexpr std::int64_t kMostTasks = 64;                           // of a program
+constexpr std::int64_t kMostAccumulators = 4096;                  // of one reduction in one task
+constexpr std::int64_t kLeastFold = 8;                            // elements for each partial result of a cut reduction
+constexpr std::int64_t kTileBytes = 24 * 1024;                    // of first-level cache for all that a tile touches
+constexpr std::int64_t kShortestTile = 128, kLongestTile = 1024;  // elements
+constexpr std::int64_t kLineElements = 64;             // cuts inside contiguous memory fall on multiples of this
+constexpr std::int64_t kNarrowest = 16, kWidest = 64;  // of a two-dimensional tile, for transposes
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 std::int64_t round_up(std::int64_t a, std::int64_t b) { return divide_up(a, b) * b; }
 
-class Planner {
+class TilePlanner {
  public:
-  Planner(const TileProgram& given, std::span<const std::int64_t> shape, Isa isa)
-      : program_(simplify(given)), plan_(std::make_unique<Plan>()) {
+  TilePlanner(const TileProgram& given, std::span<const std::int64_t> shape, Isa isa)
+      : program_(simplify(given)), plan_(std::make_unique<TilePlan>()) {
     plan_->kernels = &tile_kernels(isa, program_.dtype);
     plan_->element_size = static_cast<int>(size_of(program_.dtype));
-    set_dimensions(shape);
+    make_dimensions(shape);
+    order_dimensions();
+    join_dimensions();
+    make_room_for_transposes();
+    describe_operands();
     if (plan_->total == 0) return;
     cut_tasks();
-    // How many values share the cache decides the tile's length, which decides which operands need a place there.
-    std::int64_t length = 512;
+    // How many values share the cache decides the tile's length, which decides which operands need a slot there.
+    std::int64_t length = kLongestTile / 2;
     for (int round = 0; round < 2; ++round) {
       cut_tiles(length);
-      for (Plan::Operand& load : plan_->loads) look_at(load);
-      for (Plan::Operand& store : plan_->stores) look_at(store);
+      for (TilePlan::Operand& load : plan_->loads) look_at(load);
+      for (TilePlan::Operand& store : plan_->stores) look_at(store);
       group_reductions();
-      assign_places(plan_->codes[0], false);
-      assign_places(plan_->codes[1], true);
+      plan_->codes[0] = assign_slots(program_, *plan_, false);
+      plan_->codes[1] = assign_slots(program_, *plan_, true);
       plan_->slots = std::max(plan_->codes[0].slots, plan_->codes[1].slots) + (plan_->fold_scratch ? 1 : 0);
-      const auto streams = static_cast<std::int64_t>(plan_->slots + plan_->loads.size() + plan_->stores.size());
-      length =
-          std::clamp<std::int64_t>(kTileBytes / (plan_->element_size * std::max<std::int64_t>(streams, 1)), 128, 1024) /
-          64 * 64;
+      length = fitting_length();
     }
     lay_scratch_out();
   }
 
-  std::unique_ptr<const Plan> take() { return std::move(plan_); }
+  std::unique_ptr<const TilePlan> take() { return std::move(plan_); }
 
  private:
-  bool is_reduced(int dim) const { return (program_.reduced_axes >> dim) & 1; }
+  // Dimensions ----------------------------------------------------------------------------------------------------
 
   /// One dimension of the iteration space; the strides are the loads' and then the stores'.
   struct Dimension {
@@ -59,8 +61,12 @@ class Planner {
     std::vector<std::int64_t> strides;
   };
 
+  bool is_reduced(int dim) const { return (program_.reduced_axes >> dim) & 1; }
+
+  /// The shape's dimensions, but for those of one index.
   void make_dimensions(std::span<const std::int64_t> shape) {
-    Plan& plan = *plan_;
+    assert(shape.size() <= kMaxTileDims);
+    TilePlan& plan = *plan_;
     for (int d = 0; d < static_cast<int>(shape.size()); ++d) {
       plan.total *= shape[d];
       if (!is_reduced(d)) plan.kept_total *= shape[d];
@@ -87,6 +93,7 @@ class Planner {
     return wanted;
   }
 
+  /// Strides fall from the outermost dimension to the innermost, as far as all operands agree.
   void order_dimensions() {
     const int n = static_cast<int>(dimensions_.size());
     for (int round = 0; round < n; ++round) {
@@ -96,6 +103,7 @@ class Planner {
     }
   }
 
+  /// Neighbours that every operand passes through in one stride become one.
   void join_dimensions() {
     std::vector<Dimension> joined;
     for (Dimension& dimension : dimensions_) {
@@ -123,30 +131,31 @@ class Planner {
       for (int d = 0; d < n - 1; ++d) {
         if (dimensions_[d].strides[i] != 1 || dimensions_[d].extent < 4) continue;
         std::rotate(dimensions_.begin() + d, dimensions_.begin() + d + 1, dimensions_.end() - 1);
-        const std::int64_t extent = dimensions_[n - 1].extent;
-        for (std::int64_t part = 64; part >= 16 && extent > 64; --part) {
-          if (extent % part != 0) continue;
-          Dimension parts = dimensions_[n - 1];
-          parts.extent = extent / part;
-          for (std::int64_t& stride : parts.strides) stride *= part;
-          dimensions_[n - 1].extent = part;
-          dimensions_.insert(dimensions_.end() - 2, std::move(parts));
-          break;
-        }
+        cut_innermost_into_rows();
         return;
       }
     }
   }
 
-  void set_dimensions(std::span<const std::int64_t> shape) {
-    assert(shape.size() <= kMaxTileDims);
-    make_dimensions(shape);
-    order_dimensions();
-    join_dimensions();
-    make_room_for_transposes();
-    Plan& plan = *plan_;
-    const auto make_operands = [&](const std::vector<TileOperand>& from, std::vector<Plan::Operand>& to,
-                                   std::size_t first) {
+  /// The innermost dimension becomes two, the outer of which comes before the last but one.
+  void cut_innermost_into_rows() {
+    Dimension& innermost = dimensions_.back();
+    if (innermost.extent <= kWidest) return;
+    for (std::int64_t row = kWidest; row >= kNarrowest; --row) {
+      if (innermost.extent % row != 0) continue;
+      Dimension rows = innermost;
+      rows.extent = innermost.extent / row;
+      for (std::int64_t& stride : rows.strides) stride *= row;
+      innermost.extent = row;
+      dimensions_.insert(dimensions_.end() - 2, std::move(rows));
+      return;
+    }
+  }
+
+  void describe_operands() {
+    TilePlan& plan = *plan_;
+    const auto describe = [&](const std::vector<TileOperand>& from, std::vector<TilePlan::Operand>& to,
+                              std::size_t first) {
       to.resize(from.size());
       for (std::size_t i = 0; i < from.size(); ++i) {
         to[i].dtype = from[i].dtype;
@@ -154,8 +163,8 @@ class Planner {
         for (std::size_t d = 0; d < dimensions_.size(); ++d) to[i].strides[d] = dimensions_[d].strides[first + i];
       }
     };
-    make_operands(program_.loads, plan.loads, 0);
-    make_operands(program_.stores, plan.stores, program_.loads.size());
+    describe(program_.loads, plan.loads, 0);
+    describe(program_.stores, plan.stores, program_.loads.size());
     for (const TileReduction& reduction : program_.reductions) {
       plan.reductions.push_back({static_cast<int>(reduction.op), reduction.dtype});
     }
@@ -167,9 +176,35 @@ class Planner {
     }
   }
 
+  // Tasks -----------------------------------------------------------------------------------------------------------
+
+  /// In additions of one element: each instruction, and the passage of each operand.
+  std::int64_t cost_of_element() const {
+    std::int64_t cost =
+        static_cast<std::int64_t>(plan_->loads.size() + plan_->stores.size() + plan_->reductions.size());
+    for (const TileInstruction& instruction : program_.code) cost += cost_of(instruction.op);
+    return cost;
+  }
+
+  /// Cuts the iteration space into boxes by its shape alone, so that sums have the same bits on any number of threads.
+  void cut_tasks() {
+    TilePlan& plan = *plan_;
+    const std::int64_t cost = cost_of_element();
+    for (int d = 0; d < plan.dims; ++d) {
+      plan.box[d] = plan.extent[d];
+      plan.splits[d] = 1;
+    }
+    plan.tasks = cut_for_accumulators();
+    const std::int64_t wanted = std::clamp<std::int64_t>(
+        plan.total / kTaskCost * cost + plan.total % kTaskCost * cost / kTaskCost, 1, kMostTasks);
+    cut_into(wanted);
+    plan.task_cost = plan.total / plan.tasks * cost;
+    lay_accumulators_out();
+  }
+
   /// Cuts dimension d into about `parts` boxes; returns how many they are.
   std::int64_t split(int d, std::int64_t parts) {
-    Plan& plan = *plan_;
+    TilePlan& plan = *plan_;
     std::int64_t box = divide_up(plan.extent[d], std::min(parts, plan.extent[d]));
     if (d == plan.dims - 1) box = std::min(round_up(box, kLineElements), plan.extent[d]);
     plan.box[d] = box;
@@ -177,43 +212,48 @@ class Planner {
     return plan.splits[d];
   }
 
-  void cut_tasks() {
-    Plan& plan = *plan_;
-    std::int64_t cost = static_cast<std::int64_t>(plan.loads.size() + plan.stores.size() + plan.reductions.size());
-    for (const TileInstruction& instruction : program_.code) cost += cost_of(instruction.op);
-    const std::int64_t wanted = std::clamp<std::int64_t>(
-        plan.total / kTaskCost * cost + plan.total % kTaskCost * cost / kTaskCost, 1, kMostTasks);
-    for (int d = 0; d < plan.dims; ++d) {
-      plan.box[d] = plan.extent[d];
-      plan.splits[d] = 1;
+  std::int64_t reduced_total() const {
+    std::int64_t total = 1;
+    for (int d = 0; d < plan_->dims; ++d) {
+      if (plan_->reduced[d]) total *= plan_->extent[d];
     }
-    std::int64_t parts = 1;
-    const bool reduces = !plan.reductions.empty();
-    std::int64_t reduced_total = 1;
-    for (int d = 0; d < plan.dims; ++d) {
-      if (plan.reduced[d]) reduced_total *= plan.extent[d];
+    return total;
+  }
+
+  /// Cuts kept dimensions until a task's accumulators are few; returns the number of boxes.
+  std::int64_t cut_for_accumulators() {
+    TilePlan& plan = *plan_;
+    if (plan.reductions.empty()) return 1;
+    std::int64_t parts = 1, kept_box = plan.total / reduced_total();
+    for (int d = 0; d < plan.dims && kept_box > kMostAccumulators; ++d) {
+      if (plan.reduced[d]) continue;
+      const std::int64_t inside = kept_box / plan.extent[d];
+      const std::int64_t box = std::max<std::int64_t>(kMostAccumulators / inside, 1);
+      parts *= split(d, divide_up(plan.extent[d], box));
+      kept_box = inside * plan.box[d];
     }
-    if (reduces) {
-      std::int64_t kept_box = plan.total / reduced_total;
-      for (int d = 0; d < plan.dims && kept_box > kMostAccumulators; ++d) {
-        if (plan.reduced[d]) continue;
-        const std::int64_t inside = kept_box / plan.extent[d];
-        const std::int64_t box = std::max<std::int64_t>(kMostAccumulators / inside, 1);
-        parts *= split(d, divide_up(plan.extent[d], box));
-        kept_box = inside * plan.box[d];
-      }
-    }
-    for (int d = 0; d < plan.dims && parts < wanted; ++d) {
+    return parts;
+  }
+
+  /// Cuts from the outermost dimension inwards until there are about as many tasks as wanted.
+  void cut_into(std::int64_t wanted) {
+    TilePlan& plan = *plan_;
+    for (int d = 0; d < plan.dims && plan.tasks < wanted; ++d) {
       if (plan.splits[d] > 1) continue;
-      std::int64_t more = divide_up(wanted, parts);
+      std::int64_t more = divide_up(wanted, plan.tasks);
       // Cutting a reduced dimension makes partial results to write and to add up.
-      if (plan.reduced[d]) more = std::min(more, std::max<std::int64_t>(reduced_total / plan.reduced_splits / 8, 1));
+      if (plan.reduced[d]) {
+        more = std::min(more, std::max<std::int64_t>(reduced_total() / plan.reduced_splits / kLeastFold, 1));
+      }
       const std::int64_t made = split(d, more);
-      parts *= made;
+      plan.tasks *= made;
       if (plan.reduced[d]) plan.reduced_splits *= made;
     }
-    plan.tasks = parts;
-    plan.task_cost = plan.total / parts * cost;
+  }
+
+  /// Where a task's results lie, in its accumulators and in the outputs.
+  void lay_accumulators_out() {
+    TilePlan& plan = *plan_;
     plan.kept_box = 1;
     std::int64_t output_stride = 1;
     for (int d = plan.dims - 1; d >= 0; --d) {
@@ -226,8 +266,19 @@ class Planner {
     }
   }
 
+  // Tiles -----------------------------------------------------------------------------------------------------------
+
+  /// The tile's elements such that all slots and all memory that it touches fit into the cache.
+  std::int64_t fitting_length() const {
+    const auto streams = static_cast<std::int64_t>(plan_->slots + plan_->loads.size() + plan_->stores.size());
+    const std::int64_t bytes_an_element = plan_->element_size * std::max<std::int64_t>(streams, 1);
+    const std::int64_t length = std::clamp<std::int64_t>(kTileBytes / bytes_an_element, kShortestTile, kLongestTile);
+    return length / kLineElements * kLineElements;
+  }
+
+  /// A tile is `tile_rows` indices of one dimension, times all dimensions inside it.
   void cut_tiles(std::int64_t length) {
-    Plan& plan = *plan_;
+    TilePlan& plan = *plan_;
     int lowest = 0;
     for (int d = 0; d < plan.dims; ++d) {
       if (plan.splits[d] > 1) lowest = d;
@@ -244,9 +295,9 @@ class Planner {
     plan.capacity = rows * inner;
   }
 
-  void look_at(Plan::Operand& operand) {
-    const Plan& plan = *plan_;
-    operand.nest_dims = 0;
+  /// How an operand looks inside a tile: the nest of dimensions that it passes through, and what that makes of it.
+  void look_at(TilePlan::Operand& operand) const {
+    const TilePlan& plan = *plan_;
     int n = 0;
     bool zero = true;
     for (int d = plan.tile_dim; d < plan.dims; ++d) {
@@ -271,17 +322,22 @@ class Planner {
     }
     operand.nest_dims = n;
     const bool contiguous = n == 1 && operand.nest_stride[0] == 1 && operand.dtype == program_.dtype;
-    operand.access = zero ? Plan::Access::splat : contiguous ? Plan::Access::direct : Plan::Access::gather;
-    operand.cached = false;
-    for (int d = 0; d <= plan.tile_dim; ++d) {
-      const bool repeats = d < plan.tile_dim ? plan.box[d] > 1 : plan.box[d] > plan.tile_rows;
-      if (repeats && operand.strides[d] == 0) operand.cached = true;
-    }
-    if (operand.access == Plan::Access::splat) operand.cached = true;
+    operand.access = zero ? TilePlan::Access::splat : contiguous ? TilePlan::Access::direct : TilePlan::Access::strided;
+    operand.cached = operand.access == TilePlan::Access::splat || repeats_between_tiles(operand);
   }
 
+  bool repeats_between_tiles(const TilePlan::Operand& operand) const {
+    const TilePlan& plan = *plan_;
+    for (int d = 0; d <= plan.tile_dim; ++d) {
+      const bool several = d < plan.tile_dim ? plan.box[d] > 1 : plan.box[d] > plan.tile_rows;
+      if (several && operand.strides[d] == 0) return true;
+    }
+    return false;
+  }
+
+  /// The tile as the accumulators see it: neighbours that are all kept or all reduced are one group.
   void group_reductions() {
-    Plan& plan = *plan_;
+    TilePlan& plan = *plan_;
     plan.groups = 0;
     plan.fold_scratch = false;
     if (plan.reductions.empty()) return;
@@ -301,129 +357,8 @@ class Planner {
     plan.fold_scratch = n >= 2 && !plan.group_reduced[n - 1];
   }
 
-  /// Gives every value a place: a slot of the scratch, or the memory of a load or a store.
-  void assign_places(Plan::Code& code, bool aliased) {
-    const Plan& plan = *plan_;
-    const int instructions = static_cast<int>(program_.code.size());
-    const int loads = static_cast<int>(plan.loads.size());
-    code = {};
-    std::vector<int> last_use(program_.value_count, -1);
-    // What a store or a reduction takes straight from a load must be read before another store overwrites it.
-    std::vector<bool> read_late(program_.value_count, false), direct_load(program_.value_count, false);
-    for (const Plan::Operand& store : plan.stores) read_late[store.value] = true;
-    for (const TileReduction& reduction : program_.reductions) read_late[reduction.value] = true;
-    const auto direct = [&](const Plan::Operand& load) {
-      return load.access == Plan::Access::direct && !(aliased && read_late[load.value]);
-    };
-    for (const Plan::Operand& load : plan.loads) direct_load[load.value] = direct(load);
-    int last_memory_read = -1;  // by an instruction, of a load where it lies
-    const auto use = [&](int at, std::uint16_t value) {
-      last_use[value] = std::max(last_use[value], at);
-      if (direct_load[value]) last_memory_read = std::max(last_memory_read, at);
-    };
-    for (int i = 0; i < instructions; ++i) {
-      const TileInstruction& instruction = program_.code[i];
-      const int operands = arity(instruction.op);
-      if (operands > 0) use(i, instruction.a);
-      if (operands > 1) use(i, instruction.b);
-      if (operands > 2) use(i, instruction.c);
-    }
-    for (const Plan::Operand& store : plan.stores) use(instructions, store.value);
-    for (const TileReduction& reduction : program_.reductions) use(instructions, reduction.value);
-
-    // Pointers count from 0 for slots, from kLoads for loads and from kStores for stores until the slots are counted.
-    constexpr int kLoads = 1 << 14, kStores = 1 << 15;
-    std::vector<int> place(program_.value_count, -1);
-    std::vector<int> free_slots;
-    int slots = 0;
-    const auto take_slot = [&] {
-      if (free_slots.empty()) return slots++;
-      const int slot = free_slots.back();
-      free_slots.pop_back();
-      return slot;
-    };
-    // Slots that keep their content from tile to tile, first, so that nothing is ever put there before.
-    code.load_slots.assign(loads, Plan::kDirect);
-    std::vector<bool> keeps(program_.value_count, false);
-    for (int i = 0; i < loads; ++i) {
-      const Plan::Operand& load = plan.loads[i];
-      if (direct(load)) {
-        place[load.value] = kLoads + i;
-        keeps[load.value] = true;
-      } else if (load.cached) {
-        place[load.value] = code.load_slots[i] = static_cast<std::uint16_t>(slots++);
-        keeps[load.value] = true;
-      }
-    }
-    for (const TileInstruction& instruction : program_.code) {
-      if (instruction.op != TileOp::constant) continue;
-      code.constants.push_back({static_cast<std::uint16_t>(slots), instruction.immediate});
-      place[instruction.out] = slots++;
-      keeps[instruction.out] = true;
-    }
-    for (int i = 0; i < loads; ++i) {
-      const Plan::Operand& load = plan.loads[i];
-      if (direct(load) || load.cached) continue;
-      place[load.value] = code.load_slots[i] = static_cast<std::uint16_t>(slots++);
-    }
-    std::vector<int> written_by(program_.value_count, -1);  // the store whose memory is the value's place
-    for (int s = 0; s < static_cast<int>(plan.stores.size()); ++s) {
-      const Plan::Operand& store = plan.stores[s];
-      if (store.access == Plan::Access::direct && place[store.value] < 0 && written_by[store.value] < 0) {
-        written_by[store.value] = s;
-      }
-    }
-    for (int i = 0; i < instructions; ++i) {
-      const TileInstruction& instruction = program_.code[i];
-      if (instruction.op == TileOp::constant) continue;
-      const int operands = arity(instruction.op);
-      const std::uint16_t read[3] = {instruction.a, instruction.b, instruction.c};
-      for (int k = 0; k < operands; ++k) {
-        const std::uint16_t value = read[k];
-        assert(place[value] >= 0);
-        // An instruction may write over what it reads for the last time.
-        if (last_use[value] == i && !keeps[value]) {
-          free_slots.push_back(place[value]);
-          keeps[value] = true;  // given back once
-        }
-      }
-      const int store = written_by[instruction.out];
-      // Written early, a store could change a load's buffer that is still to be read.
-      if (store >= 0 && (!aliased || i >= last_memory_read)) {
-        place[instruction.out] = kStores + store;
-        keeps[instruction.out] = true;
-      } else {
-        written_by[instruction.out] = -1;
-        place[instruction.out] = take_slot();
-      }
-    }
-    const auto pointer = [&](int at) {
-      const int stored = at >= kStores ? slots + loads + (at - kStores) : at >= kLoads ? slots + (at - kLoads) : at;
-      return static_cast<std::uint16_t>(stored);
-    };
-    for (const TileInstruction& instruction : program_.code) {
-      if (instruction.op == TileOp::constant) continue;
-      const int operands = arity(instruction.op);
-      const TileKernels::Operation loop = plan.kernels->operations[static_cast<int>(instruction.op)];
-      assert(loop != nullptr);
-      code.steps.push_back({loop, pointer(place[instruction.out]),
-                            operands > 0 ? pointer(place[instruction.a]) : std::uint16_t{0},
-                            operands > 1 ? pointer(place[instruction.b]) : std::uint16_t{0},
-                            operands > 2 ? pointer(place[instruction.c]) : std::uint16_t{0}, instruction.immediate});
-    }
-    for (int s = 0; s < static_cast<int>(plan.stores.size()); ++s) {
-      const std::uint16_t value = plan.stores[s].value;
-      if (place[value] == kStores + s) continue;
-      code.late_stores.push_back({pointer(place[value]), static_cast<std::uint16_t>(s)});
-    }
-    for (const TileReduction& reduction : program_.reductions) {
-      code.reduction_pointers.push_back(pointer(place[reduction.value]));
-    }
-    code.slots = slots;
-  }
-
   void lay_scratch_out() {
-    Plan& plan = *plan_;
+    TilePlan& plan = *plan_;
     // The odd lines keep slots from sharing their cache sets and their addresses' low bits.
     plan.slot_bytes = static_cast<std::size_t>(round_up(plan.capacity * plan.element_size, 64) + 192);
     const std::size_t pointers = plan.slots + 2 * plan.loads.size() + plan.stores.size();  // the loads' sources twice
@@ -436,14 +371,14 @@ class Planner {
 
   TileProgram program_;
   std::vector<Dimension> dimensions_;
-  std::unique_ptr<Plan> plan_;
+  std::unique_ptr<TilePlan> plan_;
 };
 
 }  // namespace
 
-std::unique_ptr<const CompiledTile::Plan> make_tile_plan(const TileProgram& program,
-                                                         std::span<const std::int64_t> shape, Isa isa) {
-  return Planner(program, shape, isa).take();
+std::unique_ptr<const TilePlan> make_tile_plan(const TileProgram& program, std::span<const std::int64_t> shape,
+                                               Isa isa) {
+  return TilePlanner(program, shape, isa).take();
 }
 
 }  // namespace sg::kernels

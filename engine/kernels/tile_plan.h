@@ -33,7 +33,7 @@ struct CompiledTile::Plan {
   std::int64_t capacity = 0;    // elements of a slot
 
   /// How an operand looks inside a tile. A direct one is read or written where it lies in memory.
-  enum class Access : std::uint8_t { direct, splat, gather };
+  enum class Access : std::uint8_t { direct, splat, strided };
   struct Operand {
     Access access = Access::direct;
     bool cached = false;  // the same elements may serve several tiles
@@ -97,16 +97,20 @@ struct CompiledTile::Plan {
   void run_task(std::int64_t index, const Code& code, const void* const* load_data, void* const* store_data,
                 void* const* outputs, char* partials) const;
   void run_tile(Task& task, std::int64_t rows) const;
-  void gather(const Operand& load, int dim, std::int64_t rows, const char* source, char*& values) const;
-  void scatter(const Operand& store, int dim, std::int64_t rows, const char*& values, char* destination) const;
+  void read(const Operand& load, int dim, std::int64_t rows, const char* source, char*& values) const;
+  void write(const Operand& store, int dim, std::int64_t rows, const char*& values, char* destination) const;
   void reduce(int op, int group, std::int64_t rows, const char*& values, char* accumulators, char* scratch) const;
   void write_outputs(const Task& task, void* const* outputs, char* partials) const;
   void combine(void* const* outputs, char* partials) const;
 };
 
+using TilePlan = CompiledTile::Plan;
+
 /// Works the plan out.
-std::unique_ptr<const CompiledTile::Plan> make_tile_plan(const TileProgram& program,
-                                                         std::span<const std::int64_t> shape, Isa isa);
+std::unique_ptr<const TilePlan> make_tile_plan(const TileProgram& program, std::span<const std::int64_t> shape,
+                                               Isa isa);
+/// Gives each value of the program its slot, once the plan's tiles and operands are known (tile_slots.cpp).
+TilePlan::Code assign_slots(const TileProgram& program, const TilePlan& plan, bool aliased);
 /// The program without copies, dead code and foldable constants, and with products joined to sums.
 TileProgram simplify(const TileProgram& program);
 

@@ -14,8 +14,6 @@ namespace sg::kernels {
 
 namespace {
 
-using Plan = CompiledTile::Plan;
-
 /// The scratch of one thread: kept, because asking for memory would cost more than a small program.
 class ThreadScratch {
  public:
@@ -42,7 +40,7 @@ thread_local ThreadScratch thread_scratch;
 
 }  // namespace
 
-struct Plan::Task {
+struct TilePlan::Task {
   const Code& code;
   char* scratch;
   char** pointers;           // slots, then where the next tile lies in loads and stores
@@ -52,10 +50,10 @@ struct Plan::Task {
   Extents begin, end;
 };
 
-void Plan::gather(const Operand& load, int dim, std::int64_t rows, const char* source, char*& values) const {
+void TilePlan::read(const Operand& load, int dim, std::int64_t rows, const char* source, char*& values) const {
   const std::int64_t bytes = size_of(load.dtype);
   const std::int64_t length = load.nest_extent[dim] * rows;
-  const TileKernels::Gather loop = kernels->gather[static_cast<int>(load.dtype)];
+  const TileKernels::Read loop = kernels->read[static_cast<int>(load.dtype)];
   const int left = load.nest_dims - dim;
   if (left == 1) {
     loop(values, source, 1, 0, length, load.nest_stride[dim]);
@@ -66,15 +64,15 @@ void Plan::gather(const Operand& load, int dim, std::int64_t rows, const char* s
     values += length * count * element_size;
   } else {
     for (std::int64_t i = 0; i < length; ++i) {
-      gather(load, dim + 1, 1, source + i * load.nest_stride[dim] * bytes, values);
+      read(load, dim + 1, 1, source + i * load.nest_stride[dim] * bytes, values);
     }
   }
 }
 
-void Plan::scatter(const Operand& store, int dim, std::int64_t rows, const char*& values, char* destination) const {
+void TilePlan::write(const Operand& store, int dim, std::int64_t rows, const char*& values, char* destination) const {
   const std::int64_t bytes = size_of(store.dtype);
   const std::int64_t length = store.nest_extent[dim] * rows;
-  const TileKernels::Scatter loop = kernels->scatter[static_cast<int>(store.dtype)];
+  const TileKernels::Write loop = kernels->write[static_cast<int>(store.dtype)];
   const int left = store.nest_dims - dim;
   if (left == 1) {
     loop(destination, values, 1, 0, length, store.nest_stride[dim]);
@@ -85,12 +83,13 @@ void Plan::scatter(const Operand& store, int dim, std::int64_t rows, const char*
     values += length * count * element_size;
   } else {
     for (std::int64_t i = 0; i < length; ++i) {
-      scatter(store, dim + 1, 1, values, destination + i * store.nest_stride[dim] * bytes);
+      write(store, dim + 1, 1, values, destination + i * store.nest_stride[dim] * bytes);
     }
   }
 }
 
-void Plan::reduce(int op, int group, std::int64_t rows, const char*& values, char* accumulators, char* scratch) const {
+void TilePlan::reduce(int op, int group, std::int64_t rows, const char*& values, char* accumulators,
+                      char* scratch) const {
   const std::int64_t length = group_extent[group] * rows;
   const int left = groups - group;
   if (left == 1) {
@@ -114,7 +113,7 @@ void Plan::reduce(int op, int group, std::int64_t rows, const char*& values, cha
   }
 }
 
-void Plan::run_tile(Task& task, std::int64_t rows) const {
+void TilePlan::run_tile(Task& task, std::int64_t rows) const {
   const Code& code = task.code;
   char** const pointers = task.pointers;
   char** const sources = pointers + code.slots;
@@ -127,11 +126,10 @@ void Plan::run_tile(Task& task, std::int64_t rows) const {
     if (load.cached && task.cached[i] == sources[i]) continue;
     task.cached[i] = sources[i];
     if (load.access == Access::splat) {
-      kernels->gather[static_cast<int>(load.dtype)](pointers[slot], sources[i], 1, 0, load.cached ? capacity : count,
-                                                    0);
+      kernels->read[static_cast<int>(load.dtype)](pointers[slot], sources[i], 1, 0, load.cached ? capacity : count, 0);
     } else {
       char* values = pointers[slot];
-      gather(load, 0, rows, sources[i], values);
+      read(load, 0, rows, sources[i], values);
     }
   }
   for (const TileStep& step : code.steps) {
@@ -145,12 +143,12 @@ void Plan::run_tile(Task& task, std::int64_t rows) const {
   }
   for (const LateStore& late : code.late_stores) {
     const char* values = pointers[late.pointer];
-    scatter(stores[late.store], 0, rows, values, sources[loads.size() + late.store]);
+    write(stores[late.store], 0, rows, values, sources[loads.size() + late.store]);
   }
 }
 
-void Plan::run_task(std::int64_t index, const Code& code, const void* const* load_data, void* const* store_data,
-                    void* const* outputs, char* partials) const {
+void TilePlan::run_task(std::int64_t index, const Code& code, const void* const* load_data, void* const* store_data,
+                        void* const* outputs, char* partials) const {
   char* const scratch = thread_scratch.get(scratch_bytes);
   char** const pointers = reinterpret_cast<char**>(scratch + pointers_offset);
   char** const sources = pointers + code.slots;
@@ -225,7 +223,7 @@ void Plan::run_task(std::int64_t index, const Code& code, const void* const* loa
   if (!reductions.empty()) write_outputs(task, outputs, partials);
 }
 
-void Plan::write_outputs(const Task& task, void* const* outputs, char* partials) const {
+void TilePlan::write_outputs(const Task& task, void* const* outputs, char* partials) const {
   // The number of the part of the reduced range that this task had.
   std::int64_t part = 0, offset = 0, run = kept_box;
   for (int d = 0; d < dims; ++d) {
@@ -267,7 +265,7 @@ void Plan::write_outputs(const Task& task, void* const* outputs, char* partials)
   }
 }
 
-void Plan::combine(void* const* outputs, char* partials) const {
+void TilePlan::combine(void* const* outputs, char* partials) const {
   constexpr std::int64_t kChunk = 4096;
   const std::int64_t chunks = (kept_total + kChunk - 1) / kChunk;
   const auto combine_chunk = [&](std::int64_t chunk) {
@@ -288,7 +286,7 @@ void Plan::combine(void* const* outputs, char* partials) const {
   }
 }
 
-const Plan::Code& Plan::code_for(const void* const* load_data, void* const* store_data) const {
+const TilePlan::Code& TilePlan::code_for(const void* const* load_data, void* const* store_data) const {
   bool aliased = false;
   for (std::size_t s = 0; s < stores.size(); ++s) {
     for (std::size_t l = 0; l < loads.size(); ++l) aliased = aliased || store_data[s] == load_data[l];
@@ -296,7 +294,7 @@ const Plan::Code& Plan::code_for(const void* const* load_data, void* const* stor
   return codes[aliased ? 1 : 0];
 }
 
-void Plan::run(const void* const* load_data, void* const* store_data, void* const* outputs) const {
+void TilePlan::run(const void* const* load_data, void* const* store_data, void* const* outputs) const {
   if (total == 0) {
     for (std::size_t i = 0; i < reductions.size(); ++i) {
       std::int64_t nothing;
@@ -346,7 +344,7 @@ void run_together(std::span<const TileRun> runs) {
   std::vector<std::size_t> starts;  // of the work of one thread, in pieces
   std::int64_t cost = kCost;
   for (std::size_t r = 0; r < runs.size(); ++r) {
-    const Plan& plan = *runs[r].tile->plan_;
+    const TilePlan& plan = *runs[r].tile->plan_;
     for (std::int64_t task = 0; task < plan.tasks; ++task) {
       if (cost >= kCost) {
         starts.push_back(pieces.size());
@@ -364,8 +362,8 @@ void run_together(std::span<const TileRun> runs) {
   parallel_for(static_cast<std::int64_t>(starts.size()) - 1, [&](std::int64_t i) {
     for (std::size_t p = starts[i]; p < starts[i + 1]; ++p) {
       const TileRun& run = runs[pieces[p].run];
-      const Plan& plan = *run.tile->plan_;
-      const Plan::Code& code = plan.code_for(run.loads, run.stores);
+      const TilePlan& plan = *run.tile->plan_;
+      const TilePlan::Code& code = plan.code_for(run.loads, run.stores);
       for (std::int64_t task = pieces[p].task; task < pieces[p].end; ++task) {
         plan.run_task(task, code, run.loads, run.stores, run.reductions, nullptr);
       }

@@ -18,13 +18,13 @@ struct TileKernels {
 
   /// values[r * count + i] = source[r * row_stride + i * stride], converted from the dtype in memory. The `splat` of
   /// one element is the case of zero strides.
-  using Gather = void (*)(void* values, const void* source, std::int64_t rows, std::int64_t row_stride,
-                          std::int64_t count, std::int64_t stride);
-  Gather gather[3];
-  /// The mirror of Gather.
-  using Scatter = void (*)(void* destination, const void* values, std::int64_t rows, std::int64_t row_stride,
-                           std::int64_t count, std::int64_t stride);
-  Scatter scatter[3];
+  using Read = void (*)(void* values, const void* source, std::int64_t rows, std::int64_t row_stride,
+                        std::int64_t count, std::int64_t stride);
+  Read read[3];
+  /// The mirror of Read.
+  using Write = void (*)(void* destination, const void* values, std::int64_t rows, std::int64_t row_stride,
+                         std::int64_t count, std::int64_t stride);
+  Write write[3];
 
   /// accumulators[r] op= values[r * count ...] reduced, for r in [0, rows).
   using ReduceRows = void (*)(void* accumulators, const void* values, std::int64_t rows, std::int64_t count);

@@ -19,8 +19,8 @@ inline To convert(From value) {
 }
 
 template <class T, class Memory>
-void gather(void* values, const void* source, std::int64_t rows, std::int64_t row_stride, std::int64_t count,
-            std::int64_t stride) {
+void read_strided(void* values, const void* source, std::int64_t rows, std::int64_t row_stride, std::int64_t count,
+                  std::int64_t stride) {
   T* __restrict out = static_cast<T*>(values);
   const Memory* in = static_cast<const Memory*>(source);
   if (stride == 1 && row_stride == count) {
@@ -47,8 +47,8 @@ void gather(void* values, const void* source, std::int64_t rows, std::int64_t ro
 }
 
 template <class T, class Memory>
-void scatter(void* destination, const void* values, std::int64_t rows, std::int64_t row_stride, std::int64_t count,
-             std::int64_t stride) {
+void write_strided(void* destination, const void* values, std::int64_t rows, std::int64_t row_stride,
+                   std::int64_t count, std::int64_t stride) {
   Memory* __restrict out = static_cast<Memory*>(destination);
   const T* in = static_cast<const T*>(values);
   if (stride == 1 && row_stride == count) {
@@ -218,17 +218,17 @@ void reduce_combine(void* accumulators, const void* others, std::int64_t count) 
 }
 template <class T, class Memory>
 void reduce_end(void* destination, const void* accumulators, std::int64_t count) {
-  scatter<Accumulator<T>, Memory>(destination, accumulators, 1, count, count, 1);
+  write_strided<Accumulator<T>, Memory>(destination, accumulators, 1, count, count, 1);
 }
 
 template <class T>
 void add_memory(TileKernels& table) {
-  table.gather[0] = gather<T, float>;
-  table.gather[1] = gather<T, double>;
-  table.gather[2] = gather<T, std::int64_t>;
-  table.scatter[0] = scatter<T, float>;
-  table.scatter[1] = scatter<T, double>;
-  table.scatter[2] = scatter<T, std::int64_t>;
+  table.read[0] = read_strided<T, float>;
+  table.read[1] = read_strided<T, double>;
+  table.read[2] = read_strided<T, std::int64_t>;
+  table.write[0] = write_strided<T, float>;
+  table.write[1] = write_strided<T, double>;
+  table.write[2] = write_strided<T, std::int64_t>;
   table.reduce_rows[0] = reduce_rows<T, ReduceOp::sum>;
   table.reduce_rows[1] = reduce_rows<T, ReduceOp::max>;
   table.reduce_rows[2] = reduce_rows<T, ReduceOp::min>;
