@@ -139,7 +139,7 @@ void declare(apps::OptionParser& parser, Settings& s) {
     parser.add("--weights", s.weights,
                "of the orders 0, 1, 2 (1,1,1 is the plain sum), or how all parts, residual and traces by order, are "
                "balanced at the start: size, by what they are; gradient, by their gradients' norms (Wang et al. 2021); "
-               "plain: not; auto: gradient");
+               "plain: not; auto: plain");
     parser.add("--trace-weight", s.trace_weight, "weight of the initial and boundary terms besides",
                at_least<double>(0));
   } else {
