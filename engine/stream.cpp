@@ -106,6 +106,8 @@ class Streamer {
     for (std::size_t s : members) {
       const PlanStep& step = plan_.steps[s];
       figures.work += step.flops;
+      figures.convolves |= step.kind == Kind::primitive && (step.primitive->rows() == Primitive::Rows::first ||
+                                                            step.primitive->rows() == Primitive::Rows::sum);
       std::int64_t passing = 0;
       for (std::size_t i = 0; i < operand_count(step); ++i) {
         const PlanStep::Operand& o = operand_of(step, i);

@@ -21,7 +21,8 @@
 // what is not streamed, then its regions.
 //
 // A region stays only where it pays: its tensors together would not fit in the caches, a block of at least some tens of
-// rows does, and the weights that each block reads again are small. Otherwise its steps run on whole tensors as before.
+// rows, or of four pictures, does, and the weights that each block reads again are small. Otherwise its steps run on
+// whole tensors as before.
 #pragma once
 
 #include "engine/plan.h"

@@ -17,6 +17,7 @@ struct RegionFigures {
   std::int64_t whole = 0;         // of what all rows read, such as weights, in all
   std::int64_t read_again = 0;    // the same counted for each reader, in all: the cost of a further block
   std::int64_t sum_elements = 0;  // of results that are sums over rows
+  bool convolves = false;         // a step is a convolution: rows are pictures
   double work = 0;                // floating operations, of all rows
 };
 

@@ -6,8 +6,8 @@
 namespace sg {
 namespace {
 
-constexpr std::int64_t kMostWhole = 512 * 1024;    // of what every block of one step reads again
-constexpr std::int64_t kMostRowBytes = 64 * 1024;  // of one step's operands, a row
+constexpr std::int64_t kMostWhole = 512 * 1024;  // of what every block of one step reads again
+constexpr std::int64_t kMostRowBytes = 1 << 20;  // of one step's operands, a row: a picture of 64 x 64 and 32 channels
 
 using Kind = PlanStep::Kind;
 

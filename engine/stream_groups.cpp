@@ -8,7 +8,7 @@
 namespace sg {
 namespace {
 
-constexpr std::int64_t kFewestRows = 128;          // a leading axis that is worth cutting
+constexpr std::int64_t kFewestRows = 32;           // a leading axis that is worth cutting: blocks for eight threads
 constexpr std::int64_t kFewestBytes = 256 * 1024;  // of results with one number of rows
 constexpr int kMostGroups = 3;                     // numbers of rows that are looked for
 

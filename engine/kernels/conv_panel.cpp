@@ -34,11 +34,11 @@ namespace {
 constexpr std::int64_t kUnitBytes = 256 * 1024;  // of staged pixels: with the panel, inside a second-level cache
 constexpr std::int64_t kMostPixels = 1024;       // of a unit's result: its panel of 32 rows takes 128 KB
 constexpr std::int64_t kShortRun = 6;            // rows that are shorter take panels that are wider
-constexpr std::int64_t kUnits = 12;              // enough that tasks are whole units
-constexpr std::int64_t kSlabs = 8;               // enough that tasks are whole slabs, where units are few
-constexpr std::int64_t kSumBytes = 1 << 20;      // of one piece of the gradient by the weight
-constexpr std::int64_t kWaveBytes = 48 << 20;    // of staged pixels at once
-constexpr std::int64_t kWeightsAtOnce = 16;      // channels whose weights are turned together
+constexpr std::int64_t kUnits = 12;  // enough that tasks are whole units; one thread alone takes unit after unit
+constexpr std::int64_t kSlabs = 8;   // enough that tasks are whole slabs, where units are few
+constexpr std::int64_t kSumBytes = 1 << 20;    // of one piece of the gradient by the weight
+constexpr std::int64_t kWaveBytes = 48 << 20;  // of staged pixels at once
+constexpr std::int64_t kWeightsAtOnce = 16;    // channels whose weights are turned together
 
 struct Unit {
   std::int64_t image, images, row, rows;  // rows of positions
@@ -285,7 +285,7 @@ void run_panels(const Gather& g, bool of_gradient, const T* source, const T* wei
   const std::size_t unit_size = static_cast<std::size_t>(panels.staged_unit());
   const std::int64_t slab_count = static_cast<std::int64_t>(panels.slabs.size());
   const std::int64_t vector_weights = panels.lanes * panels.taps * g.channels;
-  const bool few_units = panels.units < kUnits, many_slabs = few_units && slab_count >= kSlabs;
+  const bool few_units = panels.units < kUnits && !runs_alone(), many_slabs = few_units && slab_count >= kSlabs;
   const Scratch weights(many_slabs ? 0 : static_cast<std::size_t>(panels.row_vectors * vector_weights) * sizeof(T));
   if (!many_slabs) {
     panels.turn_weights(panels.slabs.front(), panels.slabs.back(), of_gradient, weight, weights.as<T>());
@@ -407,11 +407,11 @@ void run_panels_weight_gradient(const Gather& g, const T* source, const T* cotan
 
   // Where the sums are small each piece has its own, next to what it stages; otherwise a task has some rows of a tap of
   // all units.
-  const bool in_pieces = panels.units >= kUnits && sum_size * size <= kSumBytes;
+  const bool small_sums = sum_size * size <= kSumBytes, in_pieces = panels.units >= kUnits && small_sums;
   const std::int64_t pieces = in_pieces ? kUnits : 1, units_per_piece = ceil_div(panels.units, pieces);
   const std::int64_t used_pieces = ceil_div(panels.units, units_per_piece);
   const Scratch sums(static_cast<std::size_t>(used_pieces * sum_size) * sizeof(T));
-  if (in_pieces) {
+  if (in_pieces || (small_sums && runs_alone())) {
     parallel_for(used_pieces, [&](std::int64_t piece) {
       const Scratch staged(static_cast<std::size_t>(unit_size) * sizeof(T));
       const std::int64_t first = piece * units_per_piece, last = std::min(panels.units, first + units_per_piece);

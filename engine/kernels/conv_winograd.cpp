@@ -8,7 +8,7 @@
 namespace sg::kernels {
 namespace {
 
-constexpr std::int64_t kUnits = 12;  // enough that tasks are whole units
+constexpr std::int64_t kUnits = 12;  // enough that tasks are whole units; one thread alone takes unit after unit
 constexpr std::int64_t kSlabs = 8;   // enough that tasks are whole slabs, where units are few
 constexpr double kLeastGain = 1.3;   // in multiply-adds: transforms take 10 to 20 % of them
 
@@ -116,7 +116,7 @@ void run_winograd(const WinogradShape& shape, bool of_gradient, const T* source,
   const Winograd<T> winograd(shape, channel_pitch<T>(shape.channels, panel_kernels<T>().lanes));
   const WinogradUnits& units = winograd.units;
   const std::int64_t slabs = ceil_div(winograd.row_vectors(), kWinogradSlab), vectors = winograd.channel_vectors();
-  const bool few_units = units.count < kUnits, many_slabs = few_units && slabs >= kSlabs;
+  const bool few_units = units.count < kUnits && !runs_alone(), many_slabs = few_units && slabs >= kSlabs;
   const Scratch weights(many_slabs ? 0 : static_cast<std::size_t>(winograd.slab_weights(slabs)) * sizeof(T));
   if (!many_slabs) winograd.transform_weights(0, slabs, of_gradient, weight, weights.as<T>());
   const std::size_t unit_size = static_cast<std::size_t>(winograd.source_size());

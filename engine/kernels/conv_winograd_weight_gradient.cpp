@@ -49,11 +49,11 @@ void run_winograd_weight_gradient(const WinogradShape& shape, const T* source, c
 
   // Where the sums are small each piece has its own, next to what it transforms; otherwise a task has some points of
   // all units.
-  const bool in_pieces = units.count >= kUnits && sum_size * size <= kSumBytes;
+  const bool small_sums = sum_size * size <= kSumBytes, in_pieces = units.count >= kUnits && small_sums;
   const std::int64_t pieces = in_pieces ? kUnits : 1, units_per_piece = ceil_div(units.count, pieces);
   const Scratch sums(static_cast<std::size_t>(pieces * sum_size) * sizeof(T));
   const std::int64_t used_pieces = ceil_div(units.count, units_per_piece);
-  if (in_pieces) {
+  if (in_pieces || (small_sums && runs_alone())) {
     parallel_for(used_pieces, [&](std::int64_t piece) {
       const Scratch transformed(static_cast<std::size_t>(unit_size) * sizeof(T));
       const std::int64_t first = piece * units_per_piece, last = std::min(units.count, first + units_per_piece);

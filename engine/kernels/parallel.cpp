@@ -160,10 +160,12 @@ Pool& pool() {
 
 void parallel_for(std::int64_t count, TaskReference task) {
   if (count <= 0) return;
-  const bool shared = count > 1 && !inside_task && pool().count() > 1;
+  const bool shared = count > 1 && !runs_alone();
   if (shared && pool().try_run(count, task)) return;
   for (std::int64_t i = 0; i < count; ++i) task(i);
 }
+
+bool runs_alone() { return inside_task || pool().count() == 1; }
 
 int threads() { return pool().count(); }
 
