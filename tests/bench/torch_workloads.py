@@ -86,6 +86,59 @@ def laplacian_10d():
     return step
 
 
+def siren2d_h2(points):
+    network = networks.Siren(2)
+    x = (torch.rand(points, 2) * 2 - 1).requires_grad_()
+    target, target_gradient, target_hessian = torch.randn(points, 1), torch.randn(points, 2), torch.randn(points, 2, 2)
+    parameters = list(network.parameters())
+    optimizer = adam(network, 1e-4)
+
+    def step():
+        u = network(x)
+        (gradient,) = torch.autograd.grad(u.sum(), x, create_graph=True)
+        loss = F.mse_loss(u, target) + (gradient - target_gradient).square().sum(1).mean()
+        for i in range(2):
+            (row,) = torch.autograd.grad(gradient[:, i].sum(), x, create_graph=True)
+            loss = loss + (row - target_hessian[:, i]).square().sum(1).mean()
+        for parameter, value in zip(parameters, torch.autograd.grad(loss, parameters)):
+            parameter.grad = value
+        optimizer.step()
+    return step
+
+
+def pinn_burgers(points):
+    network = networks.Mlp([2, 64, 64, 64, 64, 1])
+    x = (torch.rand(points, 2) * 2 - 1).requires_grad_()
+    parameters = list(network.parameters())
+    optimizer = adam(network, 1e-4)
+
+    def step():
+        u = network(x)
+        (first,) = torch.autograd.grad(u.sum(), x, create_graph=True)
+        u_x, u_t = first[:, :1], first[:, 1:]
+        u_xx = torch.autograd.grad(u_x.sum(), x, create_graph=True)[0][:, :1]
+        residual = u_t + u * u_x - 0.01 * u_xx
+        (gradient,) = torch.autograd.grad(residual.sum(), x, create_graph=True)
+        loss = residual.square().mean() + gradient.square().sum(1).mean()
+        # The last layer's bias is in the value that multiplies u_x, so all parameters are used.
+        for parameter, value in zip(parameters, torch.autograd.grad(loss, parameters)):
+            parameter.grad = value
+        optimizer.step()
+    return step
+
+
+def mlp_jacobian():
+    """One batched reverse pass with a cotangent for each output, which is what functorch's jacrev does as well."""
+    network = networks.Mlp([64, 64, 64, 64, 64])
+    x = torch.randn(1000, 64).requires_grad_()
+    cotangents = torch.eye(64)[:, None, :].expand(64, 1000, 64).contiguous()
+
+    def step():
+        (rows,) = torch.autograd.grad(network(x), x, cotangents, is_grads_batched=True)
+        return rows.transpose(0, 1)
+    return step
+
+
 # ---------------------------------------------------------------- pictures
 
 
@@ -132,6 +185,28 @@ def resnet(light, batch):
         network(pictures) - pictures, matrices=matrices))
 
 
+class PlainResidual(torch.nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.first = torch.nn.Conv2d(width, width, 3, padding=1)
+        self.second = torch.nn.Conv2d(width, width, 3, padding=1)
+
+    def forward(self, x):
+        return x + self.second(F.silu(self.first(x)))
+
+
+def photographs(batch):
+    width, latents = 48, 16
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(3, width, 8, stride=4, padding=2), PlainResidual(width), PlainResidual(width),
+        torch.nn.Conv2d(width, latents, 1), torch.nn.Conv2d(latents, width, 3, padding=1), PlainResidual(width),
+        PlainResidual(width), torch.nn.ConvTranspose2d(width, 3, 8, stride=4, padding=2))
+    pictures = torch.rand(batch, 3, 64, 64)
+    matrices = [networks.spectral_matrix(64, 1, dtype=torch.float32)] * 2
+    return training_step(network, adam(network, weight_decay=1e-5), lambda: networks.spectral_image_loss(
+        network(pictures - 0.5) + 0.5 - pictures, matrices=matrices))
+
+
 def unet(side, batch):
     network = networks.Unet(64, channels=3)
     x, target = torch.randn(batch, 3, side, side), torch.randn(batch, 3, side, side)
@@ -164,6 +239,10 @@ WORKLOADS = {
     "unet32_infer_b8": lambda: unet_inference(32, 8),
     **{f"mlp_order_{n}": (lambda n=n: mlp_order(n)) for n in range(1, 9)},
     "laplacian_10d": laplacian_10d,
+    "siren2d_h2_100k": lambda: siren2d_h2(100_000),
+    "pinn_burgers_20k": lambda: pinn_burgers(20_000),
+    "mlp_jacobian_64": mlp_jacobian,
+    "photo_h1_b16": lambda: photographs(16),
 }
 
 

@@ -8,6 +8,7 @@
 #include "engine/autodiff.h"
 #include "engine/ops.h"
 #include "engine/random.h"
+#include "losses/pinn.h"
 #include "losses/route.h"
 #include "losses/sobolev.h"
 #include "losses/spectral.h"
@@ -15,6 +16,7 @@
 #include "nn/container.h"
 #include "nn/conv.h"
 #include "nn/linear.h"
+#include "nn/models/autoencoder.h"
 #include "nn/models/denoiser.h"
 #include "nn/models/mlp.h"
 #include "nn/models/resnet.h"
@@ -90,6 +92,34 @@ Step laplacian_10d() {
   return [=] { eval(grad(mean(square(laplacian((*net)(x), x))), net->parameter_values(), {}, Unused::zeros)); };
 }
 
+Step siren2d_h2(std::int64_t points) {
+  const Tensor x = random_uniform({points, 2}, -1, 1, 3, 0);
+  const Tensors targets{noise({points, 1}, 0), noise({points, 2}, 1), noise({points, 4}, 2)};
+  eval(targets);
+  return training<nn::Siren>(std::make_shared<nn::Siren>(2, 1, 64), {.learning_rate = 1e-4}, [=](nn::Siren& net) {
+    return losses::sobolev(losses::derivatives([&](const Tensor& at) { return net(at); }, x, 2), targets);
+  });
+}
+
+/// The residual of Burgers' equation under H1.
+Step pinn_burgers(std::int64_t points) {
+  const Tensor x = random_uniform({points, 2}, -1, 1, 3, 0);
+  return training<nn::MLP>(std::make_shared<nn::MLP>(std::vector<std::int64_t>{2, 64, 64, 64, 64, 1}),
+                           {.learning_rate = 1e-4}, [=](nn::MLP& net) {
+                             const auto network = [&](const Tensor& at) { return net(at); };
+                             return losses::residual_norm(
+                                 losses::pinn_residual(losses::Equation::burgers, network, x, 0.01), x, 1);
+                           });
+}
+
+/// The 64 x 64 Jacobian of each of 1,000 points.
+Step mlp_jacobian() {
+  auto net = std::make_shared<nn::MLP>(std::vector<std::int64_t>{64, 64, 64, 64, 64});
+  net->initialise(1);
+  const Tensor x = noise({1000, 64}, 0);
+  return [=] { batched_jacobian((*net)(x), x).eval(); };
+}
+
 // Pictures --------------------------------------------------------------------------------------------------
 
 Step denoiser(bool spectral, std::int64_t batch = 128) {
@@ -119,6 +149,13 @@ Step resnet(nn::ResnetKind kind, std::int64_t batch, std::int64_t side = 64) {
   return training<nn::ResnetAutoencoder>(
       std::make_shared<nn::ResnetAutoencoder>(kind), {.weight_decay = 1e-5},
       [=](nn::ResnetAutoencoder& net) { return losses::spectral_2d(net(pictures) - pictures, 1); });
+}
+
+Step photographs(std::int64_t batch) {
+  const Tensor pictures = random_uniform({batch, 3, 64, 64}, 0, 1, 3, 0);
+  return training<nn::PhotoAutoencoder>(
+      std::make_shared<nn::PhotoAutoencoder>(), {.weight_decay = 1e-5},
+      [=](nn::PhotoAutoencoder& net) { return losses::spectral_2d(net(pictures) - pictures, 1); });
 }
 
 Tensor times(std::int64_t batch) { return (arange(batch, f32) * 100).detach(); }
@@ -165,6 +202,10 @@ std::vector<std::pair<std::string, std::function<Step()>>> workloads() {
       {"unet64_b2", [] { return unet(64, 2); }},
       {"unet32_infer_b8", [] { return unet_inference(32, 8); }},
       {"laplacian_10d", laplacian_10d},
+      {"siren2d_h2_100k", [] { return siren2d_h2(100'000); }},
+      {"pinn_burgers_20k", [] { return pinn_burgers(20'000); }},
+      {"mlp_jacobian_64", mlp_jacobian},
+      {"photo_h1_b16", [] { return photographs(16); }},
   };
   for (int order = 1; order <= 8; ++order) {
     all.emplace_back(fmt::format("mlp_order_{}", order), [order] { return mlp_order(order); });
