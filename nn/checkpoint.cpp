@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "engine/printable.h"
 #include "nn/crc32c.h"
 #include "nn/json.h"
 #include "nn/safetensors.h"
@@ -88,6 +89,8 @@ void put_back(const SafetensorsFile& file, const std::filesystem::path& path, Tr
     }
     counters[name] = *tensor.data<std::int64_t>();
   }
+  // Whatever a run went wrong by, it cannot go on from there.
+  check_finite(with_prefix(file.tensors, network_prefix), path.string());
   try {
     if (training.network) training.network->load_state(part(network_prefix));
     if (training.optimizer) training.optimizer->load_state(part(optimizer_prefix));
@@ -95,7 +98,7 @@ void put_back(const SafetensorsFile& file, const std::filesystem::path& path, Tr
     if (training.ema) training.ema->load_state(part(ema_prefix));
   } catch (const Error& error) {
     if (std::string_view(error.what()).starts_with(path.string())) throw;
-    fail("{}: {}", path.string(), error.what());
+    fail("{}: {}", path.string(), printable(error.what(), 600));
   }
   training.counters = std::move(counters);
   training.tensors = with_prefix(file.tensors, tensor_prefix);
@@ -158,6 +161,8 @@ std::string load_checkpoint(const std::filesystem::path& path, Training& trainin
   put_back(file, previous, training);
   return fmt::format("{}; the checkpoint before it is taken: {}", damage, previous.string());
 }
+
+NamedTensors checkpoint_tensors(const std::filesystem::path& path) { return load_checked(path).tensors; }
 
 std::int64_t counter_of(const Training& training, const std::string& name, std::int64_t least, std::int64_t most,
                         std::string_view who) {

@@ -42,6 +42,9 @@ bool has_checkpoint(const std::filesystem::path& path);
 /// another network or optimiser, or lacks a part that is asked for.
 std::string load_checkpoint(const std::filesystem::path& path, Training& training);
 
+/// The tensors of a checkpoint whose checksums are right; throws, naming the file, for any other.
+NamedTensors checkpoint_tensors(const std::filesystem::path& path);
+
 /// A counter that must be there and lie within the bounds; throws in the name of `who`.
 std::int64_t counter_of(const Training& training, const std::string& name, std::int64_t least, std::int64_t most,
                         std::string_view who);

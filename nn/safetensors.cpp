@@ -8,12 +8,14 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "engine/node.h"
+#include "engine/printable.h"
 #include "nn/json.h"
 
 static_assert(std::endian::native == std::endian::little,
@@ -342,6 +344,43 @@ SafetensorsFile load_safetensors(const std::filesystem::path& path) {
   if (::fstat(file.descriptor(), &status) != 0) fail("{}: cannot open: {}", who, reason());
   if (!S_ISREG(status.st_mode)) fail("{}: not a file", who);
   return parse(Source(file), static_cast<std::uint64_t>(status.st_size), who);
+}
+
+void check_finite(const NamedTensors& tensors, std::string_view who) {
+  for (const auto& named : tensors) {
+    const Tensor& tensor = named.second;
+    if (!is_floating(tensor.dtype())) continue;
+    dispatch(tensor.dtype(), [&](auto zero) {
+      using Element = decltype(zero);
+      const Element* values = tensor.data<Element>();
+      for (std::int64_t i = 0; i < tensor.size(); ++i) {
+        // Of integers all are finite; the cast keeps this one text for all dtypes.
+        if (!std::isfinite(static_cast<double>(values[i]))) {
+          fail("{}: {} holds {}", who, show_name(named.first), values[i]);
+        }
+      }
+    });
+  }
+}
+
+NamedTensors load_weights(const std::filesystem::path& path) {
+  NamedTensors tensors = load_safetensors(path).tensors;
+  check_finite(tensors, path.string());
+  return tensors;
+}
+
+void load_weights(Module& module, const std::filesystem::path& path, std::string_view who) {
+  NamedTensors tensors;
+  try {
+    tensors = load_weights(path);
+  } catch (const Error& error) {
+    fail("{}: {}", who, error.what());
+  }
+  try {
+    module.load_state(tensors);
+  } catch (const Error& error) {
+    fail("{}: {}: {}", who, path.string(), printable(error.what(), 600));
+  }
 }
 
 SafetensorsFile parse_safetensors(std::span<const std::byte> bytes, const std::string& name) {

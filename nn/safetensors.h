@@ -7,6 +7,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "nn/module.h"
 
@@ -25,6 +26,14 @@ struct SafetensorsFile {
 SafetensorsFile load_safetensors(const std::filesystem::path& path);
 /// The same from a file's bytes in memory; `name` stands for the file in errors.
 SafetensorsFile parse_safetensors(std::span<const std::byte> bytes, const std::string& name);
+
+/// The tensors of a file of weights. Throws, naming file and tensor, also for one that holds a NaN or an infinity.
+NamedTensors load_weights(const std::filesystem::path& path);
+/// Puts such a file's tensors into the module; whatever is wrong is an error that begins with `who`, such as an option,
+/// and names the file.
+void load_weights(Module& module, const std::filesystem::path& path, std::string_view who);
+/// Throws in the name of `who` for a tensor that holds a NaN or an infinity.
+void check_finite(const NamedTensors& tensors, std::string_view who);
 
 /// Called with the file under its temporary name, whole and on the disk, before it gets its own name; what it throws
 /// leaves things as they were.

@@ -53,7 +53,7 @@ std::vector<Run> compare_losses(const Comparison& comparison, const Options& opt
     if (comparison.prepare && (i == 0 || run.seed != runs[i - 1].seed)) comparison.prepare(run.seed);
     const std::unique_ptr<Trainee> trainee = comparison.begin(run);
     check_batch_parts(*trainee, options);
-    folder.keep();
+    if (!options.verify_resume) folder.keep();
     TrainingPlan plan;
     plan.app = comparison.app;
     plan.label = label_of(run, options.seed_list().size() > 1);
@@ -67,6 +67,12 @@ std::vector<Run> compare_losses(const Comparison& comparison, const Options& opt
       known == seconds.end() ? ++plan.around.unknown_after : plan.around.seconds_after += known->second;
     }
     if (comparison.adjust) comparison.adjust(plan);
+    if (options.verify_resume) {
+      const std::unique_ptr<Trainee> resumed = comparison.begin(run);
+      fmt::print("{}\n", verify_resume(*trainee, *resumed, plan, options));
+      if (i + 1 == runs.size()) throw Finished{};
+      continue;
+    }
     const Clock::time_point start = Clock::now();
     const bool whole = run.is_fresh(options);
     train(*trainee, plan, options);

@@ -22,7 +22,7 @@ struct Run {
 
   /// Whether to begin anew, or at the folder's checkpoint.
   bool is_fresh(const Options& options) const {
-    return options.resume.empty() || !std::filesystem::exists(folder / "checkpoint.safetensors");
+    return options.resume.empty() || !nn::has_checkpoint(folder / "checkpoint.safetensors");
   }
 };
 

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "apps/common/files.h"
+#include "apps/common/values.h"
 #include "engine/error.h"
 
 namespace sg::apps {
@@ -38,6 +39,14 @@ void split(std::string_view line, char separator, std::vector<std::string_view>&
   }
 }
 
+/// A table may come with semicolons or tabs in the place of commas.
+char separator_of(std::string_view header) {
+  for (const char separator : {',', ';', '\t'}) {
+    if (header.find(separator) != std::string_view::npos) return separator;
+  }
+  return ',';
+}
+
 [[noreturn]] void cannot_write(const std::filesystem::path& path) {
   throw FileError(fmt::format("{}: cannot be written: {}", path.string(), std::strerror(errno)));
 }
@@ -45,15 +54,17 @@ void split(std::string_view line, char separator, std::vector<std::string_view>&
 }  // namespace
 
 CsvReader::CsvReader(std::filesystem::path path, bool whole_lines) : path_(std::move(path)), whole_lines_(whole_lines) {
-  if (std::filesystem::is_directory(path_)) fail("{}: is a folder; needs a CSV file", path_.string());
+  std::error_code error;
+  if (std::filesystem::is_directory(path_, error)) fail("{}: is a folder; needs a CSV file", path_.string());
+  // Opening a pipe would wait for ever.
+  if (std::filesystem::exists(path_, error) && !std::filesystem::is_regular_file(path_, error)) {
+    fail("{}: not a regular file", path_.string());
+  }
   file_.open(path_, std::ios::binary);
   if (!file_) fail("{}: cannot be opened", path_.string());
   if (!read_line()) return;
   if (text_.starts_with("\xef\xbb\xbf")) text_.erase(0, 3);
-  // Spreadsheets of countries with decimal commas write semicolons, and many programs tabs.
-  for (const char other : {';', '\t'}) {
-    if (text_.find(',') == std::string::npos && text_.find(other) != std::string::npos) separator_ = other;
-  }
+  separator_ = separator_of(text_);
   split(text_, separator_, cells_);
   names_.assign(cells_.begin(), cells_.end());
 }
@@ -86,15 +97,10 @@ bool CsvReader::next() {
 std::optional<double> CsvReader::number(std::size_t column) const {
   const std::string_view cell = cells_[column];
   if (cell.empty()) return {};
-  double value = 0;
-  const char* begin = cell.starts_with('+') ? cell.data() + 1 : cell.data();
-  const char* const end = cell.data() + cell.size();
-  const auto [stop, error] = std::from_chars(begin, end, value);
-  const bool out_of_range = error == std::errc::result_out_of_range;
-  if (out_of_range) value = std::strtod(std::string(begin, end).c_str(), nullptr);  // 0, or an infinity
-  const bool two_signs = begin != cell.data() && begin != end && *begin == '-';
-  if ((error != std::errc() && !out_of_range) || stop != end || two_signs) {
-    fail("{}:{}: column `{}`: `{}` is not a number", path_.string(), line_, names_[column], cell);
+  const std::optional<double> value = number_in(cell);
+  if (!value) {
+    fail("{}:{}: column `{}`: `{}` is not a number", path_.string(), line_, printable(names_[column], 80),
+         printable(cell, 80));
   }
   return value;
 }
@@ -106,7 +112,8 @@ double CsvReader::finite_number(std::size_t column) const {
     value = number(column);
   } catch (const Error&) {}
   if (!value || !std::isfinite(*value)) {
-    fail("{}:{}: column `{}`: `{}` is not a finite number", path_.string(), line_, names_[column], cell);
+    fail("{}:{}: column `{}`: `{}` is not a finite number", path_.string(), line_, printable(names_[column], 80),
+         printable(cell, 80));
   }
   return *value;
 }
@@ -125,8 +132,8 @@ CsvAppender::CsvAppender(std::filesystem::path path, const std::vector<std::stri
       rest.remove_prefix(end + 1);
       if (number == 1) {
         if (line != contents) {
-          fail("{}: its columns are {}, not {}", path_.string(), line.substr(0, end),
-               contents.substr(0, contents.size() - 1));
+          fail("{}: its columns are {}, not {}", path_.string(), printable(line.substr(0, end)),
+               printable(contents.substr(0, contents.size() - 1)));
         }
         continue;
       }

@@ -55,8 +55,9 @@ std::string run_gnuplot(const std::string& script) {
   posix_spawn_file_actions_adddup2(&actions, fileno(in.get()), STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, fileno(out.get()), STDOUT_FILENO);
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-  char program[] = "gnuplot";
-  char* arguments[] = {program, nullptr};
+  // Named as a file, because its standard input gnuplot reads byte by byte.
+  char program[] = "gnuplot", standard_input[] = "/dev/stdin";
+  char* arguments[] = {program, standard_input, nullptr};
   pid_t child = 0;
   const int failed = posix_spawnp(&child, program, &actions, nullptr, arguments, environ);
   posix_spawn_file_actions_destroy(&actions);

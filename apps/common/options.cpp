@@ -12,7 +12,9 @@
 #include <numeric>
 #include <thread>
 
+#include "apps/common/arithmetic.h"
 #include "apps/common/files.h"
+#include "apps/common/json_values.h"
 #include "apps/common/ranks.h"
 
 namespace sg::apps {
@@ -29,10 +31,16 @@ struct OptionParser::Entry {
 
 namespace {
 
+constexpr std::int64_t most_epochs = 1'000'000'000, most_steps = 1'000'000'000'000;
+
 Check<std::string> not_empty() {
   return [](const std::string& name, const std::string& value) {
     if (value.empty()) fail("{}: an empty path", name);
     if (value.find('\0') != std::string::npos) fail("{}: a path with a zero byte", name);
+    if (!is_utf8(value)) {
+      fail("{}: '{}' is not UTF-8, in which config.json is written; another name, or a link to it, is needed", name,
+           printable(value));
+    }
   };
 }
 
@@ -53,7 +61,9 @@ std::vector<Loss> Options::loss_list(const std::vector<std::string>& kinds) cons
       loss.name = fmt::format("hs{}", loss.s);
     }
     if (std::find(kinds.begin(), kinds.end(), loss.kind) == kinds.end()) {
-      fail("--loss: '{}' is not one of {}", name, fmt::join(kinds, ", "));
+      const std::string meant = nearest(name, kinds);
+      fail("--loss: '{}' is not one of {}{}", printable(name), fmt::join(kinds, ", "),
+           meant.empty() ? "" : fmt::format("; did you mean {}?", meant));
     }
     for (const Loss& other : list) {
       if (other.name == loss.name) fail("--loss: {} is there twice", loss.name);
@@ -66,8 +76,13 @@ std::vector<Loss> Options::loss_list(const std::vector<std::string>& kinds) cons
 OptionParser::OptionParser(std::string app, std::string description)
     : app_(std::move(app)), cli_(std::make_unique<CLI::App>(std::move(description), app_)) {
   cli_->set_help_flag("--help,-h", "print this and stop");
-  cli_->set_version_flag("--version", app_.substr(0, app_.find(' ')) + " (Sobograd) " SOBOGRAD_VERSION,
-                         "print the version and stop");
+  cli_->set_version_flag(
+      "--version",
+      [this] {
+        return fmt::format("{} (Sobograd) {}, {}", app_.substr(0, app_.find(' ')), SOBOGRAD_VERSION,
+                           arithmetic().text());
+      },
+      "print the version, and whose instructions and kernels are used, and stop");
   cli_->get_formatter()->column_width(36);
 }
 
@@ -83,14 +98,10 @@ void OptionParser::add(const std::string& name, T& value, const std::string& hel
     value = std::move(parsed);
   };
   entry.from_json = [&value, name, check](const nlohmann::json& json) {
-    T parsed = value;
-    try {
-      json.get_to(parsed);
-    } catch (const nlohmann::json::exception&) {
-      fail("{}: config.json holds {}, which is no value of this option", name, json.dump());
-    }
-    if (check && parsed != value) check(name, parsed);
-    value = std::move(parsed);
+    std::optional<T> parsed = value_of_json<T>(json);
+    if (!parsed) fail("{}: config.json holds {}, which is no value of this option", name, nn::show_json(json));
+    if (check && *parsed != value) check(name, *parsed);
+    value = std::move(*parsed);
   };
   declare(std::move(entry), name, help, type_name_of<T>(), show_value(value));
 }
@@ -164,14 +175,10 @@ void OptionParser::add_seeds() {
     seeds = std::move(list);
   };
   entry.from_json = [&seeds, check](const nlohmann::json& json) {
-    std::vector<std::uint64_t> list;
-    try {
-      json.get_to(list);
-    } catch (const nlohmann::json::exception&) {
-      fail("--seeds: config.json holds {}, which is no list of seeds", json.dump());
-    }
-    if (!list.empty()) check(list);
-    seeds = std::move(list);
+    std::optional<std::vector<std::uint64_t>> list = value_of_json<std::vector<std::uint64_t>>(json);
+    if (!list) fail("--seeds: config.json holds {}, which is no list of seeds", nn::show_json(json));
+    if (!list->empty()) check(*list);
+    seeds = std::move(*list);
   };
   declare(std::move(entry), "--seeds", "every loss once for each of N seeds 0..N-1, or of a comma list; empty: --seed",
           "N|LIST", "");
@@ -202,18 +209,19 @@ void OptionParser::add_common(const CommonUse& use) {
         between<double>(1e-6, 1e6));
   }
   group("Training");
-  if (use.batches) add("--epochs", o.epochs, "passes through the training set", at_least<std::int64_t>(1), anew);
+  if (use.batches)
+    add("--epochs", o.epochs, "passes through the training set", between<std::int64_t>(1, most_epochs), anew);
   add("--steps", o.steps,
       use.batches ? "optimiser steps; wins over --epochs unless 0" : "optimiser steps of full batches",
-      at_least<std::int64_t>(use.batches ? 0 : 1), anew);
+      between<std::int64_t>(use.batches ? 0 : 1, most_steps), anew);
   if (use.batches) {
     add("--batch-size", o.batch_size, "samples a step", between<std::int64_t>(1, 1 << 24));
     add("--shuffle", o.shuffle, "off takes the training set in its file order");
   }
   add("--lr", o.lr, "learning rate", more_than<double>(0));
-  add("--warmup-steps", o.warmup_steps, "steps in which the rate rises to --lr", at_least<std::int64_t>(0));
+  add("--warmup-steps", o.warmup_steps, "steps in which the rate rises to --lr", between<std::int64_t>(0, most_steps));
   add("--cosine-steps", o.cosine_steps, "step at which half a cosine has lowered the rate to --lr / 100; 0: it stays",
-      at_least<std::int64_t>(0));
+      between<std::int64_t>(0, most_steps));
   add("--seed", o.seed, "seed of everything random");
   add_seeds();
   add("--init", o.init, "starting weights from a safetensors file; empty: random by the seed", not_empty());
@@ -240,6 +248,9 @@ void OptionParser::add_common(const CommonUse& use) {
       at_least<std::int64_t>(use.batches ? 0 : 1), anew);
   add("--checkpoint-seconds", o.checkpoint_seconds, "seconds between checkpoints, besides every epoch's end",
       at_least<double>(0), anew);
+  add_flag("--verify-resume", o.verify_resume,
+           "train a few steps twice, once through a checkpoint, compare the bits, and stop; leaves nothing behind",
+           anew);
   add_flag("--profile", o.profile, "at the end, time, calls, FLOPs and bytes by primitive", anew);
   add_flag("--quiet", o.quiet, "no progress; one line at the end", anew);
 }
@@ -259,7 +270,8 @@ void OptionParser::add_flag(const std::string& name, bool& value, const std::str
   entry.to_json = [&value] { return nlohmann::json(value); };
   entry.from_text = [&value](const std::string&) { value = true; };
   entry.from_json = [&value, name](const nlohmann::json& json) {
-    if (!json.is_boolean()) fail("{}: config.json holds {}, which is neither true nor false", name, json.dump());
+    if (!json.is_boolean())
+      fail("{}: config.json holds {}, which is neither true nor false", name, nn::show_json(json));
     value = json.get<bool>();
   };
   entry.option = cli_->add_flag(name, value, help + " [off]")->group(group_);
@@ -288,7 +300,8 @@ bool OptionParser::given(const std::string& name) const {
 nlohmann::json OptionParser::config() const {
   nlohmann::json config = nlohmann::json::object();
   for (const Entry& entry : entries_) {
-    if (entry.key != "resume" && entry.key != "overwrite") config[entry.key] = entry.to_json();
+    if (entry.key != "resume" && entry.key != "overwrite" && entry.key != "verify_resume")
+      config[entry.key] = entry.to_json();
   }
   return config;
 }
@@ -312,11 +325,16 @@ void OptionParser::parse(const std::vector<std::string>& arguments) {
   } catch (const CLI::Success& success) {
     cli_->exit(success, std::cout, std::cerr);
     throw Finished{};
-  } catch (const CLI::ExtrasError&) {
-    const auto extras = cli_->remaining();
-    fail("{}: no such option or argument; --help lists them", extras.empty() ? "command line" : extras.front());
   } catch (const CLI::ParseError& error) {
-    fail("command line: {}; --help lists the options", error.what());
+    // A misspelt option comes before what may be missing because of it.
+    const auto extras = cli_->remaining();
+    if (extras.empty()) fail("command line: {}; --help lists the options", printable(error.what()));
+    const std::string& extra = extras.front();
+    std::vector<std::string> names{"--help", "--version"};
+    for (const Entry& entry : entries_) names.push_back(entry.option->get_name());
+    const std::string meant = nearest(extra.substr(0, extra.find('=')), names);
+    fail("{}: no such option or argument{}; --help lists them", printable(extra),
+         meant.empty() ? "" : fmt::format("; did you mean {}?", meant));
   }
   for (const Entry& entry : entries_) {
     if (entry.finish) entry.finish();
@@ -326,6 +344,9 @@ void OptionParser::parse(const std::vector<std::string>& arguments) {
   for (std::string* path : {&o.data, &o.out, &o.init, &o.resume}) {
     if (!path->empty()) *path = std::filesystem::absolute(*path).lexically_normal().string();
   }
+  if (o.verify_resume && o.overwrite) fail("--verify-resume: leaves nothing behind, and --overwrite replaces a run");
+  if (o.verify_resume && !o.resume.empty()) fail("--verify-resume: trains from the start, not from --resume");
+  if (o.verify_resume && rank_count() > 1) fail("--verify-resume: needs one process, not {}", rank_count());
   if (!o.data.empty()) check_exists("--data", o.data);
   if (!o.init.empty()) check_exists("--init", o.init);
   if (!o.resume.empty()) take_from_run();
@@ -338,15 +359,22 @@ void OptionParser::take_from_run() {
   Options& o = *options_;
   const std::filesystem::path folder = o.resume;
   if (o.overwrite) fail("--resume: --overwrite would replace the run that is to go on");
-  if (!std::filesystem::is_directory(folder)) fail("--resume: {}: no such folder", folder.string());
+  std::error_code error;
+  if (!std::filesystem::is_directory(folder, error)) fail("--resume: {}: no such folder", printable(folder.string()));
   const std::filesystem::path file = folder / "config.json";
-  if (!std::filesystem::is_regular_file(file)) fail("--resume: {} holds no config.json, so no run", folder.string());
-  const auto config = nlohmann::json::parse(read_file(file, 16 << 20), nullptr, false);
-  if (!config.is_object()) fail("--resume: {}: not a JSON object", file.string());
+  if (!std::filesystem::is_regular_file(file, error)) {
+    fail("--resume: {} holds no config.json, so no run", folder.string());
+  }
+  nlohmann::json config;
+  try {
+    config = read_config(file);
+  } catch (const Error& unreadable) {
+    fail("--resume: {}", unreadable.what());
+  }
   const std::string run_app =
       config.contains("app") && config["app"].is_string() ? config["app"].get<std::string>() : "";
   const std::string app = app_.substr(0, app_.find(' '));
-  if (run_app != app) fail("--resume: {}: a run of '{}', not of {}", file.string(), run_app, app);
+  if (run_app != app) fail("--resume: {}: a run of '{}', not of {}", file.string(), printable(run_app), app);
 
   const bool epochs_alone = given("--epochs") && !given("--steps");
   for (const Entry& entry : entries_) {
@@ -359,15 +387,24 @@ void OptionParser::take_from_run() {
     }
     if (!config.contains(entry.key)) continue;
     if (!is_given) {
-      entry.from_json(config[entry.key]);
+      try {
+        entry.from_json(config[entry.key]);
+      } catch (const Error& wrong) {
+        fail("{}: {}", file.string(), wrong.what());
+      }
     } else if (entry.on_resume == OnResume::same && entry.to_json() != config[entry.key]) {
       fail(
           "{}: the run in {} has {}, not {}; with --resume only --epochs, --steps, --threads and what shows or logs "
           "may differ",
-          entry.option->get_name(), o.resume, config[entry.key].dump(), entry.to_json().dump());
+          entry.option->get_name(), o.resume, nn::show_json(config[entry.key]), nn::show_json(entry.to_json()));
     }
   }
   if (epochs_alone) o.steps = 0;
+  const Arithmetic now = arithmetic(), before = arithmetic_of(config);
+  if (!before.isa.empty() && before != now && !o.quiet && is_first_rank()) {
+    fmt::print(stderr, "{}: note: the run began with {}; here it goes on with {}, whose last digits differ\n", app,
+               printable(before.text()), now.text());
+  }
 }
 
 }  // namespace sg::apps

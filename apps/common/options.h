@@ -68,6 +68,7 @@ struct Options {
   std::string hs_frequencies = "one_sided";
   double hs_length = 1;
   bool profile = false;
+  bool verify_resume = false;
   bool quiet = false;
 
   Dtype element_type() const { return dtype == "f64" ? f64 : f32; }

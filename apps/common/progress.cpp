@@ -21,6 +21,9 @@ std::size_t terminal_width() {
   return size.ws_col;
 }
 
+/// A run goes on when nobody reads any more.
+void show(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stderr); }
+
 }  // namespace
 
 std::string show_duration(double seconds) {
@@ -63,25 +66,24 @@ void Progress::step(std::int64_t epoch, std::int64_t step, double loss) {
     line = fmt::format("[{}/{}] {}, {} for all", around_.number, around_.count, line, show_duration(left + others));
   }
   if (!terminal_) {
-    fmt::print(stderr, "{}\n", line);
+    show(line + "\n");
     return;
   }
   const std::size_t width = terminal_width();
   if (width > 1 && line.size() >= width) line.resize(width - 1);
-  fmt::print(stderr, "\r\x1b[K{}", line);
-  std::fflush(stderr);
+  show("\r\x1b[K" + line);
   drawn_ = true;
 }
 
 void Progress::note(const std::string& text) {
   if (quiet_) return;
-  if (drawn_) fmt::print(stderr, "\r\x1b[K");
-  fmt::print(stderr, "{}\n", text);
+  if (drawn_) show("\r\x1b[K");
+  show(text + "\n");
   drawn_ = false;
 }
 
 void Progress::finish() {
-  if (drawn_) fmt::print(stderr, "\n");
+  if (drawn_) show("\n");
   drawn_ = false;
 }
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 #include <new>
 #include <thread>
@@ -15,6 +16,7 @@
 #include "apps/common/options.h"
 #include "apps/common/ranks.h"
 #include "engine/error.h"
+#include "engine/printable.h"
 
 namespace sg::apps {
 namespace {
@@ -28,17 +30,16 @@ void on_signal(int) {
 
 /// One line, whatever the text holds, in which a terminal finds no commands.
 void print_line(const std::string& app, const char* kind, std::string text) {
+  constexpr std::size_t longest = 1000;
   if (!is_first_rank()) {
     // What all ranks meet the first one says, and mpirun ends the others when it has ended; what only this one has met
     // it says itself.
     std::this_thread::sleep_for(std::chrono::seconds(2));
-    text += fmt::format(" (process {} of {})", this_rank(), rank_count());
-  }
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 32 || c == 127) c = ' ';
+    text = fmt::format("process {} of {}: {}", this_rank(), rank_count(), text);
   }
   std::fflush(stdout);
-  fmt::print(stderr, "{}: {}{}\n", app, kind, text);
+  const std::string line = fmt::format("{}: {}{}\n", app, kind, printable(text, longest));
+  std::fwrite(line.data(), 1, line.size(), stderr);  // also where nobody reads any more
 }
 
 }  // namespace
@@ -56,10 +57,14 @@ int run_app(const std::string& app, int argc, char** argv, const std::function<v
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
   signals_seen = 0;
+  struct sigaction ignore {};
+  ignore.sa_handler = SIG_IGN;
   struct sigaction old_interrupt {
-  }, old_terminate{};
+  }, old_terminate{}, old_hangup{}, old_pipe{};
   sigaction(SIGINT, &action, &old_interrupt);
   sigaction(SIGTERM, &action, &old_terminate);
+  sigaction(SIGHUP, &action, &old_hangup);
+  sigaction(SIGPIPE, &ignore, &old_pipe);  // a reader that goes away must not take the run with it
   int status = 0;
   try {
     work(Arguments(argv + std::min(argc, 1), argv + argc));
@@ -83,6 +88,13 @@ int run_app(const std::string& app, int argc, char** argv, const std::function<v
   } catch (const std::bad_alloc&) {
     print_line(app, "error: ", "not enough memory; a smaller --batch-size needs less");
     status = 1;
+  } catch (const std::filesystem::filesystem_error& error) {
+    const std::errc code{error.code().value()};
+    const bool by_name = code == std::errc::filename_too_long || code == std::errc::permission_denied ||
+                         code == std::errc::not_a_directory || code == std::errc::no_such_file_or_directory ||
+                         code == std::errc::too_many_symbolic_link_levels;
+    print_line(app, "error: ", error.path1().string() + ": " + error.code().message());
+    status = by_name ? 2 : 1;
   } catch (const std::exception& error) {
     print_line(app, "error: ", error.what());
     status = 1;
@@ -90,6 +102,8 @@ int run_app(const std::string& app, int argc, char** argv, const std::function<v
   sigaction(SIGINT, &old_interrupt, nullptr);
   sigaction(SIGTERM, &old_terminate, nullptr);
   signals_seen = 0;  // it has ended this run, and ends no later one
+  sigaction(SIGHUP, &old_hangup, nullptr);
+  sigaction(SIGPIPE, &old_pipe, nullptr);
   return status;
 }
 

@@ -9,6 +9,7 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "apps/common/arithmetic.h"
 #include "apps/common/ranks.h"
 
 namespace sg::apps {
@@ -151,6 +152,8 @@ void RunFolder::write_config(const nlohmann::json& options, const nlohmann::json
   nlohmann::ordered_json config;
   config["app"] = app_;
   config["version"] = SOBOGRAD_VERSION;
+  config["isa"] = arithmetic().isa;
+  config["blas_kernels"] = arithmetic().blas_kernels;
   for (const auto& [key, value] : options.items()) config[key] = value;
   for (const auto& [key, value] : more.items()) config[key] = value;
   config["out"] = path_.string();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "apps/common/files.h"
+#include "nn/checkpoint.h"
 #include "nn/safetensors.h"
 
 namespace sg::apps {
@@ -49,8 +50,13 @@ nlohmann::json config_of(const std::string& app, fs::path folder, bool named) {
   for (int up = 0; up < 4 && folder.has_relative_path(); ++up, folder = folder.parent_path()) {
     const fs::path file = folder / "config.json";
     if (!fs::is_regular_file(file)) continue;
-    nlohmann::json config = nlohmann::json::parse(read_file(file, 16 << 20), nullptr, false);
-    if (!config.is_object() || !config.contains("app") || config["app"] != app) {
+    nlohmann::json config;
+    try {
+      config = read_config(file);
+    } catch (const Error& error) {
+      fail("--model: {}", error.what());
+    }
+    if (!config.contains("app") || config["app"] != app) {
       if (!named) return nullptr;
       fail("--model: {}: not the config.json of a run of {}", file.string(), app);
     }
@@ -63,26 +69,27 @@ nlohmann::json config_of(const std::string& app, fs::path folder, bool named) {
 
 SavedRun find_saved_run(const std::string& app, const std::string& model, const std::string& loss) {
   const fs::path given = fs::absolute(model).lexically_normal();
-  if (!fs::exists(given)) fail("--model: {}: no such file or folder", model);
+  std::error_code error;
+  if (!fs::exists(given, error)) fail("--model: {}: no such file or folder", printable(model));
   SavedRun run;
   if (!fs::is_directory(given)) {
     if (!loss.empty()) fail("--loss: {} is a file, not a run folder of several losses", model);
     run.file = given;
     run.config = config_of(app, given.parent_path(), false);
-    run.state = nn::load_safetensors(given).tensors;
+    run.state = nn::load_weights(given);
     return run;
   }
   const fs::path folder = given.has_filename() ? given : given.parent_path();
   run.config = config_of(app, folder, true);
   if (const fs::path place = place_of(folder, "model.safetensors", loss, 3); !place.empty()) {
     run.file = place / "model.safetensors";
-    run.state = nn::load_safetensors(run.file).tensors;
+    run.state = nn::load_weights(run.file);
     return run;
   }
   const fs::path place = place_of(folder, "checkpoint.safetensors", loss, 3);
   if (!place.empty()) {
     run.file = place / "checkpoint.safetensors";
-    run.state = nn::with_prefix(nn::load_safetensors(run.file).tensors, "ema.");
+    run.state = nn::with_prefix(nn::checkpoint_tensors(run.file), "ema.");
     if (run.state.empty()) {
       fail("--model: {}: the run has not come to its end; --resume goes on with it", folder.string());
     }

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <string>
 
+#include "apps/common/json_values.h"
 #include "nn/module.h"
 
 namespace sg::apps {
@@ -26,11 +27,11 @@ SavedRun find_saved_run(const std::string& app, const std::string& model, const 
 template <class T>
 T config_value(const SavedRun& run, const char* key) {
   if (!run.config.contains(key)) fail("--model: the config.json of {} has no {}", run.file.string(), key);
-  try {
-    return run.config[key].get<T>();
-  } catch (const nlohmann::json::exception&) {
-    fail("--model: the config.json of {} holds {} as {}", run.file.string(), run.config[key].dump(), key);
+  const std::optional<T> value = value_of_json<T>(run.config[key]);
+  if (!value) {
+    fail("--model: the config.json of {} holds {} as {}", run.file.string(), nn::show_json(run.config[key]), key);
   }
+  return *value;
 }
 
 }  // namespace sg::apps

@@ -3,16 +3,21 @@
 
 #include <chrono>
 #include <cmath>
+#include <cstring>
 
+#include "apps/common/files.h"
 #include "apps/common/metrics.h"
 #include "apps/common/ranks.h"
 #include "apps/common/run_app.h"
 #include "engine/autodiff.h"
 #include "engine/inspect.h"
+#include "engine/printable.h"
 #include "nn/safetensors.h"
 
 namespace sg::apps {
 namespace {
+
+constexpr std::int64_t most_steps = std::int64_t{1} << 53;
 
 using Clock = std::chrono::steady_clock;
 
@@ -29,7 +34,7 @@ class Loop {
         schedule_(options.schedule()) {}
 
   void run() {
-    if (!options_.resume.empty() && std::filesystem::exists(checkpoint_path())) resume();
+    if (!options_.resume.empty() && nn::has_checkpoint(checkpoint_path())) resume(checkpoint_path());
     if (!is_first_rank()) return compute_along();
     if (step_ > 0 && (ended_ || step_ >= total_)) {
       // The last checkpoint comes before the model: a crash between the two leaves the model to be written now.
@@ -65,10 +70,71 @@ class Loop {
     save_model();
   }
 
+  /// The losses of so many steps, without rows and checkpoints.
+  std::vector<double> steps(std::int64_t count) {
+    std::vector<double> losses;
+    for (; count > 0 && step_ < total_; --count) {
+      losses.push_back(one_step());
+      ++step_;
+    }
+    return losses;
+  }
+  void save(const std::filesystem::path& path) {
+    nn::Training training = parts();
+    training.counters["step"] = step_;
+    training.counters["ended"] = ended_;
+    training.tensors.emplace_back("seconds", scalar(seconds_, f64));
+    nn::save_checkpoint(path, training);
+  }
+
+  void resume(const std::filesystem::path& path) {
+    nn::Training training = parts();
+    const std::string who = "--resume: " + path.string();
+    std::string notice;
+    try {
+      notice = nn::load_checkpoint(path, training);
+    } catch (const Error& error) {
+      fail("--resume: {}", error.what());
+    }
+    if (!notice.empty() && is_first_rank()) {
+      fmt::print(stderr, "{}: note: {}\n", plan_.app, printable(notice, 1000));
+    }
+    step_ = nn::counter_of(training, "step", 0, most_steps, who);
+    ended_ = nn::counter_of(training, "ended", 0, 1, who) != 0;
+    seconds_ = nn::numbers_of(training, "seconds", 1, who)[0];
+    if (!(seconds_ >= 0 && seconds_ < 1e15)) fail("{}: it took {} seconds", who, seconds_);
+    if (step_ > total_) {
+      fail("--resume: {} has done {} steps, more than the {} that are asked for", plan_.folder.string(), step_, total_);
+    }
+    trainee_.after_resume(training);
+  }
+
  private:
   std::filesystem::path checkpoint_path() const { return plan_.folder / "checkpoint.safetensors"; }
   std::int64_t epoch() const { return (step_ - 1) / per_epoch_ + 1; }
-  void save_model() { nn::save_safetensors(plan_.folder / "model.safetensors", trainee_.model()); }
+  void save_model() {
+    const nn::NamedTensors model = trainee_.model();
+    try {
+      nn::check_finite(model, plan_.label);
+    } catch (const Error& error) {
+      throw RunError(fmt::format("{} after step {}: the update made it", error.what(), step_));
+    }
+    write([&] { nn::save_safetensors(plan_.folder / "model.safetensors", model); });
+  }
+
+  /// What cannot be written is no bad input; the line says from where the run can go on.
+  template <class Write>
+  void write(Write write_file) {
+    try {
+      write_file();
+    } catch (const Error& error) {
+      const std::string whole = nn::has_checkpoint(checkpoint_path())
+                                    ? fmt::format("; the last checkpoint is whole, go on with: {} --resume '{}'",
+                                                  plan_.app, plan_.top.string())
+                                    : "; there is no checkpoint yet";
+      throw FileError(error.what() + whole);
+    }
+  }
 
   /// The part of a rank that is not the first: the same steps, without a word.
   void compute_along() {
@@ -159,28 +225,8 @@ class Loop {
   }
 
   void save() {
-    nn::Training training = parts();
-    training.counters["step"] = step_;
-    training.counters["ended"] = ended_;
-    training.tensors.emplace_back("seconds", scalar(seconds_, f64));
-    nn::save_checkpoint(checkpoint_path(), training);
+    write([&] { save(checkpoint_path()); });
     last_checkpoint_ = Clock::now();
-  }
-
-  void resume() {
-    nn::Training training = parts();
-    nn::load_checkpoint(checkpoint_path(), training);
-    const auto step = training.counters.find("step"), ended = training.counters.find("ended");
-    if (step == training.counters.end() || step->second < 0) {
-      fail("--resume: {}: has no number of steps", checkpoint_path().string());
-    }
-    step_ = step->second;
-    ended_ = ended != training.counters.end() && ended->second != 0;
-    seconds_ = nn::find(training.tensors, "seconds", "checkpoint").item();
-    if (step_ > total_) {
-      fail("--resume: {} has done {} steps, more than the {} that are asked for", plan_.folder.string(), step_, total_);
-    }
-    trainee_.after_resume(training);
   }
 
   Trainee& trainee_;
@@ -193,6 +239,14 @@ class Loop {
   double seconds_ = 0;     // of training
   Clock::time_point last_checkpoint_ = Clock::now();
 };
+
+bool same_bits(const Tensor& a, const Tensor& b) {
+  if (a.dtype() != b.dtype() || a.shape() != b.shape()) return false;
+  return dispatch(a.dtype(), [&](auto zero) {
+    using Element = decltype(zero);
+    return std::memcmp(a.data<Element>(), b.data<Element>(), static_cast<std::size_t>(a.size()) * sizeof(Element)) == 0;
+  });
+}
 
 }  // namespace
 
@@ -213,7 +267,12 @@ void Trainee::apply(std::int64_t, Tensors gradients, Tensors together) {
 }
 
 std::int64_t total_steps(const Options& options, std::int64_t steps_per_epoch) {
-  return options.steps > 0 ? options.steps : options.epochs * steps_per_epoch;
+  if (options.steps > 0) return options.steps;
+  std::int64_t steps = 0;
+  if (__builtin_mul_overflow(options.epochs, steps_per_epoch, &steps) || steps > most_steps) {
+    fail("--epochs: {} epochs of {} steps are too many", options.epochs, steps_per_epoch);
+  }
+  return steps;
 }
 
 void check_batch_parts(const Trainee& trainee, const Options& options) {
@@ -223,5 +282,39 @@ void check_batch_parts(const Trainee& trainee, const Options& options) {
 }
 
 void train(Trainee& trainee, const TrainingPlan& plan, const Options& options) { Loop(trainee, plan, options).run(); }
+
+std::string verify_resume(Trainee& whole, Trainee& resumed, const TrainingPlan& plan, const Options& options) {
+  constexpr std::int64_t part = 3;
+  const std::filesystem::path middle = plan.folder / "verify-middle.safetensors",
+                              end = plan.folder / "verify-end.safetensors",
+                              again = plan.folder / "verify-again.safetensors";
+  Loop first(whole, plan, options), second(resumed, plan, options);
+  const std::size_t before = first.steps(part).size();
+  first.save(middle);
+  const std::vector<double> losses = first.steps(part);
+  first.save(end);
+  second.resume(middle);
+  const std::vector<double> losses_again = second.steps(part);
+  second.save(again);
+  const nn::NamedTensors expected = nn::checkpoint_tensors(end), found = nn::checkpoint_tensors(again);
+  for (const std::filesystem::path& file : {middle, end, again}) {
+    std::error_code error;
+    std::filesystem::remove(file, error);
+  }
+  for (std::size_t i = 0; i < losses.size(); ++i) {
+    if (i >= losses_again.size() || losses[i] != losses_again[i]) {
+      throw RunError(fmt::format("{}: step {} has another loss after a checkpoint", plan.label, before + i + 1));
+    }
+  }
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const auto& [name, tensor] = expected[i];
+    if (name == "tensor.seconds") continue;
+    if (i >= found.size() || found[i].first != name || !same_bits(tensor, found[i].second)) {
+      throw RunError(fmt::format("{}: after a checkpoint, {} differs", plan.label, name));
+    }
+  }
+  return fmt::format("{}: steps {} to {} give the same bits after a checkpoint", plan.label, before + 1,
+                     before + losses.size());
+}
 
 }  // namespace sg::apps

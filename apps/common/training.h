@@ -76,4 +76,9 @@ void check_batch_parts(const Trainee& trainee, const Options& options);
 /// clock. Throws Interrupted after Ctrl-C (with a checkpoint), and RunError for a loss that is no number.
 void train(Trainee& trainee, const TrainingPlan& plan, const Options& options);
 
+/// Trains three steps, writes a checkpoint, and trains three more; then does the latter with another trainee from the
+/// checkpoint, and compares losses and checkpoints bit by bit. Returns a line that says so, throws RunError where they
+/// differ. Leaves nothing in the folder.
+std::string verify_resume(Trainee& whole, Trainee& resumed, const TrainingPlan& plan, const Options& options);
+
 }  // namespace sg::apps

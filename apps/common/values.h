@@ -10,12 +10,14 @@
 #include <filesystem>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <vector>
 
 #include "engine/error.h"
+#include "engine/printable.h"
 
 namespace sg::apps {
 
@@ -28,6 +30,10 @@ struct IsVector : std::false_type {};
 template <class T>
 struct IsVector<std::vector<T>> : std::true_type {};
 
+/// The whole of `text` as a number, with or without a sign; nothing when it is none. What is too small for a double is
+/// 0 or the nearest there is, what is too large is infinite.
+std::optional<double> number_in(std::string_view text);
+
 /// The parts between commas; empty parts are an error.
 std::vector<std::string> split_list(const std::string& name, const std::string& text);
 
@@ -35,7 +41,7 @@ std::vector<std::string> split_list(const std::string& name, const std::string& 
 template <class T>
 T parse_value(const std::string& name, const std::string& text) {
   if constexpr (std::is_same_v<T, bool>) {
-    if (text != "on" && text != "off") fail("{}: '{}' is neither on nor off", name, text);
+    if (text != "on" && text != "off") fail("{}: '{}' is neither on nor off", name, printable(text));
     return text == "on";
   } else if constexpr (IsVector<T>::value) {
     T list;
@@ -44,18 +50,23 @@ T parse_value(const std::string& name, const std::string& text) {
     }
     return list;
   } else if constexpr (std::is_arithmetic_v<T>) {
-    T value{};
-    const char* end = text.data() + text.size();
-    const auto result = std::from_chars(text.data(), end, value);
-    const char* kind = std::is_floating_point_v<T> ? "number"
-                       : std::is_signed_v<T>       ? "whole number"
-                                                   : "whole number, 0 or more";
-    if (result.ec == std::errc::result_out_of_range) fail("{}: '{}' is out of range", name, text);
-    if (result.ec != std::errc{} || result.ptr != end) fail("{}: '{}' is not a {}", name, text, kind);
     if constexpr (std::is_floating_point_v<T>) {
-      if (!std::isfinite(value)) fail("{}: '{}' is not a finite number", name, text);
+      const std::optional<double> value = number_in(text);
+      if (!value) fail("{}: '{}' is not a number", name, printable(text));
+      if (!std::isfinite(*value)) fail("{}: '{}' is not a finite number", name, printable(text));
+      return static_cast<T>(*value);
+    } else {
+      T value{};
+      const char* end = text.data() + text.size();
+      const auto result = std::from_chars(text.data(), end, value);
+      const char* kind = std::is_signed_v<T> ? "whole number" : "whole number, 0 or more";
+      if (result.ec == std::errc::result_out_of_range) {
+        fail("{}: '{}' is out of range: {} to {} can be", name, printable(text), std::numeric_limits<T>::min(),
+             std::numeric_limits<T>::max());
+      }
+      if (result.ec != std::errc{} || result.ptr != end) fail("{}: '{}' is not a {}", name, printable(text), kind);
+      return value;
     }
-    return value;
   } else {
     return text;
   }
@@ -109,6 +120,9 @@ Check<T> between(std::type_identity_t<T> low, std::type_identity_t<T> high) {
     if (!(value >= low && value <= high)) fail("{}: {} is not between {} and {}", name, value, low, high);
   };
 }
+
+/// The one of the names that a misspelt one may stand for; empty when none is near.
+std::string nearest(const std::string& misspelt, const std::vector<std::string>& names);
 
 /// The text must be one of the choices.
 Check<std::string> one_of(std::vector<std::string> choices);

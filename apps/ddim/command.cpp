@@ -66,7 +66,9 @@ void run_command(const apps::Arguments& arguments) {
   }
   if (arguments[0] == "--help" || arguments[0] == "-h") help_on_all();
   if (!arguments[0].starts_with("-")) {
-    fail("{}: no such command; there are train, sample, interpolate, info", arguments[0]);
+    const std::string meant = apps::nearest(arguments[0], {"train", "sample", "interpolate", "info"});
+    fail("{}: no such command; there are train, sample, interpolate, info{}", printable(arguments[0]),
+         meant.empty() ? "" : fmt::format("; did you mean {}?", meant));
   }
   if (arguments[0] == "--version" || asks_for_training(arguments)) return train_command(arguments);
   sample_command(arguments);

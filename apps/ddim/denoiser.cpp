@@ -20,12 +20,7 @@ Denoiser::Denoiser(const TrainSettings& settings, BatchSource& source, const Tes
       network_(settings.model.unet()) {
   network_.initialise(settings.common.seed);
   if (!settings.common.init.empty()) {
-    const nn::NamedTensors state = nn::load_safetensors(settings.common.init).tensors;
-    try {
-      network_.load_state(state);
-    } catch (const Error& error) {
-      fail("--init: {}: {}", settings.common.init, error.what());
-    }
+    nn::load_weights(network_, settings.common.init, "--init");
   }
   network_.to(settings.common.element_type());
   adam_ = std::make_unique<nn::Adam>(network_, nn::AdamOptions{.learning_rate = settings.common.lr});

@@ -36,17 +36,19 @@ ModelSettings settings_of_run(const apps::SavedRun& config, const apps::OptionPa
   // A config.json may have been written by anyone.
   if (model.dim < 4 || model.dim > 4096 || model.channels < 1 || model.channels > 64 || model.size < 1 ||
       model.size > 4096 || model.timesteps > 100'000) {
-    fail("--model: its config.json holds dim {}, channels {}, size {}, timesteps {}, of which one is out of range",
-         model.dim, model.channels, model.size, model.timesteps);
+    fail(
+        "--model: the config.json of {} holds dim {}, channels {}, size {}, timesteps {}, of which one is out of range",
+        config.file.string(), model.dim, model.channels, model.size, model.timesteps);
   }
   return model;
 }
 
 /// Width, channels and mults as the tensors' shapes have them.
-void read_off(const nn::NamedTensors& state, ModelSettings& model) {
-  const Tensor& first = nn::find(state, "init_conv.weight", "--model");
+void read_off(const nn::NamedTensors& state, const std::string& from, ModelSettings& model) {
+  const std::string who = "--model: " + from;
+  const Tensor& first = nn::find(state, "init_conv.weight", who);
   if (first.rank() != 4 || first.shape(0) < 4 || first.shape(0) % 2) {
-    fail("--model: init_conv.weight is {}, needs [D, C, 7, 7]", first.shape());
+    fail("{}: init_conv.weight is {}, needs [D, C, 7, 7]", who, first.shape());
   }
   model.dim = first.shape(0);
   model.channels = first.shape(1);
@@ -57,7 +59,7 @@ void read_off(const nn::NamedTensors& state, ModelSettings& model) {
       for (const auto& [key, tensor] : state) {
         if (key != name || tensor.rank() != 4) continue;
         if (tensor.shape(0) % model.dim) {
-          fail("--model: {} is {}, which is no multiple of {} wide", name, tensor.shape(), model.dim);
+          fail("{}: {} is {}, which is no multiple of {} wide", who, name, tensor.shape(), model.dim);
         }
         model.mults.push_back(tensor.shape(0) / model.dim);
       }
@@ -85,6 +87,15 @@ Model load_model(const std::string& path, const apps::OptionParser& parser, cons
     model.settings = settings_of_run(run, parser, options);
     model.from = run.file.string();
     state = run.state;
+    // Before a network is made as large as the file of options says.
+    ModelSettings weights = model.settings;
+    read_off(state, model.from, weights);
+    if (weights.dim != model.settings.dim || weights.channels != model.settings.channels ||
+        weights.mults != model.settings.mults) {
+      fail("--model: the config.json of {} holds dim {}, channels {}, mults {}; its tensors have {}, {}, {}",
+           model.from, model.settings.dim, model.settings.channels, apps::show_value(model.settings.mults), weights.dim,
+           weights.channels, apps::show_value(weights.mults));
+    }
   } else {
     if (path.empty()) {
       if (!data::has_embedded_file(kShippedModel)) {
@@ -102,7 +113,7 @@ Model load_model(const std::string& path, const apps::OptionParser& parser, cons
       state = apps::find_saved_run(kName, path).state;
       model.settings = options;
     }
-    read_off(state, model.settings);
+    read_off(state, model.from, model.settings);
     check_given(parser, "--dim", model.settings.dim, options.dim);
     check_given(parser, "--channels", model.settings.channels, options.channels);
     check_given(parser, "--mults", model.settings.mults, options.mults);

@@ -11,7 +11,7 @@ std::vector<std::string> load_encoder(nn::ResnetEncoder& encoder, const std::fil
   nn::NamedTensors state;
   std::set<std::string> names;
   std::vector<std::string> ignored;
-  for (auto& [name, tensor] : nn::load_safetensors(file).tensors) {
+  for (auto& [name, tensor] : nn::load_weights(file)) {
     if (name.starts_with("fc.")) {
       ignored.push_back(name);
     } else {

@@ -47,7 +47,7 @@ std::string net_of(const apps::SavedRun& run, const std::string& wanted) {
 }  // namespace
 
 void add_model_options(apps::OptionParser& parser, ModelOptions& options, const std::string& out_help, bool tiled) {
-  parser.add("--model", options.model, "run folder, or a bare safetensors file");
+  parser.add_path("--model", options.model, "run folder, or a bare safetensors file");
   parser.add("--loss", options.loss, "which network of a run folder with several; empty: h1 where there is one");
   parser.add("--net", options.net, "photo, resnet18-light or resnet18; empty: told by the weights",
              apps::one_of({"", "photo", "resnet18-light", "resnet18"}));
@@ -58,7 +58,7 @@ void add_model_options(apps::OptionParser& parser, ModelOptions& options, const 
                "pixels over which neighbouring tiles are blended; -1: a quarter of a tile",
                apps::between<std::int64_t>(-1, kLargestTile));
   }
-  parser.add("--out", options.out, out_help);
+  parser.add_path("--out", options.out, out_help);
   parser.add("--threads", options.threads, "threads; 0: all cores", apps::between<std::int64_t>(0, 1024));
   parser.add_flag("--quiet", options.quiet, "one line at the end");
 }

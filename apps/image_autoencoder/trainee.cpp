@@ -30,7 +30,7 @@ Autoencoder::Autoencoder(const Settings& settings, const Pictures& pictures, app
       network_(make_net(settings.net)),
       order_(pictures.train->size(), settings.common.batch_size, settings.common.seed, settings.common.shuffle) {
   network_->initialise(settings.common.seed);
-  if (fresh && !settings.common.init.empty()) network_->load_state(nn::load_safetensors(settings.common.init).tensors);
+  if (fresh && !settings.common.init.empty()) nn::load_weights(*network_, settings.common.init, "--init");
   if (fresh && !settings.init_encoder.empty()) {
     const auto ignored = load_encoder(static_cast<nn::ResnetAutoencoder&>(*network_).encoder(), settings.init_encoder);
     if (notice && !ignored.empty()) {

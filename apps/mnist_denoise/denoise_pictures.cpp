@@ -21,21 +21,26 @@ void denoise_pictures(const apps::Arguments& arguments) {
   bool quiet = false;
   apps::OptionParser parser(std::string(kName) + " denoise",
                             "Applies a trained network to pictures: grey, 28 x 28 (others are resized).");
-  parser.add<std::string>("--model", model, "run folder or safetensors file");
-  parser.add<std::string>("--out", out, "folder for the results");
+  parser.add_path("--model", model, "run folder or safetensors file");
+  parser.add_path("--out", out, "folder for the results");
   parser.add_flag("--quiet", quiet, "no notices");
   parser.add_positional("IMAGE", images, "pictures: PNG, JPEG, BMP, ...", true);
   parser.parse(arguments);
   if (model.empty()) fail("--model: a run folder or a safetensors file is needed");
   if (out.empty()) fail("--out: a folder for the results is needed");
-  const nn::NamedTensors state = apps::find_saved_run(kName, model).state;
-  const Tensor& bottleneck = nn::find(state, "encoder.7.weight", "--model");
-  if (bottleneck.rank() != 2 || bottleneck.shape(0) < 1) {
-    fail("--model: encoder.7.weight is {}, needs [z, 3136]", bottleneck.shape());
+  const apps::SavedRun run = apps::find_saved_run(kName, model);
+  const std::string who = "--model: " + run.file.string();
+  const Tensor& bottleneck = nn::find(run.state, "encoder.7.weight", who);
+  if (bottleneck.rank() != 2 || bottleneck.shape(0) < 1 || bottleneck.shape(1) != 3136) {
+    fail("{}: encoder.7.weight is {}, needs [z, 3136]", who, bottleneck.shape());
   }
   nn::DenoisingAutoencoder network(bottleneck.shape(0));
   network.initialise(0);
-  network.load_state(state);
+  try {
+    network.load_state(run.state);
+  } catch (const Error& error) {
+    fail("{}: {}", who, error.what());
+  }
   network.eval();
 
   // All pictures are read before the first result is written: a bad one leaves nothing behind.

@@ -46,7 +46,7 @@ class Denoiser : public apps::Trainee {
         network_(settings.z),
         order_(digits.train.size(), settings.common.batch_size, settings.common.seed, settings.common.shuffle) {
     network_.initialise(settings.common.seed);
-    if (!settings.common.init.empty()) network_.load_state(nn::load_safetensors(settings.common.init).tensors);
+    if (!settings.common.init.empty()) nn::load_weights(network_, settings.common.init, "--init");
     network_.to(settings.common.element_type());
     adam_ = std::make_unique<nn::Adam>(network_, nn::AdamOptions{.learning_rate = settings.common.lr});
   }

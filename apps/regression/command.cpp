@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "apps/common/json_values.h"
 #include "apps/common/options.h"
 #include "apps/common/progress.h"
 #include "apps/common/ranks.h"
@@ -66,16 +67,23 @@ std::string take_command(apps::Arguments& arguments) {
     name = *task;
   }
   if (!name.empty() && !command_named(name)) {
-    fail("--task: '{}' is no command; there are fit, distill, pinn, spectrum and derivatives", name);
+    const std::string meant = apps::nearest(name, {"fit", "distill", "pinn", "spectrum", "derivatives"});
+    fail("--task: '{}' is no command; there are fit, distill, pinn, spectrum and derivatives{}", printable(name),
+         meant.empty() ? "" : fmt::format("; did you mean {}?", meant));
   }
   const auto resumed = value_of(arguments, "--resume", false);
   if (!resumed || !fs::is_regular_file(fs::path(*resumed) / "config.json")) return name.empty() ? "fit" : name;
-  const auto config =
-      nlohmann::json::parse(apps::read_file(fs::path(*resumed) / "config.json", 16 << 20), nullptr, false);
-  if (!config.is_object() || !config.contains("task") || !config["task"].is_string())
+  nlohmann::json config;
+  try {
+    config = apps::read_config(fs::path(*resumed) / "config.json");
+  } catch (const Error& error) {
+    fail("--resume: {}", error.what());
+  }
+  if (!config.contains("task") || !config["task"].is_string()) {
     return name.empty() ? "fit" : name;
+  }
   const std::string task = config["task"].get<std::string>();
-  if (!command_named(task)) fail("--resume: {}: its task is '{}', which is no command", *resumed, task);
+  if (!command_named(task)) fail("--resume: {}: its task is '{}', which is no command", *resumed, printable(task));
   if (!name.empty() && name != task) fail("--resume: {} is a run of {}, not of {}", *resumed, task, name);
   return task;
 }
@@ -298,7 +306,7 @@ void run_command(const apps::Arguments& given) {
                       {"sample_shape", {task.inputs}},
                       {"parameters", first->network().parameter_count()}};
   folder.write_config(parser.config(), more);
-  folder.keep();
+  if (!common.verify_resume) folder.keep();
   if (!common.quiet) {
     for (const std::string& notice : task.notices) fmt::print(stderr, "{}: note: {}\n", app, notice);
   }

@@ -153,11 +153,7 @@ Task distill_task(const Settings& settings, const std::string& teacher_file) {
   auto lesson = std::make_shared<Lesson>();
   lesson->target = &target;
   lesson->teacher = make_teacher(settings, d);
-  try {
-    lesson->teacher->load_state(nn::load_safetensors(teacher_file).tensors);
-  } catch (const Error& error) {
-    fail("--teacher: {}: {}", teacher_file, error.what());
-  }
+  nn::load_weights(*lesson->teacher, teacher_file, "--teacher");
   const std::vector<std::int64_t> sizes = student_sizes(settings, d);
   lesson->points =
       d == 1 ? reshape(linspace(target.first, target.last, settings.points, settings.dtype()), {settings.points, 1})

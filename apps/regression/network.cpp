@@ -33,11 +33,7 @@ std::unique_ptr<nn::Module> make_network(const Settings& settings, const std::ve
   network->initialise(seed);
   network->to(settings.dtype());
   if (!settings.common.init.empty()) {
-    try {
-      network->load_state(nn::load_safetensors(settings.common.init).tensors);
-    } catch (const Error& error) {
-      fail("--init: {}: {}", settings.common.init, error.what());
-    }
+    nn::load_weights(*network, settings.common.init, "--init");
   }
   return network;
 }

@@ -7,6 +7,7 @@
 
 #include "apps/common/csv.h"
 #include "engine/error.h"
+#include "engine/printable.h"
 
 namespace sg::regression {
 
@@ -44,7 +45,7 @@ Column column_named(const std::string& path, std::string_view name, std::int64_t
       return {2, (i - 1) * inputs + j - 1, (j - 1) * inputs + i - 1};
     }
   }
-  fail("{}:1: column `{}` is not known: needs x1..x{}, u, u_x1.. or u_x1x1..", path, name, inputs);
+  fail("{}:1: column `{}` is not known: needs x1..x{}, u, u_x1.. or u_x1x1..", path, printable(name, 80), inputs);
 }
 
 }  // namespace
@@ -74,7 +75,7 @@ Table read_table(const std::string& path) {
   for (const std::string_view name : names) {
     const Column column = column_named(path, name, d);
     std::vector<bool>& seen = column.order < 0 ? coordinate : table.present[column.order];
-    if (seen[column.component]) fail("{}:1: column `{}` comes twice", path, name);
+    if (seen[column.component]) fail("{}:1: column `{}` comes twice", path, printable(name, 80));
     seen[column.component] = seen[column.mirrored] = true;
     columns.push_back(column);
   }

@@ -143,7 +143,7 @@ void run_command(const apps::Arguments& arguments) {
   parser.add_positional("FIGURE", settings.names, "the figures; none: all of them", false);
   parser.add_flag("--quick", settings.quick, "in short: half an hour on two cores; the default");
   parser.add_flag("--full", settings.full, "the paper's own lengths as far as a night allows");
-  parser.add("--out", settings.out, "folder; empty: runs/reproduce-quick or runs/reproduce-full");
+  parser.add_path("--out", settings.out, "folder; empty: runs/reproduce-quick or runs/reproduce-full");
   parser.add("--threads", settings.threads, "threads; 0: all cores", apps::between<std::int64_t>(0, 1024));
   parser.add_flag("--quiet", settings.quiet, "no progress; one line at the end");
   parser.footer("Figures:\n" + list + "Started again, it goes on where it was interrupted. The page is index.html.");

@@ -25,7 +25,7 @@ void declare(apps::OptionParser& parser, Settings& s) {
   using Integer = std::int64_t;
   parser.add_positional("EXPERIMENT", s.experiments,
                         "linear, flow, hessian, relu2, nodes, toeplitz or sgd; none: all of them", false);
-  parser.add("--out", s.common.out, "run folder; empty: runs/<app>-<date>-<time>");
+  parser.add_path("--out", s.common.out, "run folder; empty: runs/<app>-<date>-<time>");
   parser.add_flag("--overwrite", s.common.overwrite, "replace the run in the folder of --out");
   parser.add("--seed", s.common.seed, "seed of everything random");
   parser.add("--threads", s.common.threads, "threads; 0: all cores", between<Integer>(0, 1024));

@@ -93,7 +93,7 @@ TEST_CASE("a wrong option or value ends with status 2 and one line that names it
       {{"--batch-size"}, "--batch-size"},
       {{"--batch-size", ""}, "--batch-size"},
       {{"--epochs", "99999999999999999999"}, "--epochs: '99999999999999999999' is out of range"},
-      {{"--epochs", "-3"}, "--epochs: -3 is too small"},
+      {{"--epochs", "-3"}, "--epochs: -3 is not between 1 and 1000000000"},
       {{"--lr", "nan"}, "--lr: 'nan' is not a finite number"},
       {{"--lr", "inf"}, "--lr: 'inf' is not a finite number"},
       {{"--lr", "0"}, "--lr: 0 is too small: more than 0 is needed"},
