@@ -401,7 +401,7 @@ void OptionParser::take_from_run() {
   }
   if (epochs_alone) o.steps = 0;
   const Arithmetic now = arithmetic(), before = arithmetic_of(config);
-  if (!before.isa.empty() && before != now && !o.quiet && is_first_rank()) {
+  if (!before.isa.empty() && before != now && is_first_rank()) {
     fmt::print(stderr, "{}: note: the run began with {}; here it goes on with {}, whose last digits differ\n", app,
                printable(before.text()), now.text());
   }

@@ -79,8 +79,9 @@ std::string take_command(apps::Arguments& arguments) {
   } catch (const Error& error) {
     fail("--resume: {}", error.what());
   }
-  if (!config.contains("task") || !config["task"].is_string()) {
-    return name.empty() ? "fit" : name;
+  if (!config.contains("task")) return name.empty() ? "fit" : name;
+  if (!config["task"].is_string()) {
+    fail("--resume: {}: its task is {}, which is no command", *resumed, nn::show_json(config["task"]));
   }
   const std::string task = config["task"].get<std::string>();
   if (!command_named(task)) fail("--resume: {}: its task is '{}', which is no command", *resumed, printable(task));
