@@ -47,7 +47,7 @@ struct Path {
     inputs.resize(nodes.size());
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       if (!expand(*nodes[i])) continue;
-      for (const Tensor& input : nodes[i]->inputs) {
+      for (const Tensor& input : nodes[i]->inputs()) {
         const std::int64_t from = walk.index_of(input.node());
         inputs[i].push_back(from);
         if (from >= 0 && depends[from]) depends[i] = true;
@@ -146,10 +146,10 @@ Tensors grad(const Tensors& ys, const Tensors& xs, const Tensors& cotangents, Un
     if (!path.depends[i]) continue;
     if (!cotangent[i].defined() || path.inputs[i].empty()) continue;
     const Tensor output = handle(&node);
-    for (std::size_t argument = 0; argument < node.inputs.size(); ++argument) {
+    for (std::size_t argument = 0; argument < node.inputs().size(); ++argument) {
       const std::int64_t from = path.inputs[i][argument];
       if (from < 0 || !path.depends[from]) continue;
-      const Tensor contribution = node.primitive->vjp(node.inputs, output, cotangent[i], argument);
+      const Tensor contribution = node.primitive()->vjp(node.inputs(), output, cotangent[i], argument);
       if (contribution.defined()) cotangent[from] = accumulate(cotangent[from], contribution);
     }
     // An inner cotangent is not needed any more once it has been passed on.
@@ -170,7 +170,7 @@ void Tensor::backward() const {
   const auto stops = [](const Node& node) { return node.stops_derivatives(); };
   const Walk walk({*this}, stops, [](const Node&) { return true; });
   for (Node* node : walk.nodes()) {
-    if (node->requires_grad) leaves.push_back(handle(node));
+    if (node->notes && node->notes->requires_grad) leaves.push_back(handle(node));
   }
   if (leaves.empty()) fail("backward: no leaf that the value depends on has requires_grad");
   Tensors gradients = sg::grad(*this, leaves);
@@ -188,7 +188,7 @@ void Tensor::backward() const {
     std::size_t left = 0;
     const std::lock_guard lock(grad_mutex());
     for (std::size_t i = 0; i < leaves.size(); ++i) {
-      Tensor& slot = extra_of(*leaves[i].node()).grad;
+      Tensor& slot = notes_of(*leaves[i].node()).grad;
       if (slot.node() == before[i].node()) {
         slot = sums[i].detach();
       } else {
@@ -204,13 +204,13 @@ void Tensor::backward() const {
 Tensor Tensor::grad() const {
   if (!defined()) fail("grad: the tensor is undefined");
   const std::lock_guard lock(grad_mutex());
-  return node_->extra ? node_->extra->grad : Tensor();
+  return node_->notes ? node_->notes->grad : Tensor();
 }
 
 void Tensor::zero_grad() const {
-  if (!defined() || !node_->extra) return;
+  if (!defined() || !node_->notes) return;
   const std::lock_guard lock(grad_mutex());
-  node_->extra->grad = Tensor();
+  node_->notes->grad = Tensor();
 }
 
 Tensors grad(const Tensor& y, const Tensors& xs, const Tensor& cotangent, Unused unused) {
@@ -237,13 +237,13 @@ Tensors jvp(const Tensors& ys, const Tensors& xs, const Tensors& tangents, Unuse
     Node& node = *path.nodes[i];
     if (!path.depends[i]) continue;
     if (path.is_x[i]) continue;
-    Tensors arguments(node.inputs.size());
+    Tensors arguments(node.inputs().size());
     bool any = false;
     for (std::size_t k = 0; k < arguments.size(); ++k) {
       if (path.inputs[i][k] >= 0) arguments[k] = tangent[path.inputs[i][k]];
       any = any || arguments[k].defined();
     }
-    if (any) tangent[i] = node.primitive->jvp(node.inputs, handle(&node), arguments);
+    if (any) tangent[i] = node.primitive()->jvp(node.inputs(), handle(&node), arguments);
   }
   Tensors result;
   for (std::int64_t y : path.ys) result.push_back(y >= 0 && tangent[y].defined() ? as_variable(tangent[y]) : Tensor());
@@ -321,13 +321,13 @@ Series series::through(const Tensor& y, const Tensors& xs, const std::vector<Ser
     if (path.is_x[i]) continue;
     std::vector<Series> arguments;
     bool any = false;
-    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+    for (std::size_t k = 0; k < node.inputs().size(); ++k) {
       const std::int64_t from = path.inputs[i][k];
       const bool moves = from >= 0 && varies(series[from]);
-      arguments.push_back(moves ? series[from] : Series{node.inputs[k]});
+      arguments.push_back(moves ? series[from] : Series{node.inputs()[k]});
       any = any || moves;
     }
-    if (any) series[i] = node.primitive->jet(arguments, handle(&node), order);
+    if (any) series[i] = node.primitive()->jet(arguments, handle(&node), order);
   }
   const std::int64_t place = path.ys[0];
   return place >= 0 && !series[place].empty() ? series[place] : Series{y};

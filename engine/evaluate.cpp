@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 #include <iterator>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
@@ -39,6 +40,7 @@ struct KeyHash {
 
 struct PlanCache {
   std::unordered_map<Key, Plan, KeyHash> plans;
+  Key key;  // of the graph at hand: its memory serves the next one
   EvaluationStatistics last;
 };
 
@@ -55,93 +57,107 @@ void add_shape(Key& key, const Shape& shape) {
   key.insert(key.end(), shape.begin(), shape.end());
 }
 
-Key key_of(const PlanInput& input, bool fuse) {
-  Key key;
-  key.reserve(input.nodes.size() * 12);
+void write_key(const PlanInput& input, bool fuse, Key& key) {
+  key.clear();
   key.push_back(fuse | static_cast<std::int64_t>(streaming()) << 1);
   key.push_back(memory_limit());
   for (std::size_t i = 0; i < input.nodes.size(); ++i) {
     const Node& node = *input.nodes[i];
-    key.push_back(static_cast<std::int64_t>(node.dtype) | input.kept[i] << 4 | input.welcome[i] << 5 |
-                  input.expendable[i] << 6);
+    const PlanInput::Facts& facts = input.facts[i];
+    key.push_back(static_cast<std::int64_t>(node.dtype) | facts.kept << 4 | facts.welcome << 5 | facts.expendable << 6);
     add_shape(key, node.shape);
-    if (const Value* value = input.values[i]) {
+    if (facts.value) {
       key.push_back(-1);
-      key.insert(key.end(), value->layout.strides.begin(), value->layout.strides.end());
+      key.insert(key.end(), facts.value->layout.strides.begin(), facts.value->layout.strides.end());
       continue;
     }
-    key.push_back(reinterpret_cast<std::intptr_t>(node.primitive->class_identity()));
-    const Attributes& attributes = node.primitive->attributes();
+    key.push_back(reinterpret_cast<std::intptr_t>(node.primitive()->class_identity()));
+    const Attributes& attributes = node.primitive()->attributes();
     key.push_back(static_cast<std::int64_t>(attributes.size()));
     key.insert(key.end(), attributes.begin(), attributes.end());
-    key.push_back(static_cast<std::int64_t>(input.inputs[i].size()));
-    key.insert(key.end(), input.inputs[i].begin(), input.inputs[i].end());
+    const auto inputs = input.inputs[i];
+    key.push_back(static_cast<std::int64_t>(inputs.size()));
+    key.insert(key.end(), inputs.begin(), inputs.end());
   }
-  return key;
+}
+
+/// What is worked out of each node on the way to its facts.
+struct Readers {
+  std::int64_t count = 0;   // in this graph
+  bool derivative = false;  // one of them comes from a derivative
+  bool reachable = false;   // one of them can be reached afterwards
+};
+
+/// Reads each value once: another thread may compute a constant that both have, meanwhile.
+std::vector<Readers> find_inputs(const Walk& walk, PlanInput& input) {
+  const std::size_t count = input.nodes.size();
+  std::vector<Readers> readers(count);
+  input.facts.resize(count);
+  input.inputs.reserve(count, 2 * count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const Node& node = *input.nodes[i];
+    input.facts[i].value = node.value();
+    if (!input.facts[i].value) {
+      for (const Tensor& tensor : node.inputs()) {
+        const std::int64_t from = walk.index_of(tensor.node());
+        input.inputs.add(from);
+        ++readers[from].count;
+      }
+    }
+    input.inputs.close();
+  }
+  return readers;
+}
+
+/// Finds which values outlive the run.
+void find_kept(const Tensors& roots, const Walk& walk, std::vector<Readers>& readers, PlanInput& input) {
+  for (std::size_t i = input.nodes.size(); i-- > 0;) {
+    const Node& node = *input.nodes[i];
+    PlanInput::Facts& facts = input.facts[i];
+    if (facts.value) continue;
+    // Somebody outside this graph holds the node, and may ask for its value.
+    facts.kept = node.references.load(std::memory_order_acquire) > readers[i].count;
+    // A derivative will want the values of a forward pass. What comes from a derivative, or is read by one that is
+    // computed here as well, is let go after its last reader, as an eager engine would.
+    const bool derivative = node.from_derivative || readers[i].derivative;
+    facts.welcome = !derivative && !node.without_history;
+    if (!derivative) continue;
+    for (std::int64_t from : input.inputs[i]) readers[from].derivative = true;
+  }
+  for (const Tensor& root : roots) {
+    PlanInput::Facts& facts = input.facts[walk.index_of(root.node())];
+    facts.kept = !facts.value;
+  }
 }
 
 /// Finds the leaves that are gone once the graph has been computed, such as an optimiser's moments of the step before.
-/// `uses` counts the readers of each node in this graph.
-void find_expendable(const std::vector<std::int64_t>& uses, PlanInput& input) {
-  const std::size_t count = input.nodes.size();
-  std::vector<bool> reachable(count);
-  input.expendable.resize(count);
-  for (std::size_t i = count; i-- > 0;) {
+void find_expendable(std::vector<Readers>& readers, PlanInput& input) {
+  for (std::size_t i = input.nodes.size(); i-- > 0;) {
     const Node& node = *input.nodes[i];
-    reachable[i] = reachable[i] || node.references.load(std::memory_order_acquire) > uses[i];
-    if (const Value* value = input.values[i]) {
+    PlanInput::Facts& facts = input.facts[i];
+    const bool reachable = readers[i].reachable || node.references.load(std::memory_order_acquire) > readers[i].count;
+    if (facts.value) {
+      if (reachable) continue;
+      const Value& value = *facts.value;
       const auto bytes = static_cast<std::size_t>(element_count(node.shape) * size_of(node.dtype));
-      input.expendable[i] = !reachable[i] && value->buffer.use_count() == 1 && value->buffer->bytes() == bytes &&
-                            is_contiguous(node.shape, value->layout);
+      facts.expendable =
+          value.buffer.use_count() == 1 && value.buffer->bytes() == bytes && is_contiguous(node.shape, value.layout);
       // Counting up and down waits for what another thread, which gave its share up, has read.
-      if (input.expendable[i]) std::shared_ptr<Buffer>(value->buffer).reset();
-    } else if (reachable[i] && !(input.kept[i] && node.without_history)) {
-      for (std::int64_t from : input.inputs[i]) reachable[from] = true;
+      if (facts.expendable) std::shared_ptr<Buffer>(value.buffer).reset();
+    } else if (reachable && !(facts.kept && node.without_history)) {
+      for (std::int64_t from : input.inputs[i]) readers[from].reachable = true;
     }
   }
 }
 
 PlanInput plan_input(const Tensors& roots) {
+  Walk walk(
+      roots, [](const Node&) { return false; }, [](const Node& node) { return !node.value(); });
   PlanInput input;
-  const auto needs_inputs = [](const Node& node) { return !node.value; };
-  const Walk walk(
-      roots, [](const Node&) { return false; }, needs_inputs);
-  input.nodes = walk.nodes();
-  const std::size_t count = input.nodes.size();
-  // Read once: another thread may compute a constant that both have, meanwhile.
-  input.values.resize(count);
-  for (std::size_t i = 0; i < count; ++i) input.values[i] = input.nodes[i]->value.get();
-  std::vector<std::int64_t> uses(count, 0);
-  input.inputs.resize(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    const Node& node = *input.nodes[i];
-    if (input.values[i]) continue;
-    for (const Tensor& tensor : node.inputs) {
-      const std::int64_t from = walk.index_of(tensor.node());
-      input.inputs[i].push_back(from);
-      ++uses[from];
-    }
-  }
-  input.kept.resize(count);
-  input.welcome.resize(count);
-  std::vector<bool> feeds_derivative(count, false);
-  for (std::size_t i = count; i-- > 0;) {
-    const Node& node = *input.nodes[i];
-    if (input.values[i]) continue;
-    // Somebody outside this graph holds the node, and may ask for its value.
-    input.kept[i] = node.references.load(std::memory_order_acquire) > uses[i];
-    // A derivative will want the values of a forward pass. What comes from a derivative, or is read by one that is
-    // computed here as well, is let go after its last reader, as an eager engine would.
-    const bool derivative = node.from_derivative || feeds_derivative[i];
-    input.welcome[i] = !derivative && !node.without_history;
-    if (!derivative) continue;
-    for (std::int64_t from : input.inputs[i]) feeds_derivative[from] = true;
-  }
-  for (const Tensor& root : roots) {
-    const std::int64_t i = walk.index_of(root.node());
-    input.kept[i] = !input.values[i];
-  }
-  find_expendable(uses, input);
+  input.nodes = walk.take_nodes();
+  std::vector<Readers> readers = find_inputs(walk, input);
+  find_kept(roots, walk, readers, input);
+  find_expendable(readers, input);
   return input;
 }
 
@@ -156,12 +172,10 @@ bool has_non_finite(const void* data, std::int64_t count, Dtype dtype) {
 /// One run of a plan.
 class Run {
  public:
-  Run(const Plan& plan, const PlanInput& input)
-      : plan_(plan), input_(input), buffers_(plan.storage_bytes.size()), offsets_(buffers_.size(), 0) {
+  Run(const Plan& plan, const PlanInput& input) : plan_(plan), input_(input), storages_(plan.storage_bytes.size()) {
     for (std::size_t i = 0; i < plan.leaves.size(); ++i) {
-      const Value& value = *input.values[plan.leaves[i]];
-      buffers_[i] = value.buffer;
-      offsets_[i] = value.layout.offset;
+      const Value& value = *input.facts[plan.leaves[i]].value;
+      storages_[i] = {value.buffer, value.layout.offset};
     }
   }
 
@@ -176,38 +190,37 @@ class Run {
       }
       if (check) check_outputs(steps[0]);
       for (const PlanStep& step : steps) {
-        for (std::int64_t storage : step.releases) buffers_[storage] = nullptr;
+        for (std::int64_t storage : step.releases) storages_[storage].buffer = nullptr;
       }
       s += steps.size();
     }
     for (const Plan::Kept& kept : plan_.kept) {
       Node& node = *input_.nodes[kept.node];
       Layout layout = kept.place.layout;
-      layout.offset += offsets_[kept.place.storage];
-      node.value.set(std::make_unique<Value>(Value{buffers_[kept.place.storage], layout}));
+      const Storage& storage = storages_[kept.place.storage];
+      layout.offset += storage.offset;
+      node.set_value({storage.buffer, layout});
     }
     for (const Plan::Kept& kept : plan_.kept) {
       Node& node = *input_.nodes[kept.node];
-      if (!node.without_history || node.inputs.empty()) continue;
-      node.primitive = nullptr;
-      const Tensors released = std::move(node.inputs);
-      node.inputs.clear();
+      if (node.without_history && !node.inputs().empty()) node.forget_history();
     }
   }
 
  private:
   void* address(const PlanStep::Operand& operand) const {
-    const std::int64_t storage = operand.place.storage;
-    return static_cast<char*>(buffers_[storage]->data()) +
-           (operand.place.layout.offset + offsets_[storage]) * size_of(operand.dtype);
+    const Storage& storage = storages_[operand.place.storage];
+    return static_cast<char*>(storage.buffer->data()) +
+           (operand.place.layout.offset + storage.offset) * size_of(operand.dtype);
   }
 
   void prepare_outputs(const PlanStep& step) {
     for (std::size_t o = 0; o < step.outputs.size(); ++o) {
-      const std::int64_t storage = step.outputs[o].place.storage;
-      if (buffers_[storage]) continue;
+      const std::int64_t number = step.outputs[o].place.storage;
+      std::shared_ptr<Buffer>& buffer = storages_[number].buffer;
+      if (buffer) continue;
       const std::int64_t from = step.takes_over[o];
-      buffers_[storage] = from >= 0 ? buffers_[from] : std::make_shared<Buffer>(plan_.storage_bytes[storage]);
+      buffer = from >= 0 ? storages_[from].buffer : std::make_shared<Buffer>(plan_.storage_bytes[number]);
     }
   }
 
@@ -243,11 +256,12 @@ class Run {
   void run_step(const PlanStep& step) {
     switch (step.kind) {
       case PlanStep::Kind::fused: {
-        loads_.clear();
-        stores_.clear();
-        for (const PlanStep::Operand& operand : step.inputs) loads_.push_back(address(operand));
-        for (const PlanStep::Operand& operand : step.outputs) stores_.push_back(address(operand));
-        step.tile->run(loads_.data(), stores_.data(), stores_.data() + step.store_count);
+        addresses_.clear();
+        addresses_.reserve(step.inputs.size() + step.outputs.size());
+        for (const PlanStep::Operand& operand : step.inputs) addresses_.push_back(address(operand));
+        for (const PlanStep::Operand& operand : step.outputs) addresses_.push_back(address(operand));
+        void* const* const stores = addresses_.data() + step.inputs.size();
+        step.tile->run(addresses_.data(), stores, stores + step.store_count);
         break;
       }
       case PlanStep::Kind::copy: {
@@ -283,9 +297,9 @@ class Run {
     if (!has_non_finite(address(output), count, output.dtype)) return;
     std::string name;
     for (const Node* node : input_.nodes) {
-      if (node->extra && !node->value && !node->extra->name.empty()) name = node->extra->name;
-      if (node->primitive && !node->value && node->primitive->name() == step.label && node->shape == output.shape &&
-          !name.empty()) {
+      if (node->notes && !node->value() && !node->notes->name.empty()) name = node->notes->name;
+      if (node->primitive() && !node->value() && node->primitive()->name() == step.label &&
+          node->shape == output.shape && !name.empty()) {
         break;
       }
     }
@@ -295,10 +309,12 @@ class Run {
 
   const Plan& plan_;
   const PlanInput& input_;
-  std::vector<std::shared_ptr<Buffer>> buffers_;
-  std::vector<std::int64_t> offsets_;
-  std::vector<const void*> loads_;
-  std::vector<void*> stores_;
+  struct Storage {
+    std::shared_ptr<Buffer> buffer;
+    std::int64_t offset = 0;  // of a leaf's elements
+  };
+  std::vector<Storage> storages_;
+  std::vector<void*> addresses_;
   std::vector<Span> spans_;
   std::vector<char*> bases_;
 };
@@ -308,7 +324,7 @@ void drop_finished_companions() {
   auto& companions = context().companions;
   const auto finished = [](const auto& companion) {
     const Node& node = *companion.first.node();
-    return node.value || node.references.load(std::memory_order_acquire) == 1;
+    return node.value() || node.references.load(std::memory_order_acquire) == 1;
   };
   const auto first =
       std::stable_partition(companions.begin(), companions.end(), [&](const auto& c) { return !finished(c); });
@@ -322,11 +338,11 @@ void drop_finished_companions() {
 void add_companions(Tensors& roots) {
   if (context().companions.empty()) return;
   drop_finished_companions();
-  const auto needs_inputs = [](const Node& node) { return !node.value; };
+  const auto needs_inputs = [](const Node& node) { return !node.value(); };
   const Walk walk(
       roots, [](const Node&) { return false; }, needs_inputs);
   for (const auto& [update, of] : context().companions) {
-    if (!of->value && walk.index_of(of) >= 0) roots.push_back(update);
+    if (!of->value() && walk.index_of(of) >= 0) roots.push_back(update);
   }
 }
 
@@ -339,7 +355,7 @@ const EvaluationStatistics& last_evaluation() { return plan_cache().last; }
 
 void compute_along(const Tensor& update, const Tensor& of) {
   if (!update.defined() || !of.defined()) fail("compute_along: a tensor is undefined");
-  if (update.node()->value) return;
+  if (update.node()->value()) return;
   drop_finished_companions();
   // While the update is not computed it holds what it is made of, so that the plain pointer stays good.
   context().companions.emplace_back(update, of.node());
@@ -349,7 +365,7 @@ static Tensors without_values(std::string_view operation, const Tensors& tensors
   Tensors roots;
   for (const Tensor& tensor : tensors) {
     if (!tensor.defined()) fail("{}: a tensor is undefined", operation);
-    if (!tensor.node()->value) roots.push_back(tensor);
+    if (!tensor.node()->value()) roots.push_back(tensor);
   }
   return roots;
 }
@@ -359,27 +375,33 @@ std::string print_plan(const Tensors& tensors) {
   return roots.empty() ? std::string() : to_string(make_plan(plan_input(roots), !checking_finite()));
 }
 
+/// The plan of a graph of this form that this thread has kept, made now where there is none.
+static std::pair<const Plan&, bool> kept_plan(const PlanInput& input, bool fuse) {
+  PlanCache& cache = plan_cache();
+  write_key(input, fuse, cache.key);
+  if (const auto found = cache.plans.find(cache.key); found != cache.plans.end()) return {found->second, true};
+  Plan plan = make_plan(input, fuse);
+  if (cache.plans.size() >= kPlanCacheSize) cache.plans.clear();
+  return {cache.plans.emplace(cache.key, std::move(plan)).first->second, false};
+}
+
 void eval(const Tensors& tensors) {
   Tensors roots = without_values("eval", tensors);
   if (roots.empty()) return;
   add_companions(roots);
   const bool check = checking_finite();
+  std::optional<profile::Timer> planning;
+  if (profile::enabled()) planning.emplace("planning", 0, 0);
   const PlanInput input = plan_input(roots);
   const auto run = [&](const Plan& plan, bool reused) {
+    planning.reset();
     plan_cache().last = {static_cast<std::int64_t>(input.nodes.size() - plan.leaves.size()), kernel_count(plan),
                          region_count(plan), plan.new_buffers, reused};
     Run(plan, input).run(check);
   };
   if (!context().reusing_plans) return run(make_plan(input, !check), false);
-  Key key = key_of(input, !check);
-  auto& plans = plan_cache().plans;
-  auto found = plans.find(key);
-  const bool reused = found != plans.end();
-  if (!reused) {
-    if (plans.size() >= kPlanCacheSize) plans.clear();
-    found = plans.emplace(std::move(key), make_plan(input, !check)).first;
-  }
-  run(found->second, reused);
+  const auto [plan, reused] = kept_plan(input, !check);
+  run(plan, reused);
 }
 
 }  // namespace sg

@@ -18,7 +18,7 @@ constexpr std::size_t kGroupLimit = 512;  // nodes of one tile program
 constexpr std::size_t kMergeLimit = 160;  // nodes of a group that is joined only because it reads the same memory
 
 Role role_of(const Node& node) {
-  switch (node.primitive->kind()) {
+  switch (node.primitive()->kind()) {
     case Primitive::Kind::elementwise: return Role::elementwise;
     case Primitive::Kind::reduction: return Role::reduction;
     case Primitive::Kind::constant: return Role::constant;
@@ -54,14 +54,14 @@ struct Fuser {
     consumers.resize(count());
     for (std::size_t i = 0; i < count(); ++i) {
       const Node& node = *in.nodes[i];
-      f.roles[i] = in.values[i] ? Role::leaf : role_of(node);
+      f.roles[i] = in.facts[i].value ? Role::leaf : role_of(node);
       for (std::int64_t from : in.inputs[i]) consumers[from].push_back(static_cast<std::int64_t>(i));
       if (f.roles[i] == Role::leaf) {
-        f.places[i].layout = {in.values[i]->layout.strides, 0};
+        f.places[i].layout = {in.facts[i].value->layout.strides, 0};
       } else if (f.roles[i] == Role::view) {
         const std::int64_t from = in.inputs[i][0];
         f.needs_copy[i] =
-            !node.primitive->view(in.nodes[from]->shape, f.places[from].layout, node.shape, f.places[i].layout);
+            !node.primitive()->view(in.nodes[from]->shape, f.places[from].layout, node.shape, f.places[i].layout);
         if (f.needs_copy[i]) f.places[i].layout = contiguous_layout(node.shape);
       } else {
         f.places[i].layout = contiguous_layout(node.shape);
@@ -106,7 +106,7 @@ struct Fuser {
         f.in_memory[i] = true;
         continue;
       }
-      bool needed = in.kept[i], remote = false;
+      bool needed = in.facts[i].kept, remote = false;
       for (std::int64_t to : consumers[i]) {
         if (role == Role::constant) {
           needed = needed || !fusable(to);
@@ -120,7 +120,7 @@ struct Fuser {
         f.in_memory[i] = needed;
         continue;
       }
-      int cost = kernels::cost_of(in.nodes[i]->primitive->tile_op());
+      int cost = kernels::cost_of(in.nodes[i]->primitive()->tile_op());
       std::set<std::int64_t> loads;
       for (std::int64_t from : in.inputs[i]) {
         if (f.roles[from] == Role::constant) continue;
@@ -161,7 +161,7 @@ struct Fuser {
     f.after_group.assign(count(), false);
     for (std::size_t i = 0; i < count(); ++i) {
       if (f.roles[i] != Role::reduction) continue;
-      const auto axes = in.nodes[i]->primitive->axes();
+      const auto axes = in.nodes[i]->primitive()->axes();
       reduced[i].assign(axes.begin(), axes.end());
     }
     // Edges within a level: elementwise ones first, for they must be inside one group.
@@ -236,7 +236,7 @@ struct Fuser {
 }  // namespace
 
 const Shape& iteration_shape(const Node& node) {
-  return node.primitive->kind() == Primitive::Kind::reduction ? node.inputs[0].shape() : node.shape;
+  return node.primitive()->kind() == Primitive::Kind::reduction ? node.inputs()[0].shape() : node.shape;
 }
 
 Fusion fuse(const PlanInput& input, bool enabled) {

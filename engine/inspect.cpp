@@ -42,13 +42,14 @@ Walk whole_graph(const Tensors& roots) {
 
 /// The primitive's name, with the number of a constant.
 std::string what(const Node& node) {
-  if (!node.primitive) return "leaf";
-  std::string text(node.primitive->name());
-  if (node.primitive->kind() == Primitive::Kind::constant) text += fmt::format(" {:g}", node.primitive->immediate());
+  if (!node.primitive()) return "leaf";
+  std::string text(node.primitive()->name());
+  if (node.primitive()->kind() == Primitive::Kind::constant)
+    text += fmt::format(" {:g}", node.primitive()->immediate());
   return text;
 }
 
-std::string name_of(const Node& node) { return node.extra ? node.extra->name : std::string(); }
+std::string name_of(const Node& node) { return node.notes ? node.notes->name : std::string(); }
 
 }  // namespace
 
@@ -63,8 +64,8 @@ std::string print_graph(const Tensors& roots) {
   const Walk walk = whole_graph(roots);
   for (const Node* node : walk.nodes()) {
     text += fmt::format("%{} = {}", walk.index_of(node), what(*node));
-    for (std::size_t i = 0; i < node->inputs.size(); ++i) {
-      text += fmt::format("{} %{}", i ? "," : "", walk.index_of(node->inputs[i].node()));
+    for (std::size_t i = 0; i < node->inputs().size(); ++i) {
+      text += fmt::format("{} %{}", i ? "," : "", walk.index_of(node->inputs()[i].node()));
     }
     text += fmt::format(" : {} {}", sg::name_of(node->dtype), node->shape);
     if (const std::string name = name_of(*node); !name.empty()) text += fmt::format("  \"{}\"", name);
@@ -84,8 +85,8 @@ std::string graphviz(const Tensors& roots) {
       label += c;
     }
     text += fmt::format("  n{} [label=\"{}\\n{} {}\"{}];\n", walk.index_of(node), label, sg::name_of(node->dtype),
-                        node->shape, node->primitive ? "" : ", style=\"rounded,filled\", fillcolor=\"#e8eef7\"");
-    for (const Tensor& input : node->inputs)
+                        node->shape, node->primitive() ? "" : ", style=\"rounded,filled\", fillcolor=\"#e8eef7\"");
+    for (const Tensor& input : node->inputs())
       text += fmt::format("  n{} -> n{};\n", walk.index_of(input.node()), walk.index_of(node));
   }
   return text + "}\n";

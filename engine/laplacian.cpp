@@ -24,14 +24,14 @@ struct Channels {
 
 Tensor push(const Node& node, const Tensors& tangents) {
   for (const Tensor& t : tangents) {
-    if (t.defined()) return node.primitive->jvp(node.inputs, handle(const_cast<Node*>(&node)), tangents);
+    if (t.defined()) return node.primitive()->jvp(node.inputs(), handle(const_cast<Node*>(&node)), tangents);
   }
   return {};
 }
 
 Channels through(Node& node, const std::vector<const Channels*>& inputs, std::size_t d) {
   const Tensor output = handle(&node);
-  const auto& primitive = *node.primitive;
+  const auto& primitive = *node.primitive();
   const auto first_of = [&](std::size_t i) {
     Tensors tangents;
     for (const Channels* input : inputs) tangents.push_back(input ? input->first[i] : Tensor());
@@ -41,10 +41,10 @@ Channels through(Node& node, const std::vector<const Channels*>& inputs, std::si
   Tensors sums;
   for (const Channels* input : inputs) sums.push_back(input ? input->sum : Tensor());
 
-  if (node.inputs.size() == 1 && primitive.kind() == Primitive::Kind::elementwise &&
+  if (node.inputs().size() == 1 && primitive.kind() == Primitive::Kind::elementwise &&
       primitive.linearity() == Primitive::Linearity::none) {
     // The collapsed rule: f' times the sum, plus f'' times the sum of squares of the first derivatives.
-    const Series f = primitive.jet({{node.inputs[0], literal_like(node.inputs[0], 1)}}, output, 2);
+    const Series f = primitive.jet({{node.inputs()[0], literal_like(node.inputs()[0], 1)}}, output, 2);
     const Tensor slope = series::at(f, 1), curvature = series::at(f, 2);
     Tensor squares;
     for (const Tensor& first : inputs[0]->first) {
@@ -64,7 +64,7 @@ Channels through(Node& node, const std::vector<const Channels*>& inputs, std::si
     std::vector<Series> lines;
     bool any = false;
     for (std::size_t k = 0; k < tangents.size(); ++k) {
-      lines.push_back({node.inputs[k], tangents[k]});
+      lines.push_back({node.inputs()[k], tangents[k]});
       any = any || tangents[k].defined();
     }
     if (!any) continue;
@@ -96,7 +96,7 @@ Tensor laplacian(const Tensor& y, const Tensor& x) {
          x.name().empty() ? fmt::format("x of shape {}", x.shape()) : fmt::format("\"{}\"", x.name()));
   }
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    for (const Tensor& input : nodes[i]->inputs) places[i].push_back(walk.index_of(input.node()));
+    for (const Tensor& input : nodes[i]->inputs()) places[i].push_back(walk.index_of(input.node()));
   }
   const auto x_place = static_cast<std::size_t>(walk.index_of(x.node()));
   const auto y_place = static_cast<std::size_t>(walk.index_of(y.node()));

@@ -1,6 +1,7 @@
 // Node: making nodes, and letting go of deep graphs without recursion.
 #include "engine/node.h"
 
+#include <algorithm>
 #include <cassert>
 #include <new>
 #include <utility>
@@ -29,12 +30,13 @@ void destroy(Node* node) {
   list.in_use = true;
   while (Node* dead = list.first) {
     list.first = reinterpret_cast<Node*>(dead->mark.index);
+    Tensors inputs = dead->forget_history();
     const auto drop = [&](Tensor& tensor) {
       Node* held = tensor.release();
       if (held && held->let_go()) add(held);
     };
-    for (Tensor& input : dead->inputs) drop(input);
-    if (dead->extra) drop(dead->extra->grad);
+    for (Tensor& input : inputs) drop(input);
+    if (dead->notes) drop(dead->notes->grad);
     delete dead;
   }
   list.in_use = false;
@@ -42,7 +44,33 @@ void destroy(Node* node) {
 
 }  // namespace
 
-Node::Node() { mark.thread = context().thread; }
+/// Whether derivatives through what `primitive` makes of `inputs` need products in which zero annihilates.
+static bool any_guarded(const Primitive& primitive, const Tensors& inputs) {
+  return primitive.guarded() ||
+         std::any_of(inputs.begin(), inputs.end(), [](const Tensor& input) { return input.node()->guarded(); });
+}
+
+Node::Node(PrimitivePointer primitive, Tensors inputs, const Shape& extents, Dtype type, const Context& here)
+    : shape(extents),
+      dtype(type),
+      without_history(!here.grad_enabled),
+      from_derivative(here.taking_derivative),
+      mark{here.thread},
+      guarded_(any_guarded(*primitive, inputs)),
+      primitive_(std::move(primitive)),
+      inputs_(std::move(inputs)) {}
+
+Node::Node(PrimitivePointer primitive, Tensors inputs, const Shape& extents, Dtype type)
+    : Node(std::move(primitive), std::move(inputs), extents, type, context()) {}
+
+Node::Node(const Shape& extents, Dtype type, Value value) : shape(extents), dtype(type), mark{context().thread} {
+  set_value(std::move(value));
+}
+
+Tensors Node::forget_history() {
+  primitive_ = nullptr;
+  return std::exchange(inputs_, {});
+}
 
 void* Node::operator new(std::size_t size) {
   assert(size == sizeof(Node));
@@ -80,7 +108,7 @@ bool grad_enabled() { return context().grad_enabled; }
 DerivativeScope::DerivativeScope() : previous_(std::exchange(context().taking_derivative, true)) {}
 DerivativeScope::~DerivativeScope() { context().taking_derivative = previous_; }
 
-Node::Extra& extra_of(Node& node) { return node.extra ? *node.extra : node.extra.set(std::make_unique<Node::Extra>()); }
+Node::Notes& notes_of(Node& node) { return node.notes ? *node.notes : node.notes.set(std::make_unique<Node::Notes>()); }
 
 Layout contiguous_layout(const Shape& shape) { return {contiguous_strides(shape), 0}; }
 
@@ -95,25 +123,11 @@ bool is_contiguous(const Shape& shape, const Layout& layout) {
 }
 
 Tensor make_node(PrimitivePointer primitive, Tensors inputs, Shape shape, Dtype dtype) {
-  auto* node = new Node;
-  node->guarded = primitive->guarded();
-  for (const Tensor& input : inputs) node->guarded = node->guarded || input.node()->guarded;
-  node->primitive = std::move(primitive);
-  node->inputs = std::move(inputs);
-  node->shape = shape;
-  node->dtype = dtype;
-  const Context& here = context();
-  node->without_history = !here.grad_enabled;
-  node->from_derivative = here.taking_derivative;
-  return Tensor::adopt(node);
+  return Tensor::adopt(new Node(std::move(primitive), std::move(inputs), shape, dtype));
 }
 
 Tensor make_leaf(std::shared_ptr<Buffer> buffer, Shape shape, Dtype dtype) {
-  auto* node = new Node;
-  node->shape = shape;
-  node->dtype = dtype;
-  node->value.set(std::make_unique<Value>(Value{std::move(buffer), contiguous_layout(shape)}));
-  return Tensor::adopt(node);
+  return Tensor::adopt(new Node(shape, dtype, {std::move(buffer), contiguous_layout(shape)}));
 }
 
 Tensor::Tensor(const Tensor& other) noexcept : node_(other.node_) {

@@ -1,4 +1,4 @@
-// Node: what stands behind a tensor: the primitive that makes it, its inputs, and its value once it has been computed.
+// Node: what stands behind a tensor. The graph is made of nodes; what is computed of it is kept beside that.
 #pragma once
 
 #include <atomic>
@@ -10,6 +10,8 @@
 #include "engine/tensor.h"
 
 namespace sg {
+
+struct Context;
 
 /// Memory of the pool, shared by the values that lie in it.
 class Buffer {
@@ -66,29 +68,62 @@ class Once {
   std::atomic<T*> pointer_{nullptr};
 };
 
-/// What stands behind a tensor. One that has a value, or no inputs, is read by any number of threads; any other belongs
-/// to one thread at a time.
-struct Node {
-  std::atomic<std::int64_t> references{1};
+/// What stands behind a tensor. Its meaning is written down once and never changes; apart from that, what of it is in
+/// memory, what its user has noted, and what holds it. A node that has a value, or no inputs, is read by any number of
+/// threads; any other belongs to one thread at a time.
+class Node {
+ public:
+  /// What `primitive` makes of `inputs`, under the scopes of the calling thread.
+  Node(PrimitivePointer primitive, Tensors inputs, const Shape& shape, Dtype dtype);
+  /// A leaf.
+  Node(const Shape& shape, Dtype dtype, Value value);
 
-  PrimitivePointer primitive;  // null for a leaf
-  Tensors inputs;
-  Shape shape;
-  Dtype dtype = f32;
+  // Meaning -------------------------------------------------------------------------------------------------------
 
-  bool requires_grad = false;    // a leaf whose grad `backward` fills
-  bool without_history = false;  // made under NoGrad: becomes a leaf once it is computed
-  bool from_derivative = false;  // made by taking a derivative
-  bool guarded = false;          // its primitive or one before it is guarded: see `chain` in ops/elementwise.h
+  /// Null for a leaf.
+  const PrimitivePointer& primitive() const { return primitive_; }
+  const Tensors& inputs() const { return inputs_; }
+  const Shape shape;
+  const Dtype dtype;
 
-  Once<Value> value;
-  Once<Value> row_major;  // a copy of a value that lies otherwise, made when somebody asked for the elements
+  const bool without_history = false;  // made under NoGrad: becomes a leaf once it is computed
+  const bool from_derivative = false;  // made by taking a derivative
+  /// Whether its primitive or one before it is guarded: see `chain` in ops/elementwise.h.
+  bool guarded() const { return guarded_; }
+  /// For the function that makes the node and knows better, before anybody else has it.
+  void set_guarded(bool guarded) { guarded_ = guarded; }
 
-  struct Extra {
+  /// Whether no derivative flows through it: where its primitive says so, or it was made under NoGrad.
+  bool stops_derivatives() const { return primitive_ && (without_history || primitive_->stops_derivatives()); }
+
+  // Residency -----------------------------------------------------------------------------------------------------
+
+  /// Null until it is computed.
+  const Value* value() const { return value_.get(); }
+  void set_value(Value value) { value_.set(std::make_unique<Value>(std::move(value))); }
+  /// A copy of a value that lies otherwise, made when somebody asked for the elements; null until then.
+  const Value* row_major() const { return row_major_.get(); }
+  const Value& set_row_major(Value value) { return row_major_.set(std::make_unique<Value>(std::move(value))); }
+  /// Lets go of what a computed node was made of, and gives that back: for the caller to drop.
+  Tensors forget_history();
+
+  // Notes of its user ---------------------------------------------------------------------------------------------
+
+  struct Notes {
     std::string name;
-    Tensor grad;  // guarded: several threads may differentiate by a leaf that they share
+    bool requires_grad = false;  // a leaf whose grad `backward` fills
+    Tensor grad;                 // locked: several threads may differentiate by a leaf that they share
   };
-  Once<Extra> extra;
+  Once<Notes> notes;
+
+  // Holders and walks ---------------------------------------------------------------------------------------------
+
+  std::atomic<std::int64_t> references{1};
+  void hold() { references.fetch_add(1, std::memory_order_relaxed); }
+  /// Gives one reference up; true when it was the last.
+  bool let_go() {
+    return references.load(std::memory_order_acquire) == 1 || references.fetch_sub(1, std::memory_order_acq_rel) == 1;
+  }
 
   /// Scratch of the walks (walk.h) of the thread that made the node; other threads do not look at it.
   struct Mark {
@@ -97,21 +132,21 @@ struct Node {
     std::int64_t index = 0;
   } mark;
 
-  Node();
-  /// Whether no derivative flows through it: where its primitive says so, or it was made under NoGrad.
-  bool stops_derivatives() const { return primitive && (without_history || primitive->stops_derivatives()); }
-  void hold() { references.fetch_add(1, std::memory_order_relaxed); }
-  /// Gives one reference up; true when it was the last.
-  bool let_go() {
-    return references.load(std::memory_order_acquire) == 1 || references.fetch_sub(1, std::memory_order_acq_rel) == 1;
-  }
-
   static void* operator new(std::size_t size);
   static void operator delete(void* memory);
+
+ private:
+  Node(PrimitivePointer primitive, Tensors inputs, const Shape& shape, Dtype dtype, const Context& here);
+
+  bool guarded_ = false;
+  PrimitivePointer primitive_;
+  Tensors inputs_;
+  Once<Value> value_;
+  Once<Value> row_major_;
 };
 
 /// The node's notes, made when there are none.
-Node::Extra& extra_of(Node& node);
+Node::Notes& notes_of(Node& node);
 
 /// A new node that `primitive` makes of `inputs`; the shape rule has been applied by the caller.
 Tensor make_node(PrimitivePointer primitive, Tensors inputs, Shape shape, Dtype dtype);

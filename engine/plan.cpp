@@ -37,13 +37,13 @@ class ProgramBuilder {
     for (std::int64_t i : members) {
       const Node& node = *in_.nodes[i];
       if (f_.roles[i] != Role::reduction) continue;
-      const auto op = node.primitive->tile_op() == kernels::TileOp::add       ? kernels::ReduceOp::sum
-                      : node.primitive->tile_op() == kernels::TileOp::maximum ? kernels::ReduceOp::max
-                                                                              : kernels::ReduceOp::min;
+      const auto op = node.primitive()->tile_op() == kernels::TileOp::add       ? kernels::ReduceOp::sum
+                      : node.primitive()->tile_op() == kernels::TileOp::maximum ? kernels::ReduceOp::max
+                                                                                : kernels::ReduceOp::min;
       program_.reductions.push_back({value_of(in_.inputs[i][0], false), node.dtype, op});
-      for (std::int64_t axis : node.primitive->axes()) program_.reduced_axes |= 1u << axis;
+      for (std::int64_t axis : node.primitive()->axes()) program_.reduced_axes |= 1u << axis;
       step_.outputs.push_back({f_.places[i], node.shape, node.dtype});
-      add_label(node.primitive->name());
+      add_label(node.primitive()->name());
       operations_ += 1;
     }
   }
@@ -80,17 +80,17 @@ class ProgramBuilder {
     std::uint16_t value;
     if (f_.roles[i] == Role::constant) {
       value = new_value();
-      program_.code.push_back({kernels::TileOp::constant, value, 0, 0, 0, node.primitive->immediate()});
+      program_.code.push_back({kernels::TileOp::constant, value, 0, 0, 0, node.primitive()->immediate()});
     } else if (!compute && f_.in_memory[i]) {
       value = load(i);
     } else {
       assert(f_.roles[i] == Role::elementwise);
       std::array<std::uint16_t, 3> arguments{};
-      for (std::size_t k = 0; k < node.inputs.size(); ++k) arguments[k] = value_of(in_.inputs[i][k], false);
+      for (std::size_t k = 0; k < node.inputs().size(); ++k) arguments[k] = value_of(in_.inputs[i][k], false);
       value = new_value();
-      program_.code.push_back(
-          {node.primitive->tile_op(), value, arguments[0], arguments[1], arguments[2], node.primitive->immediate()});
-      add_label(node.primitive->name());
+      program_.code.push_back({node.primitive()->tile_op(), value, arguments[0], arguments[1], arguments[2],
+                               node.primitive()->immediate()});
+      add_label(node.primitive()->name());
       operations_ += 1;
     }
     known_.emplace(i, value);
@@ -140,7 +140,7 @@ class Planner {
     keep();
     if (enabled_) {
       std::vector<bool> expendable;  // leaves are the first storages
-      for (std::int64_t leaf : plan_.leaves) expendable.push_back(in_.expendable[leaf]);
+      for (std::int64_t leaf : plan_.leaves) expendable.push_back(in_.facts[leaf].expendable);
       stream_rows(plan_, std::move(expendable));
     }
     compile();
@@ -216,7 +216,7 @@ class Planner {
     kernels::TileProgram program;
     program.dtype = node.dtype;
     program.value_count = 1;
-    program.code.push_back({kernels::TileOp::constant, 0, 0, 0, 0, node.primitive->immediate()});
+    program.code.push_back({kernels::TileOp::constant, 0, 0, 0, 0, node.primitive()->immediate()});
     kernels::TileOperand store{0, node.dtype};
     std::copy(f_.places[i].layout.strides.begin(), f_.places[i].layout.strides.end(), store.strides);
     program.stores.push_back(store);
@@ -246,17 +246,17 @@ class Planner {
     const Node& node = *in_.nodes[i];
     PlanStep step;
     step.kind = PlanStep::Kind::primitive;
-    step.primitive = node.primitive;
+    step.primitive = node.primitive();
     std::vector<const Shape*> shapes;
     for (std::int64_t from : in_.inputs[i]) {
       const Node& input = *in_.nodes[from];
-      step.inputs.push_back({contiguous_place(from, *node.primitive), input.shape, input.dtype});
+      step.inputs.push_back({contiguous_place(from, *node.primitive()), input.shape, input.dtype});
       shapes.push_back(&input.shape);
       step.bytes += static_cast<double>(bytes_of(input));
     }
     step.outputs.push_back({f_.places[i], node.shape, node.dtype});
-    step.label = node.primitive->name();
-    step.flops = node.primitive->flops(shapes, node.shape);
+    step.label = node.primitive()->name();
+    step.flops = node.primitive()->flops(shapes, node.shape);
     step.bytes += static_cast<double>(bytes_of(node));
     return step;
   }
@@ -280,7 +280,7 @@ class Planner {
   void keep() {
     for (std::size_t i = 0; i < in_.nodes.size(); ++i) {
       if (f_.roles[i] == Role::leaf) continue;
-      if (in_.kept[i] || (in_.welcome[i] && f_.in_memory[i] && f_.roles[i] != Role::view)) {
+      if (in_.facts[i].kept || (in_.facts[i].welcome && f_.in_memory[i] && f_.roles[i] != Role::view)) {
         plan_.kept.push_back({static_cast<std::int64_t>(i), f_.places[i]});
       }
     }
@@ -299,7 +299,7 @@ class Planner {
   void find_lifetimes() {
     std::vector<std::int64_t> last(plan_.storage_bytes.size(), -1);
     std::vector<bool> outlives(plan_.storage_bytes.size(), false);
-    for (std::int64_t i : plan_.leaves) outlives[f_.places[i].storage] = !in_.expendable[i];
+    for (std::int64_t i : plan_.leaves) outlives[f_.places[i].storage] = !in_.facts[i].expendable;
     for (const Plan::Kept& kept : plan_.kept) outlives[kept.place.storage] = true;
     for (std::size_t s = 0; s < plan_.steps.size(); ++s) {
       for (const auto* operands : {&plan_.steps[s].inputs, &plan_.steps[s].outputs}) {

@@ -1,8 +1,9 @@
-// Plan: from a graph to an order of work. A plan speaks of places, not of nodes, so that the next step of a training
-// loop, whose graph has the same form, can run it again.
+// Plan: from a graph to an order of work. A plan speaks of storages, not of nodes, so that the next training step,
+// whose graph has the same form, can run it again.
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -50,24 +51,47 @@ struct PlanStep {
 
 struct Plan {
   std::vector<PlanStep> steps;
-  std::vector<std::int64_t> leaves;  // places in the order of nodes, one for each leaf storage
+  std::vector<std::int64_t> leaves;  // their indices in the order of nodes, one for each leaf storage
   std::vector<std::int64_t> storage_bytes;
   struct Kept {
-    std::int64_t node;  // place in the order of nodes
+    std::int64_t node;  // its index in the order of nodes
     Place place;
   };
   std::vector<Kept> kept;  // values that outlive the run
   std::int64_t new_buffers = 0;
 };
 
+/// Lists of indices, one after another in one piece of memory.
+class IndexLists {
+ public:
+  void reserve(std::size_t lists, std::size_t indices) {
+    ends_.reserve(lists);
+    indices_.reserve(indices);
+  }
+  /// Appends to the list that `close` ends.
+  void add(std::int64_t index) { indices_.push_back(index); }
+  void close() { ends_.push_back(indices_.size()); }
+  std::span<const std::int64_t> operator[](std::size_t list) const {
+    const std::size_t begin = list == 0 ? 0 : ends_[list - 1];
+    return {indices_.data() + begin, ends_[list] - begin};
+  }
+
+ private:
+  std::vector<std::int64_t> indices_;
+  std::vector<std::size_t> ends_;
+};
+
 /// A graph as the planner sees it: nodes in topological order, with what it must know of each of them.
 struct PlanInput {
+  struct Facts {
+    const Value* value = nullptr;  // null for what is to be computed
+    bool kept = false;             // somebody may ask for the value afterwards
+    bool welcome = false;          // the value is kept if it happens to be in memory
+    bool expendable = false;       // a leaf that nobody can reach afterwards: its last reader may write over it
+  };
   std::vector<Node*> nodes;
-  std::vector<const Value*> values;               // null for what is to be computed
-  std::vector<std::vector<std::int64_t>> inputs;  // places of the inputs; empty for what has a value already
-  std::vector<bool> kept;                         // somebody may ask for the value afterwards
-  std::vector<bool> welcome;                      // the value is kept if it happens to be in memory
-  std::vector<bool> expendable;  // a leaf that nobody can reach afterwards: its last reader may write over it
+  std::vector<Facts> facts;  // of each node
+  IndexLists inputs;         // indices of each node's inputs; none for what has a value already
 };
 
 /// Levels, fusion, order and memory. With `fuse` off every node is a step of its own.

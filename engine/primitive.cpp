@@ -27,7 +27,7 @@ double Primitive::flops(std::span<const Shape* const>, const Shape& output) cons
 }
 
 Tensor Primitive::apply(Tensors inputs, const Tensor& like) const {
-  return make_node(like.node()->primitive, std::move(inputs), like.shape(), like.dtype());
+  return make_node(like.node()->primitive(), std::move(inputs), like.shape(), like.dtype());
 }
 
 Tensor Primitive::batch(const Tensors& inputs, const std::vector<bool>& mapped, const Tensor& output,
@@ -37,7 +37,7 @@ Tensor Primitive::batch(const Tensors& inputs, const std::vector<bool>& mapped, 
     shape.insert(shape.begin(), n);
     Tensors wide;
     for (const Tensor& input : inputs) wide.push_back(broadcast_to(input, shape));
-    return make_node(output.node()->primitive, std::move(wide), shape, output.dtype());
+    return make_node(output.node()->primitive(), std::move(wide), shape, output.dtype());
   }
   if (n == 0) {
     Shape shape = output.shape();

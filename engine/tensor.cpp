@@ -19,15 +19,15 @@ Node& checked(Node* node, const char* what) {
 
 /// The value in row-major order; copied, and kept beside it, where it lies otherwise.
 const Value& row_major(Node& node) {
-  const Value& value = *node.value;
+  const Value& value = *node.value();
   if (is_contiguous(node.shape, value.layout)) return value;
-  if (node.row_major) return *node.row_major;
+  if (node.row_major()) return *node.row_major();
   const std::int64_t element_size = size_of(node.dtype);
   auto buffer = std::make_shared<Buffer>(element_count(node.shape) * element_size);
   const char* source = static_cast<const char*>(value.buffer->data()) + value.layout.offset * element_size;
   kernels::copy_strided(buffer->data(), source, {node.shape.data(), node.shape.size()},
                         {value.layout.strides.data(), node.shape.size()}, static_cast<int>(element_size));
-  return node.row_major.set(std::make_unique<Value>(Value{std::move(buffer), contiguous_layout(node.shape)}));
+  return node.set_row_major({std::move(buffer), contiguous_layout(node.shape)});
 }
 
 }  // namespace
@@ -42,7 +42,7 @@ std::int64_t Tensor::shape(std::int64_t axis) const {
 Dtype Tensor::dtype() const { return checked(node_, "dtype").dtype; }
 
 const Tensor& Tensor::eval() const {
-  if (!checked(node_, "eval").value) sg::eval({*this});
+  if (!checked(node_, "eval").value()) sg::eval({*this});
   return *this;
 }
 
@@ -80,39 +80,35 @@ double Tensor::item() const {
 Tensor Tensor::detach() const {
   const Node& node = checked(node_, "detach");
   // One number everywhere costs nothing to compute, and would be a number still.
-  if (!node.value && node.primitive->kind() == Primitive::Kind::constant) eval();
-  const Value* value = node.value.get();
+  if (!node.value() && node.primitive()->kind() == Primitive::Kind::constant) eval();
+  const Value* value = node.value();
   if (!value) {
     // Two views: a tensor of the same shape is given back as it is.
     const NoGrad no_grad;
     return rank() == 1 ? squeeze(unsqueeze(*this, 0), 0) : reshape(flatten(*this), shape());
   }
-  auto* leaf = new Node;
-  leaf->shape = node.shape;
-  leaf->dtype = node.dtype;
-  leaf->value.set(std::make_unique<Value>(*value));
-  return Tensor::adopt(leaf);
+  return Tensor::adopt(new Node(node.shape, node.dtype, *value));
 }
 
 const Tensor& Tensor::requires_grad(bool on) const {
   Node& node = checked(node_, "requires_grad");
   if (node.without_history) eval();  // which makes a leaf of it
-  if (node.primitive && node.primitive->kind() != Primitive::Kind::constant) {
-    fail("requires_grad: only a leaf can collect derivatives, this tensor comes from {}", node.primitive->name());
+  if (node.primitive() && node.primitive()->kind() != Primitive::Kind::constant) {
+    fail("requires_grad: only a leaf can collect derivatives, this tensor comes from {}", node.primitive()->name());
   }
-  node.requires_grad = on;
+  if (on || node.notes) notes_of(node).requires_grad = on;
   return *this;
 }
 
 const Tensor& Tensor::named(std::string name) const {
-  extra_of(checked(node_, "named")).name = std::move(name);
+  notes_of(checked(node_, "named")).name = std::move(name);
   return *this;
 }
 
 const std::string& Tensor::name() const {
   static const std::string none;
   const Node& node = checked(node_, "name");
-  return node.extra ? node.extra->name : none;
+  return node.notes ? node.notes->name : none;
 }
 
 }  // namespace sg

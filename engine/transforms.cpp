@@ -43,14 +43,14 @@ Tensor from_front(const Tensor& x, std::int64_t axis) {
 /// `ys` with each stand-in replaced by its batch [n, ...]: every result is [n, y's shape].
 Tensors batch_graph(const Tensors& ys, const Tensors& stand_ins, const Tensors& batches, std::int64_t n) {
   // What has a value cannot depend on a stand-in.
-  const auto expand = [](const Node& node) { return !node.value; };
+  const auto expand = [](const Node& node) { return !node.value(); };
   const Walk walk(
       ys, [](const Node&) { return false; }, expand);
   const std::vector<Node*>& nodes = walk.nodes();
   std::vector<std::vector<std::int64_t>> places(nodes.size());
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     if (!expand(*nodes[i])) continue;
-    for (const Tensor& input : nodes[i]->inputs) places[i].push_back(walk.index_of(input.node()));
+    for (const Tensor& input : nodes[i]->inputs()) places[i].push_back(walk.index_of(input.node()));
   }
   Tensors batched(nodes.size());
   for (std::size_t i = 0; i < stand_ins.size(); ++i) {
@@ -66,10 +66,10 @@ Tensors batch_graph(const Tensors& ys, const Tensors& stand_ins, const Tensors& 
     for (std::size_t k = 0; k < places[i].size(); ++k) {
       const Tensor& batch = batched[places[i][k]];
       mapped.push_back(batch.defined());
-      inputs.push_back(batch.defined() ? batch : node.inputs[k]);
+      inputs.push_back(batch.defined() ? batch : node.inputs()[k]);
     }
     if (std::find(mapped.begin(), mapped.end(), true) == mapped.end()) continue;
-    batched[i] = node.primitive->batch(inputs, mapped, handle(nodes[i]), n);
+    batched[i] = node.primitive()->batch(inputs, mapped, handle(nodes[i]), n);
     if (node.stops_derivatives() && !batched[i].node()->stops_derivatives()) batched[i] = stop_gradient(batched[i]);
   }
   Tensors results;
@@ -280,7 +280,7 @@ Tensors taken_from_outside(const Tensor& first, const Tensor& second, const Tens
   const Walk of_first({first}, none, [&](const Node& n) { return !shared.contains(&n); });
   for (const Node* node : of_first.nodes()) {
     if (shared.contains(node)) continue;
-    for (const Tensor& input : node->inputs) take(input);
+    for (const Tensor& input : node->inputs()) take(input);
   }
   return found;
 }
@@ -294,7 +294,7 @@ Tensor substitute(const Tensor& y, const Tensors& from, const Tensors& to) {
       {y}, [](const Node&) { return false; }, expand);
   for (const Node* node : walk.nodes()) {
     if (!expand(*node)) continue;
-    Tensors inputs = node->inputs;
+    Tensors inputs = node->inputs();
     bool any = false;
     for (Tensor& input : inputs) {
       const auto found = replaced.find(input.node());
@@ -302,7 +302,7 @@ Tensor substitute(const Tensor& y, const Tensors& from, const Tensors& to) {
       input = found->second;
       any = true;
     }
-    if (any) replaced.emplace(node, make_node(node->primitive, std::move(inputs), node->shape, node->dtype));
+    if (any) replaced.emplace(node, make_node(node->primitive(), std::move(inputs), node->shape, node->dtype));
   }
   const auto found = replaced.find(y.node());
   return found == replaced.end() ? y : found->second;

@@ -20,18 +20,20 @@ class Walk {
   template <class Skip, class Expand>
   Walk(const Tensors& roots, Skip skip, Expand expand) : thread_(context().thread), number_(++context().walks) {
     std::vector<std::pair<Node*, std::size_t>> stack;
+    stack.reserve(kFewNodes);
+    nodes_.reserve(kFewNodes);
     const auto visit = [&](Node* node) {
       std::int64_t& index = slot(node);
       if (index != unseen || skip(*node)) return;
       index = pending;
-      stack.emplace_back(node, expand(*node) ? 0 : node->inputs.size());
+      stack.emplace_back(node, expand(*node) ? 0 : node->inputs().size());
     };
     for (const Tensor& root : roots) {
       visit(root.node());
       while (!stack.empty()) {
         auto& [node, next] = stack.back();
-        if (next < node->inputs.size()) {
-          visit(node->inputs[next++].node());  // may move `node` and `next` away
+        if (next < node->inputs().size()) {
+          visit(node->inputs()[next++].node());  // may move `node` and `next` away
         } else {
           slot(node) = static_cast<std::int64_t>(nodes_.size());
           nodes_.push_back(node);
@@ -42,7 +44,8 @@ class Walk {
   }
 
   const std::vector<Node*>& nodes() const { return nodes_; }
-  /// The node's place in `nodes`; -1 when it has none. To be asked before this thread's next walk.
+  std::vector<Node*> take_nodes() { return std::move(nodes_); }
+  /// The node's index in `nodes`; -1 when it has none. To be asked before this thread's next walk.
   std::int64_t index_of(const Node* node) const {
     if (node->mark.thread == thread_) return node->mark.walk == number_ ? node->mark.index : unseen;
     const auto found = others_.find(node);
@@ -51,6 +54,7 @@ class Walk {
 
  private:
   static constexpr std::int64_t unseen = -1, pending = -2;
+  static constexpr std::size_t kFewNodes = 16;  // the smallest graphs are walked without asking for memory again
 
   std::int64_t& slot(Node* node) {
     if (node->mark.thread != thread_) return others_.try_emplace(node, unseen).first->second;

@@ -105,8 +105,8 @@ Tensor literal_like(const Tensor& x, Number value, std::string_view operation) {
 }
 std::optional<double> literal_value(const Tensor& x) {
   const Node* node = x.node();
-  if (!node || !node->primitive || node->primitive->kind() != Primitive::Kind::constant) return {};
-  const auto* made_by = dynamic_cast<const Full*>(node->primitive.get());
+  if (!node || !node->primitive() || node->primitive()->kind() != Primitive::Kind::constant) return {};
+  const auto* made_by = dynamic_cast<const Full*>(node->primitive().get());
   return made_by && made_by->is_literal() ? std::optional(made_by->immediate()) : std::nullopt;
 }
 Tensor as_variable(const Tensor& x) {

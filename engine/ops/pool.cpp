@@ -70,7 +70,7 @@ struct MaxPool2dIndex final : Configured<Pool2dOptions> {
   Tensor batch(const Tensors& inputs, const std::vector<bool>&, const Tensor& output, std::int64_t n) const override {
     const Shape &in = inputs[0].shape(), &out = output.shape();
     const Tensor images = reshape(inputs[0], {n * in[1], in[2], in[3], in[4]});
-    const Tensor index = make_node(output.node()->primitive, {images}, {n * out[0], out[1], out[2], out[3]}, i64);
+    const Tensor index = make_node(output.node()->primitive(), {images}, {n * out[0], out[1], out[2], out[3]}, i64);
     return reshape(index, {n, out[0], out[1], out[2], out[3]});
   }
 };

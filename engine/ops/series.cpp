@@ -51,6 +51,6 @@ Series integrate(const Series& x, const Series& d, const Tensor& y0, int order) 
   return y;
 }
 
-Series of(const Tensor& y0, const Series& x, int order) { return y0.node()->primitive->jet({x}, y0, order); }
+Series of(const Tensor& y0, const Series& x, int order) { return y0.node()->primitive()->jet({x}, y0, order); }
 
 }  // namespace sg::series

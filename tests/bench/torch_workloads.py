@@ -224,7 +224,17 @@ def unet_inference(side, batch):
     return step
 
 
+def tiny_1000():
+    a, b = torch.tensor([1.5]), torch.tensor([2.0])
+
+    def step():
+        for _ in range(1000):
+            a + b
+    return step
+
+
 WORKLOADS = {
+    "tiny_1000": tiny_1000,
     "mlp_l2": lambda: mlp(0),
     "mlp_h1": lambda: mlp(1),
     "mlp_h2": lambda: mlp(2),

@@ -194,12 +194,12 @@ TEST_CASE("detach computes nothing, gives the value, and lets no derivative thro
   const std::int64_t made_by_others = last_evaluation().nodes;
   const Tensor y = exp(x), cut = y.detach();
   CHECK(last_evaluation().nodes == made_by_others);
-  CHECK(!y.node()->value);
+  CHECK(!y.node()->value());
   CHECK(grad(sum(y * cut), x).to_vector<double>() == (y * y).to_vector<double>());
   CHECK_THROWS_AS(grad(sum(cut), x), Error);
   CHECK(grad(sum(cut * cut), cut).to_vector<double>() == (cut * 2.0).to_vector<double>());
   CHECK(cut.to_vector<double>() == y.to_vector<double>());
-  CHECK(cut.node()->inputs.empty());  // a leaf, which holds no graph
+  CHECK(cut.node()->inputs().empty());  // a leaf, which holds no graph
   const Tensor w = (x * 2.0).detach().requires_grad();
   sum(w * w).backward();
   CHECK(w.grad().to_vector<double>() == std::vector<double>{4, 8, 12});

@@ -60,5 +60,8 @@ TEST_CASE("the profile counts calls, operations and bytes by primitive") {
   CHECK(product->calls == 3);
   CHECK(product->flops == 3 * 2.0 * 16 * 8 * 4);
   CHECK(product->bytes == 3 * 4.0 * (16 * 8 + 8 * 4 + 16 * 4));
+  const auto planning = std::ranges::find(rows, std::string("planning"), &profile::Row::primitive);
+  REQUIRE(planning != rows.end());
+  CHECK(planning->calls == 3);
   CHECK_THAT(table, ContainsSubstring("GFLOP/s") && ContainsSubstring("matmul"));
 }

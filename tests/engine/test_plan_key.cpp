@@ -149,7 +149,7 @@ void collect_configured(const Tensor& root, std::set<std::string>& names) {
   const Walk walk(
       {root}, [](const Node&) { return false; }, [](const Node&) { return true; });
   for (const Node* node : walk.nodes()) {
-    if (node->primitive && !node->primitive->attributes().empty()) names.emplace(node->primitive->name());
+    if (node->primitive() && !node->primitive()->attributes().empty()) names.emplace(node->primitive()->name());
   }
 }
 
@@ -206,9 +206,9 @@ TEST_CASE("two classes of one name are two primitives") {
   const Tensor a = tensor({2, 1, 1, 3}, {2, 2}, f64), b = tensor({1, 2}, {2, 1}, f64);
   std::set<const void*> identities;
   for (const Tensor& y : {a + a, a * a, exp(a), sin(a), sum(a, {0}), max(a, {0}), matmul(a, b)}) {
-    identities.insert(y.node()->primitive ? y.node()->primitive->class_identity() : nullptr);
-    if (y.node()->primitive->name() == "reshape")
-      identities.insert(y.node()->inputs[0].node()->primitive->class_identity());
+    identities.insert(y.node()->primitive() ? y.node()->primitive()->class_identity() : nullptr);
+    if (y.node()->primitive()->name() == "reshape")
+      identities.insert(y.node()->inputs()[0].node()->primitive()->class_identity());
   }
   CHECK_FALSE(identities.contains(nullptr));
   CHECK(identities.size() == 8);

@@ -199,30 +199,30 @@ TEST_CASE("what every kernel says of rows is true", "[stream]") {
     const Tensor y = row.function(inputs);
     // Every kernel of the row's graph, on its own inputs.
     const Walk walk(
-        {y}, [](const Node&) { return false; }, [](const Node& node) { return !node.value; });
+        {y}, [](const Node&) { return false; }, [](const Node& node) { return !node.value(); });
     for (const Node* node : walk.nodes()) {
-      if (node->value || node->primitive->kind() != Primitive::Kind::kernel) continue;
-      const Primitive::Rows rows = node->primitive->rows();
+      if (node->value() || node->primitive()->kind() != Primitive::Kind::kernel) continue;
+      const Primitive::Rows rows = node->primitive()->rows();
       if (rows == Primitive::Rows::none) continue;
       const auto rows_of = [&](std::size_t i) {
-        const Tensor& x = node->inputs[i];
+        const Tensor& x = node->inputs()[i];
         const bool whole = x.rank() == 0 || (rows == Primitive::Rows::first && i > 0);
         return whole ? 0 : x.shape()[0];
       };
       if (rows == Primitive::Rows::product) continue;  // its three ways stand in a test of their own
       const std::int64_t count = rows_of(0);
       if (count < 2) continue;
-      const Tensor all = node->primitive->apply(node->inputs, handle(const_cast<Node*>(node)));
+      const Tensor all = node->primitive()->apply(node->inputs(), handle(const_cast<Node*>(node)));
       if (rows != Primitive::Rows::sum && all.shape()[0] != count) continue;
       Tensors parts;
       for (std::int64_t r = 0; r < count; ++r) {
         Tensors one;
-        for (std::size_t i = 0; i < node->inputs.size(); ++i) {
-          one.push_back(rows_of(i) ? slice(node->inputs[i], 0, r, r + 1).detach() : node->inputs[i]);
+        for (std::size_t i = 0; i < node->inputs().size(); ++i) {
+          one.push_back(rows_of(i) ? slice(node->inputs()[i], 0, r, r + 1).detach() : node->inputs()[i]);
         }
         Shape shape = node->shape;
         if (rows != Primitive::Rows::sum) shape[0] = 1;
-        parts.push_back(make_node(node->primitive, one, shape, node->dtype));
+        parts.push_back(make_node(node->primitive(), one, shape, node->dtype));
       }
       Tensor together = parts[0];
       if (rows == Primitive::Rows::sum) {
@@ -265,7 +265,7 @@ TEST_CASE("a plan's text shows regions, blocks and what stays in cache", "[strea
   CHECK(text.find("[32, 32] for all rows -> ") != std::string::npos);
   CHECK(text.find("32] in cache") != std::string::npos);
   CHECK(text.find("[1, 1] summed") != std::string::npos);
-  CHECK(static_cast<bool>(x.node()->value));
-  CHECK_FALSE(static_cast<bool>(h.node()->value));
+  CHECK(static_cast<bool>(x.node()->value()));
+  CHECK_FALSE(static_cast<bool>(h.node()->value()));
   CHECK(print_plan({x}).empty());
 }
