@@ -5,7 +5,8 @@
 // 0.5 is refused. Quotients and means of i64 are f32, as in PyTorch; what else needs floating numbers refuses i64, and
 // `cast` converts.
 //
-// Some names, `div` among them, are the C library's as well: say sg::div, or call them with tensors.
+// Many names, `div` and `sin` among them, are also the C library's: in a call the arguments decide, `using namespace
+// sg` or not. To pass a function on, take the object of its name from functions.h: `vmap(functions::div)`.
 #pragma once
 
 #include <array>
@@ -13,6 +14,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "engine/number.h"
 #include "engine/tensor.h"
@@ -35,6 +37,13 @@ Tensor full_like(const Tensor& x, Number value);
 Tensor arange(std::int64_t count, Dtype dtype = i64);                               // 0, 1, ..., count - 1
 Tensor linspace(double first, double last, std::int64_t count, Dtype dtype = f32);  // both ends included
 Tensor eye(std::int64_t n, Dtype dtype = f32);
+
+// Random numbers: elements 0, 1, ... of the key's stream (random.h). A graph that is made again with another key draws
+// other numbers by the same plan. A key is i64 [2]; keys [..., 2] give [..., shape]. Derivatives end here.
+Tensor random_key(std::uint64_t seed, std::uint64_t stream = 0);
+Tensor uniform(const Tensor& key, Shape shape, Dtype dtype = f32);                        // in [0, 1)
+Tensor normal(const Tensor& key, Shape shape, Dtype dtype = f32);                         // mean 0, variance 1
+Tensor bernoulli(const Tensor& key, Shape shape, double probability, Dtype dtype = f32);  // 1 or 0
 
 // Elementwise, one input ------------------------------------------------------------------------------------
 Tensor neg(const Tensor& x);
@@ -81,11 +90,11 @@ Tensor stop_gradient(const Tensor& x);      // the same values; derivatives do n
 Tensor add(const Tensor& a, const Tensor& b);
 Tensor sub(const Tensor& a, const Tensor& b);
 Tensor mul(const Tensor& a, const Tensor& b);
-Tensor mul_no_nan(const Tensor& a, const Tensor& b);  // 0 where either is 0, even beside an infinity or a NaN
-Tensor div(const Tensor& a, const Tensor& b);         // of i64: f32
-Tensor remainder(const Tensor& a, const Tensor& b);   // a - floor(a / b) b: the sign of b
-Tensor pow(const Tensor& base, const Tensor& exponent);
-Tensor pow(const Tensor& base, Number exponent);  // i64 too, for exponents of at least 0
+Tensor mul_no_nan(const Tensor& a, const Tensor& b);     // 0 where either is 0, even beside an infinity or a NaN
+Tensor div(const Tensor& a, const Tensor& b);            // of i64: f32
+Tensor remainder(const Tensor& a, const Tensor& b);      // a - floor(a / b) b: the sign of b
+Tensor pow(const Tensor& base, const Tensor& exponent);  // of i64: by exponents of at least 0, modulo 2^64
+Tensor pow(const Tensor& base, Number exponent);
 Tensor pow(Number base, const Tensor& exponent);
 Tensor atan2(const Tensor& y, const Tensor& x);
 Tensor logaddexp(const Tensor& a, const Tensor& b);                   // log(exp(a) + exp(b)) without overflow
@@ -289,38 +298,114 @@ Tensor take(const Tensor& x, const Tensor& index,
 Tensor one_hot(const Tensor& index, std::int64_t count, Dtype dtype = f32);  // [...] -> [..., count]
 
 // Products --------------------------------------------------------------------------------------------------
-Tensor matmul(const Tensor& a, const Tensor& b);  // [..., M, K] x [..., K, N]; leading axes broadcast
+Tensor matmul(const Tensor& a, const Tensor& b);  // [..., M, K] x [..., K, N]; leading axes broadcast; i64 too
 /// NumPy's, by letters: `einsum("bij,bjk->bik", {a, b})`. Tensors are joined from left to right.
 Tensor einsum(std::string_view formula, const Tensors& operands);
 
-struct Conv2dOptions {
-  std::array<std::int64_t, 2> stride{1, 1};
-  std::array<std::int64_t, 2> padding{0, 0};
-  std::array<std::int64_t, 2> dilation{1, 1};
-  std::int64_t groups = 1;
+/// An amount along each of the spatial axes; in `padding_after`, a negative one stands for that of `padding`.
+template <std::size_t axes>
+using PerAxis = std::array<std::int64_t, axes>;
+
+struct Conv1dOptions {
+  std::int64_t stride = 1, padding = 0, dilation = 1, groups = 1, padding_after = -1;
 };
-/// [N, C, H, W] and weight [O, C / groups, kh, kw] -> [N, O, H', W'], H' = (H + 2 padding - dilation (kh - 1) - 1) /
-/// stride + 1.
+struct Conv2dOptions {
+  PerAxis<2> stride{1, 1};
+  PerAxis<2> padding{0, 0};
+  PerAxis<2> dilation{1, 1};
+  std::int64_t groups = 1;
+  PerAxis<2> padding_after{-1, -1};
+};
+struct Conv3dOptions {
+  PerAxis<3> stride{1, 1, 1};
+  PerAxis<3> padding{0, 0, 0};
+  PerAxis<3> dilation{1, 1, 1};
+  std::int64_t groups = 1;
+  PerAxis<3> padding_after{-1, -1, -1};
+};
+/// [N, C, H, W] and weight [O, C / groups, kh, kw] -> [N, O, H', W'], H' = (H + padding + padding_after -
+/// dilation (kh - 1) - 1) / stride + 1.
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Conv2dOptions& options = {});
 /// The transposed convolution: [N, O, H', W'] and weight [O, C / groups, kh, kw] -> [N, C, H, W],
-/// H = (H' - 1) stride - 2 padding + dilation (kh - 1) + 1 + output_padding.
+/// H = (H' - 1) stride - padding - padding_after + dilation (kh - 1) + 1 + output_padding.
 Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Conv2dOptions& options = {},
-                        std::array<std::int64_t, 2> output_padding = {0, 0});
+                        PerAxis<2> output_padding = {0, 0});
 /// conv2d's gradient by its weight: input [N, C, H, W], cotangent [N, O, H', W'] -> [O, C / groups, kh, kw].
-Tensor conv2d_weight_gradient(const Tensor& x, const Tensor& cotangent, std::array<std::int64_t, 2> kernel,
+Tensor conv2d_weight_gradient(const Tensor& x, const Tensor& cotangent, PerAxis<2> kernel,
                               const Conv2dOptions& options = {});
+/// The same on [N, C, L] with weight [O, C / groups, k], and on [N, C, D, H, W] with weight [O, C / groups, kd, kh,
+/// kw].
+Tensor conv1d(const Tensor& x, const Tensor& weight, const Conv1dOptions& options = {});
+Tensor conv_transpose1d(const Tensor& x, const Tensor& weight, const Conv1dOptions& options = {},
+                        std::int64_t output_padding = 0);
+Tensor conv3d(const Tensor& x, const Tensor& weight, const Conv3dOptions& options = {});
+Tensor conv_transpose3d(const Tensor& x, const Tensor& weight, const Conv3dOptions& options = {},
+                        PerAxis<3> output_padding = {0, 0, 0});
 
-// Pooling and interpolation, on [N, C, H, W] ----------------------------------------------------------------
-struct Pool2dOptions {
-  std::array<std::int64_t, 2> kernel{2, 2};
-  std::array<std::int64_t, 2> stride{2, 2};
-  std::array<std::int64_t, 2> padding{0, 0};
+// Pooling, on [N, C, L], [N, C, H, W] or [N, C, D, H, W] -----------------------------------------------------
+struct Pool1dOptions {
+  std::int64_t kernel = 2, stride = 2, padding = 0, dilation = 1;
+  bool ceil_mode = false;     // the extent is rounded up: a last window may hang over the end
+  bool count_padding = true;  // in averages, as zeros; else only elements of x count
+  std::int64_t padding_after = -1;
 };
-Tensor max_pool2d(const Tensor& x,
-                  const Pool2dOptions& options = {});  // the first of equals has the derivative, as in PyTorch
-Tensor avg_pool2d(const Tensor& x, const Pool2dOptions& options = {});  // zeros of the padding count
-Tensor upsample_nearest2d(const Tensor& x, std::int64_t factor);
+struct Pool2dOptions {
+  PerAxis<2> kernel{2, 2};
+  PerAxis<2> stride{2, 2};
+  PerAxis<2> padding{0, 0};
+  PerAxis<2> dilation{1, 1};
+  bool ceil_mode = false;
+  bool count_padding = true;
+  PerAxis<2> padding_after{-1, -1};
+};
+struct Pool3dOptions {
+  PerAxis<3> kernel{2, 2, 2};
+  PerAxis<3> stride{2, 2, 2};
+  PerAxis<3> padding{0, 0, 0};
+  PerAxis<3> dilation{1, 1, 1};
+  bool ceil_mode = false;
+  bool count_padding = true;
+  PerAxis<3> padding_after{-1, -1, -1};
+};
+/// The first of equals has the derivative, as in PyTorch; i64 too.
+Tensor max_pool1d(const Tensor& x, const Pool1dOptions& options = {});
+Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options = {});
+Tensor max_pool3d(const Tensor& x, const Pool3dOptions& options = {});
+Tensor avg_pool1d(const Tensor& x, const Pool1dOptions& options = {});
+Tensor avg_pool2d(const Tensor& x, const Pool2dOptions& options = {});
+Tensor avg_pool3d(const Tensor& x, const Pool3dOptions& options = {});
+/// To the extents of `size`, one a spatial axis, over windows from floor(i L / size) to ceil((i + 1) L / size).
+Tensor adaptive_avg_pool(const Tensor& x, const Shape& size);
+Tensor adaptive_max_pool(const Tensor& x, const Shape& size);
+
+// Interpolation ---------------------------------------------------------------------------------------------
+Tensor upsample_nearest2d(const Tensor& x, std::int64_t factor);   // [N, C, H, W]
 Tensor upsample_bilinear2d(const Tensor& x, std::int64_t factor);  // corners not aligned, as PyTorch's default
+enum class Interpolation { nearest, linear, cubic };               // along each axis; cubic by Keys's kernel, a = -3/4
+struct InterpolateOptions {
+  Shape size;                   // of the spatial axes; or, where it is empty:
+  std::vector<double> factors;  // one a spatial axis, or one for all; extents are rounded down
+  Interpolation mode = Interpolation::nearest;
+  bool align_corners = false;
+};
+/// [N, C, L], [N, C, H, W] or [N, C, D, H, W], as PyTorch's interpolate.
+Tensor interpolate(const Tensor& x, const InterpolateOptions& options);
+enum class Outside { zeros, border, reflection };
+struct GridSampleOptions {
+  Interpolation mode = Interpolation::linear;  // or nearest
+  Outside outside = Outside::zeros;
+  bool align_corners = false;
+};
+/// x [N, C, H, W] at the points of grid [N, H', W', 2], (x, y) from -1 to 1 across the picture -> [N, C, H', W'].
+Tensor grid_sample(const Tensor& x, const Tensor& grid, const GridSampleOptions& options = {});
+Tensor pixel_shuffle(const Tensor& x, std::int64_t factor);    // [N, C f f, H, W] -> [N, C, f H, f W]
+Tensor pixel_unshuffle(const Tensor& x, std::int64_t factor);  // its inverse
+
+// Fourier transforms: complex numbers are a last axis of 2, real and imaginary part, which `axis` does not count -----
+Tensor fft(const Tensor& z, std::int64_t axis = -1);   // sum over j of z[j] exp(-2 pi i j k / n)
+Tensor ifft(const Tensor& z, std::int64_t axis = -1);  // its inverse, with the factor 1 / n
+Tensor rfft(const Tensor& x, std::int64_t axis = -1);  // of real numbers: [..., n] -> [..., n / 2 + 1, 2]
+Tensor irfft(const Tensor& z, std::int64_t n, std::int64_t axis = -1);  // its inverse
 
 // Normalisation and attention -------------------------------------------------------------------------------
 /// (x - mean) / sqrt(variance + epsilon) over `axes`.

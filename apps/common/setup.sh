@@ -32,7 +32,7 @@ need_packages() {
   fi
 }
 
-build_packages=(g++ cmake ninja-build ccache libopenblas-dev libfmt-dev libsleef-dev zlib1g-dev libcli11-dev nlohmann-json3-dev
+build_packages=(g++ cmake ninja-build ccache libopenblas-dev libfmt-dev libsleef-dev libfftw3-dev zlib1g-dev libcli11-dev nlohmann-json3-dev
                 libstb-dev gnuplot-nox)
 
 # build_release OPTIONS -- TARGET...: configures build/ in Release with these CMake options and builds the targets (all without any).

@@ -13,6 +13,7 @@
 #include "engine/autodiff.h"
 #include "engine/dtype.h"
 #include "engine/error.h"
+#include "engine/functions.h"
 #include "engine/inspect.h"
 #include "engine/linalg.h"
 #include "engine/number.h"

@@ -61,6 +61,27 @@ std::int64_t conv_extent(std::int64_t extent, std::int64_t kernel, const Conv2dO
   return reach < 0 ? 0 : reach / options.stride[axis] + 1;
 }
 
+/// The padding that is on both sides, which the kernels know, and what one side has more of.
+struct Padding {
+  Conv2dOptions common;
+  Shape before{0, 0, 0, 0}, after{0, 0, 0, 0};
+  bool is_equal() const { return before == after; }
+};
+Padding split_padding(std::string_view operation, Conv2dOptions options) {
+  Padding padding;
+  for (int i = 0; i < 2; ++i) {
+    const std::int64_t before = options.padding[i];
+    const std::int64_t after = options.padding_after[i] < 0 ? before : options.padding_after[i];
+    if (before < 0) fail("{}: padding must not be negative, got {}", operation, before);
+    options.padding[i] = std::min(before, after);
+    options.padding_after[i] = -1;
+    padding.before[2 + i] = before - options.padding[i];
+    padding.after[2 + i] = after - options.padding[i];
+  }
+  padding.common = options;
+  return padding;
+}
+
 /// What the three have in common: the options as attributes.
 class Convolution : public Configured<Conv2dOptions> {
  public:
@@ -129,6 +150,8 @@ struct Conv2d final : Convolution {
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Conv2dOptions& options) {
   check_images("conv2d", x, "the input", weight, "the weight");
   check_options("conv2d", options);
+  const Padding padding = split_padding("conv2d", options);
+  if (!padding.is_equal()) return conv2d(pad(x, padding.before, padding.after), weight, padding.common);
   const Shape &image = x.shape(), &kernel = weight.shape();
   if (image[1] != kernel[1] * options.groups || kernel[0] % options.groups != 0) {
     fail("conv2d: channels do not fit: input {}, weight {}, groups {}", image, kernel, options.groups);
@@ -138,7 +161,7 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Conv2dOptions& option
   if (shape[2] == 0 || shape[3] == 0) {
     fail("conv2d: the kernel does not fit into the padded input: {} and {}", image, kernel);
   }
-  return make_node(make_primitive<Conv2d>(options), {x, weight}, shape, x.dtype());
+  return make_node(make_primitive<Conv2d>(padding.common), {x, weight}, shape, x.dtype());
 }
 
 namespace {
@@ -180,9 +203,22 @@ static Tensor input_gradient(const Tensor& cotangent, const Tensor& weight, cons
   return make_node(make_primitive<ConvTranspose2d>(options), {cotangent, weight}, image, cotangent.dtype());
 }
 Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Conv2dOptions& options,
-                        std::array<std::int64_t, 2> output_padding) {
+                        PerAxis<2> output_padding) {
   check_images("conv_transpose2d", x, "the input", weight, "the weight");
   check_options("conv_transpose2d", options);
+  const Padding padding = split_padding("conv_transpose2d", options);
+  if (!padding.is_equal()) {
+    Tensor whole = conv_transpose2d(x, weight, padding.common, output_padding);
+    for (std::int64_t axis : {2, 3}) {
+      const std::int64_t start = padding.before[axis], stop = whole.shape()[axis] - padding.after[axis];
+      if (stop <= start) {
+        fail("conv_transpose2d: the output would be empty: input {}, weight {}, padding {} and {}", x.shape(),
+             weight.shape(), options.padding[axis - 2], options.padding_after[axis - 2]);
+      }
+      whole = slice(whole, axis, start, stop);
+    }
+    return whole;
+  }
   const Shape &input = x.shape(), &kernel = weight.shape();
   if (input[1] != kernel[0] || kernel[0] % options.groups != 0) {
     fail("conv_transpose2d: channels do not fit: input {}, weight {}, groups {}", input, kernel, options.groups);
@@ -205,7 +241,7 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Conv2dOptio
            options.stride[i]);
     }
   }
-  return input_gradient(x, weight, options, image);
+  return input_gradient(x, weight, padding.common, image);
 }
 
 namespace {
@@ -239,10 +275,14 @@ struct Conv2dWeightGradient final : Convolution {
   }
 };
 }  // namespace
-Tensor conv2d_weight_gradient(const Tensor& x, const Tensor& cotangent, std::array<std::int64_t, 2> kernel,
+Tensor conv2d_weight_gradient(const Tensor& x, const Tensor& cotangent, PerAxis<2> kernel,
                               const Conv2dOptions& options) {
   check_images("conv2d_weight_gradient", x, "the input", cotangent, "the cotangent");
   check_options("conv2d_weight_gradient", options);
+  const Padding padding = split_padding("conv2d_weight_gradient", options);
+  if (!padding.is_equal()) {
+    return conv2d_weight_gradient(pad(x, padding.before, padding.after), cotangent, kernel, padding.common);
+  }
   const Shape &image = x.shape(), &output = cotangent.shape();
   if (image[0] != output[0] || image[1] % options.groups != 0 || output[1] % options.groups != 0 || kernel[0] < 1 ||
       kernel[1] < 1) {
@@ -256,7 +296,7 @@ Tensor conv2d_weight_gradient(const Tensor& x, const Tensor& cotangent, std::arr
            expected, 2 + i, output);
     }
   }
-  return make_node(make_primitive<Conv2dWeightGradient>(options), {x, cotangent},
+  return make_node(make_primitive<Conv2dWeightGradient>(padding.common), {x, cotangent},
                    {output[1], image[1] / options.groups, kernel[0], kernel[1]}, x.dtype());
 }
 

@@ -1,5 +1,6 @@
 // The batched matrix product.
 #include "engine/kernels/gemm.h"
+#include "engine/kernels/parallel.h"
 #include "engine/ops/elementwise.h"
 
 namespace sg {
@@ -38,6 +39,25 @@ std::optional<std::int64_t> batch_stride(const Shape& shape, const Shape& stride
   return stride < 0 ? std::nullopt : std::optional(stride);
 }
 
+/// Integers have no fused multiply-adds to make the most of: row by row, modulo 2^64.
+void integer_matmul(const kernels::MatmulShape& s, const std::int64_t* a, const std::int64_t* b, std::int64_t* c) {
+  kernels::parallel_for(s.batch * s.m, [&](std::int64_t task) {
+    const std::int64_t batch = task / s.m, i = task % s.m;
+    const std::int64_t* left = a + batch * s.batch_stride_a + i * (s.transpose_a ? 1 : s.lda);
+    const std::int64_t* right = b + batch * s.batch_stride_b;
+    std::int64_t* row = c + batch * s.batch_stride_c + i * s.ldc;
+    const std::int64_t along_k = s.transpose_b ? 1 : s.ldb, along_n = s.transpose_b ? s.ldb : 1;
+    std::fill_n(row, s.n, 0);
+    for (std::int64_t k = 0; k < s.k; ++k) {
+      const auto factor = static_cast<std::uint64_t>(left[k * (s.transpose_a ? s.lda : 1)]);
+      for (std::int64_t j = 0; j < s.n; ++j) {
+        const auto product = factor * static_cast<std::uint64_t>(right[k * along_k + j * along_n]);
+        row[j] = static_cast<std::int64_t>(static_cast<std::uint64_t>(row[j]) + product);
+      }
+    }
+  });
+}
+
 struct Matmul final : Primitive {
   std::string_view name() const override { return "matmul"; }
   Rows rows() const override { return Rows::product; }
@@ -63,7 +83,10 @@ struct Matmul final : Primitive {
     shape.batch_stride_a = *batch_stride(a, *inputs[0].strides);
     shape.batch_stride_b = *batch_stride(b, *inputs[1].strides);
     shape.batch_stride_c = shape.m * shape.n;
-    if (output.dtype == f32) {
+    if (output.dtype == i64) {
+      integer_matmul(shape, inputs[0].as<const std::int64_t>(), inputs[1].as<const std::int64_t>(),
+                     output.as<std::int64_t>());
+    } else if (output.dtype == f32) {
       kernels::matmul(shape, inputs[0].as<const float>(), inputs[1].as<const float>(), output.as<float>());
     } else {
       kernels::matmul(shape, inputs[0].as<const double>(), inputs[1].as<const double>(), output.as<double>());
@@ -82,8 +105,8 @@ struct Matmul final : Primitive {
 };
 }  // namespace
 Tensor matmul(const Tensor& a, const Tensor& b) {
-  if (a.dtype() != b.dtype() || !is_floating(a.dtype())) {
-    fail("matmul: needs two of f32 or two of f64, got {} and {}", name_of(a.dtype()), name_of(b.dtype()));
+  if (a.dtype() != b.dtype()) {
+    fail("matmul: dtypes differ: {} and {}", name_of(a.dtype()), name_of(b.dtype()));
   }
   if (a.rank() == 0 || b.rank() == 0) fail("matmul: needs at least one axis: {} x {}", a.shape(), b.shape());
   if (a.rank() == 1) return squeeze(matmul(unsqueeze(a, 0), b), b.rank() == 1 ? 0 : -2);

@@ -1,4 +1,5 @@
 // Powers.
+#include "engine/kernels/parallel.h"
 #include "engine/ops/elementwise.h"
 
 namespace sg {
@@ -81,10 +82,6 @@ struct Pow final : Primitive {
   }
 };
 }  // namespace
-Tensor pow(const Tensor& base, const Tensor& exponent) {
-  if (!is_floating(base.dtype())) fail("pow: needs f32 or f64, got {}", name_of(base.dtype()));
-  return binary<Pow>(base, exponent);
-}
 /// A whole power of integers, by squaring.
 static Tensor integer_power(const Tensor& base, std::int64_t exponent) {
   if (exponent < 0) fail("pow: a power of i64 needs an exponent of at least 0, got {}", exponent);
@@ -94,6 +91,44 @@ static Tensor integer_power(const Tensor& base, std::int64_t exponent) {
     if (exponent > 1) square_of = mul(square_of, square_of);
   }
   return result.defined() ? result : ones_like(base);
+}
+namespace {
+/// Whole powers of integers, modulo 2^64.
+struct IntegerPow final : Primitive {
+  std::string_view name() const override { return "integer_pow"; }
+  void run(std::span<const Span> inputs, const Span& output) const override {
+    const auto *base = inputs[0].as<const std::int64_t>(), *exponent = inputs[1].as<const std::int64_t>();
+    auto* result = output.as<std::int64_t>();
+    constexpr std::int64_t piece = 1 << 14;
+    const std::int64_t count = element_count(*output.shape);
+    kernels::parallel_for((count + piece - 1) / piece, [&](std::int64_t task) {
+      for (std::int64_t i = task * piece; i < std::min(count, (task + 1) * piece); ++i) {
+        if (exponent[i] < 0) fail("pow: a power of i64 needs an exponent of at least 0, got {}", exponent[i]);
+        std::uint64_t power = 1, square_of = static_cast<std::uint64_t>(base[i]);
+        for (auto rest = static_cast<std::uint64_t>(exponent[i]); rest > 0; rest /= 2, square_of *= square_of) {
+          if (rest % 2) power *= square_of;
+        }
+        result[i] = static_cast<std::int64_t>(power);
+      }
+    });
+  }
+  Tensor vjp(const Tensors&, const Tensor&, const Tensor&, std::size_t) const override { return {}; }
+  Tensor jvp(const Tensors&, const Tensor&, const Tensors&) const override { return {}; }
+  Series jet(const std::vector<Series>&, const Tensor& output, int) const override { return {output}; }
+  Tensor batch(const Tensors& inputs, const std::vector<bool>& mapped, const Tensor& output,
+               std::int64_t n) const override {
+    Shape shape = output.shape();
+    shape.insert(shape.begin(), n);
+    return make_node(output.node()->primitive(),
+                     {with_batch(inputs[0], mapped[0], n), with_batch(inputs[1], mapped[1], n)}, shape, i64);
+  }
+};
+}  // namespace
+Tensor pow(const Tensor& base, const Tensor& exponent) {
+  if (base.dtype() == i64 && exponent.dtype() == i64) return binary<IntegerPow>(base, exponent);
+  if (!is_floating(base.dtype()))
+    fail("pow: dtypes differ: {} and {}", name_of(base.dtype()), name_of(exponent.dtype()));
+  return binary<Pow>(base, exponent);
 }
 Tensor pow(const Tensor& base, Number number) {
   if (base.dtype() == i64) return integer_power(base, number.integer("pow"));

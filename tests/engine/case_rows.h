@@ -30,10 +30,12 @@ void add_reductions(std::vector<PrimitiveCase>& rows);
 void add_movement(std::vector<PrimitiveCase>& rows);
 void add_indexing(std::vector<PrimitiveCase>& rows);
 void add_products_and_pictures(std::vector<PrimitiveCase>& rows);
+void add_spatial(std::vector<PrimitiveCase>& rows);
 
 // The rows of primitive_cases(), a family of engine/ops a file.
 void add_elementwise_primitives(std::vector<PrimitiveCase>& rows);
 void add_movement_primitives(std::vector<PrimitiveCase>& rows);
 void add_kernel_primitives(std::vector<PrimitiveCase>& rows);
+void add_signal_primitives(std::vector<PrimitiveCase>& rows);
 
 }  // namespace sg::test

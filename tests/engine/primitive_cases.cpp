@@ -41,6 +41,7 @@ const std::vector<PrimitiveCase>& primitive_cases() {
     add_elementwise_primitives(all);
     add_movement_primitives(all);
     add_kernel_primitives(all);
+    add_signal_primitives(all);
     return all;
   }();
   return rows;
@@ -56,6 +57,7 @@ const std::vector<PrimitiveCase>& operation_cases() {
     add_movement(all);
     add_indexing(all);
     add_products_and_pictures(all);
+    add_spatial(all);
     return all;
   }();
   return rows;

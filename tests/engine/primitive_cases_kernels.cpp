@@ -27,7 +27,7 @@ void add_kernel_primitives(std::vector<PrimitiveCase>& rows) {
          return matmul(some({2, 2, 3}), some({3, 3, 2}));
        },
        [] {
-         return matmul(some({2, 3}, i64), some({3, 2}, i64));
+         return matmul(some({2, 3}, i64), some({3, 2}));
        }}));
   rows.push_back(plain(
       "matmul", [](const Tensors& x) { return matmul(transpose(x[0]), x[1]); }, {{2, 1, 2}, {1, 1, 1}},
