@@ -13,7 +13,7 @@ std::unique_ptr<Module> make() {
 }
 
 using Maker = std::unique_ptr<Module> (*)();
-constexpr std::array<std::pair<std::string_view, Maker>, 10> makers{{
+constexpr std::array<std::pair<std::string_view, Maker>, 17> makers{{
     {"tanh", make<Tanh>},
     {"relu", make<ReLU>},
     {"relu2", make<ReLUSquared>},
@@ -24,6 +24,13 @@ constexpr std::array<std::pair<std::string_view, Maker>, 10> makers{{
     {"silu", make<SiLU>},
     {"sigmoid", make<Sigmoid>},
     {"sine", make<Sine>},
+    {"selu", make<SELU>},
+    {"celu", make<CELU>},
+    {"prelu", make<PReLU>},
+    {"mish", make<Mish>},
+    {"softsign", make<Softsign>},
+    {"hardsigmoid", make<Hardsigmoid>},
+    {"hardswish", make<Hardswish>},
 }};
 
 }  // namespace

@@ -15,4 +15,10 @@ Tensor Sequential::forward(const Tensor& x) {
   return y;
 }
 
+Tensor Residual::forward(const Tensor& x) {
+  const Tensor change = Sequential::forward(x);
+  if (change.shape() != x.shape()) fail("Residual: the modules make {} of {}", change.shape(), x.shape());
+  return x + change;
+}
+
 }  // namespace sg::nn

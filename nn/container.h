@@ -27,6 +27,20 @@ class Sequential : public Module {
   std::vector<std::unique_ptr<Module>> layers_;
 };
 
+/// Gives its input.
+class Identity : public Module {
+ public:
+  Tensor forward(const Tensor& x) override { return x; }
+};
+
+/// x + f(x), where f is the modules in it one after another, of which the last gives x's shape (He et al. 2016).
+class Residual : public Sequential {
+ public:
+  Residual() = default;
+  explicit Residual(std::unique_ptr<Module> layer) { append(std::move(layer)); }
+  Tensor forward(const Tensor& x) override;
+};
+
 /// Modules of one type that their owner calls as it likes, named "0", "1", ...
 template <class Layer>
 class ModuleList : public Module {

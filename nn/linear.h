@@ -12,6 +12,7 @@ class Linear : public Module {
   Tensor forward(const Tensor& x) override;
   Parameter& weight() { return weight_; }
   const Parameter& weight() const { return weight_; }
+  bool has_bias() const { return has_bias_; }
   /// Throws when the layer was made without one.
   Parameter& bias();
   const Parameter& bias() const { return const_cast<Linear*>(this)->bias(); }

@@ -1,8 +1,13 @@
 // Module: slots, the walk over the modules, and state in and out.
 #include "nn/module.h"
 
+#include <cxxabi.h>
+
 #include <algorithm>
 #include <cassert>
+#include <cstdlib>
+#include <memory>
+#include <typeinfo>
 
 namespace sg::nn {
 namespace {
@@ -32,6 +37,17 @@ std::vector<Pointer> among(const std::vector<std::pair<std::string, Pointer>>& s
     if (slot->trainable() == trainable) result.push_back(slot);
   }
   return result;
+}
+
+/// `Linear` of sg::nn::Linear.
+std::string class_name(const Module& module) {
+  int status = 0;
+  const std::unique_ptr<char, decltype(&std::free)> readable(
+      abi::__cxa_demangle(typeid(module).name(), nullptr, nullptr, &status), std::free);
+  std::string name = status == 0 ? readable.get() : typeid(module).name();
+  constexpr std::string_view home = "sg::nn::";
+  for (std::size_t at = name.find(home); at != std::string::npos; at = name.find(home)) name.erase(at, home.size());
+  return name;
 }
 
 }  // namespace
@@ -75,6 +91,11 @@ void Module::add_buffer(std::string name, Buffer& buffer) {
   buffers_.push_back(&buffer);
 }
 
+void Module::add_optional_buffer(std::string name, Buffer& buffer) {
+  add_buffer(std::move(name), buffer);
+  buffer.may_be_missing_ = true;
+}
+
 void Module::add_child(std::string name, Module& child) {
   assert(&child != this);
   children_.emplace_back(std::move(name), &child);
@@ -100,6 +121,56 @@ std::vector<std::pair<std::string, const Slot*>> Module::named_slots() const {
 
 std::vector<std::pair<std::string, Slot*>> Module::named_parameters() { return trained(named_slots()); }
 std::vector<std::pair<std::string, const Slot*>> Module::named_parameters() const { return trained(named_slots()); }
+
+Slot& Module::slot(std::string_view name) {
+  std::vector<std::string> known;
+  for (auto& [full_name, slot] : named_slots()) {
+    if (full_name == name) return *slot;
+    known.push_back(full_name);
+  }
+  fail("slot: there is no {}; there are {}", name, join(known));
+}
+
+std::vector<std::pair<std::string, Module*>> Module::named_modules() {
+  std::vector<std::pair<std::string, Module*>> modules{{"", this}};
+  for (auto& [name, child] : children_) {
+    for (auto& [below, module] : child->named_modules()) {
+      modules.emplace_back(below.empty() ? name : name + "." + below, module);
+    }
+  }
+  return modules;
+}
+
+std::string Module::summary() {
+  std::vector<std::array<std::string, 4>> lines{{"name", "module", "slots", "parameters"}};
+  for (auto& [name, module] : named_modules()) {
+    std::string slots;
+    std::int64_t count = 0;
+    for (const auto* list : {&module->parameters_, &module->buffers_}) {
+      for (const Slot* slot : *list) {
+        slots += fmt::format("{}{} {}", slots.empty() ? "" : ", ", slot->name(), slot->shape());
+        if (slot->trainable()) count += slot->size();
+      }
+    }
+    lines.push_back({name.empty() ? "." : name, class_name(*module), slots, count ? std::to_string(count) : ""});
+  }
+  std::array<std::size_t, 4> widths{};
+  for (const auto& line : lines) {
+    for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
+  }
+  std::string text;
+  for (const auto& line : lines) {
+    text += fmt::format("{:<{}}  {:<{}}  {:<{}}  {:>{}}\n", line[0], widths[0], line[1], widths[1], line[2], widths[2],
+                        line[3], widths[3]);
+  }
+  std::int64_t bytes = 0, buffer_elements = 0;
+  for (const auto& [name, slot] : named_slots()) {
+    bytes += slot->size() * size_of(slot->dtype());
+    if (!slot->trainable()) buffer_elements += slot->size();
+  }
+  return text +
+         fmt::format("{} parameters, {} elements of buffers, {} bytes\n", parameter_count(), buffer_elements, bytes);
+}
 
 std::vector<Slot*> Module::parameters() { return among(named_slots(), true); }
 std::vector<const Slot*> Module::parameters() const { return among(named_slots(), true); }
@@ -144,7 +215,11 @@ void Module::load_state(const NamedTensors& state) {
   for (auto& [name, slot] : slots) {
     const auto found = given.find(name);
     if (found == given.end()) {
-      missing.push_back(name);
+      if (slot->may_be_missing_) {
+        values.push_back(slot->value());
+      } else {
+        missing.push_back(name);
+      }
       continue;
     }
     const Tensor& tensor = *found->second;

@@ -40,6 +40,7 @@ class Slot {
   const std::string& name() const { return name_; }
 
   /// How `Module::initialise` fills the slot.
+  const init::Rule& rule() const { return rule_; }
   void set_rule(init::Rule rule) { rule_ = std::move(rule); }
   void initialise(const init::Stream& stream);
   /// Casts what it holds, and from now on takes only this dtype. Slots of integers stay as they are.
@@ -47,12 +48,28 @@ class Slot {
 
  private:
   friend class Module;
+  friend class StandIn;
   std::string name_;
   Shape shape_;
   init::Rule rule_;
   Dtype dtype_;
   bool trainable_;
+  bool may_be_missing_ = false;
   Tensor value_;
+};
+
+/// While it lives, the slot gives `value` as it is, with its history: a layer computed with a weight that depends on
+/// others.
+class StandIn {
+ public:
+  StandIn(Slot& slot, Tensor value) : slot_(slot), kept_(std::exchange(slot.value_, std::move(value))) {}
+  ~StandIn() { slot_.value_ = std::move(kept_); }
+  StandIn(const StandIn&) = delete;
+  StandIn& operator=(const StandIn&) = delete;
+
+ private:
+  Slot& slot_;
+  Tensor kept_;
 };
 
 /// A slot that is trained.
@@ -89,6 +106,13 @@ class Module {
   std::vector<std::pair<std::string, const Slot*>> named_slots() const;
   std::vector<std::pair<std::string, Slot*>> named_parameters();
   std::vector<std::pair<std::string, const Slot*>> named_parameters() const;
+  /// The slot of that full name, such as `encoder.0.weight`; throws when there is none.
+  Slot& slot(std::string_view name);
+  /// This module, named "", and all below it with their full names, each before its children.
+  std::vector<std::pair<std::string, Module*>> named_modules();
+  /// A line a module: its name, its class, the shapes of its own slots and its parameters' elements; the sums at the
+  /// end.
+  std::string summary();
   std::vector<Slot*> parameters();
   std::vector<const Slot*> parameters() const;
   std::vector<Slot*> buffers();
@@ -114,6 +138,9 @@ class Module {
  protected:
   void add_parameter(std::string name, Parameter& parameter);
   void add_buffer(std::string name, Buffer& buffer);
+  /// A buffer that `load_state` leaves as it is where the state has none of its name: what another library does not
+  /// save.
+  void add_optional_buffer(std::string name, Buffer& buffer);
   void add_child(std::string name, Module& child);
 
  private:

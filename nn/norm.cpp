@@ -5,31 +5,71 @@
 
 namespace sg::nn {
 
-BatchNorm2d::BatchNorm2d(std::int64_t channels, double epsilon, double momentum)
-    : weight_({channels}, init::ones()),
-      bias_({channels}, init::zeros()),
+namespace {
+
+/// [1, C, 1, ...]: an amount for each channel of x.
+Shape per_channel(const Tensor& x) {
+  Shape shape(x.rank(), 1);
+  shape[1] = x.shape(1);
+  return shape;
+}
+
+/// All axes behind the first `count`.
+Axes axes_from(std::size_t count, const Tensor& x) {
+  Axes axes;
+  for (std::size_t axis = count; axis < x.rank(); ++axis) axes.push_back(static_cast<std::int64_t>(axis));
+  return axes;
+}
+
+}  // namespace
+
+Affine::Affine(const Shape& shape, bool has_weight)
+    : weight_(shape, init::ones()), bias_(shape, init::zeros()), has_weight_(has_weight) {
+  if (!has_weight_) return;
+  add_parameter("weight", weight_);
+  add_parameter("bias", bias_);
+}
+Parameter& Affine::weight() {
+  if (!has_weight_) fail("weight: the layer for {} channels is not affine", weight_.shape());
+  return weight_;
+}
+Parameter& Affine::bias() {
+  if (!has_weight_) fail("bias: the layer for {} channels is not affine", weight_.shape());
+  return bias_;
+}
+
+BatchNorm::BatchNorm(std::string_view form, std::size_t least, std::size_t most, std::int64_t channels, double epsilon,
+                     double momentum)
+    : Affine({channels}),
+      form_(form),
+      least_(least),
+      most_(most),
       running_mean_({channels}, init::zeros()),
       running_var_({channels}, init::ones()),
       num_batches_tracked_({}, init::zeros(), i64),
       epsilon_(epsilon),
       momentum_(momentum) {
-  add_parameter("weight", weight_);
-  add_parameter("bias", bias_);
   add_buffer("running_mean", running_mean_);
   add_buffer("running_var", running_var_);
   add_buffer("num_batches_tracked", num_batches_tracked_);
 }
 
-Tensor BatchNorm2d::forward(const Tensor& x) {
-  const std::int64_t channels = weight_.shape()[0];
-  if (x.rank() != 4 || x.shape(1) != channels) fail("BatchNorm2d: needs [N, {}, H, W]: {}", channels, x.shape());
+Tensor BatchNorm::forward(const Tensor& x) {
+  const std::int64_t channels = running_mean_.shape()[0];
+  if (x.rank() < least_ || x.rank() > most_ || x.shape(1) != channels) {
+    fail("{}: {}", fmt::format(fmt::runtime(form_), channels), x.shape());
+  }
   Tensor average, spread;
   if (training()) {
-    const std::int64_t count = x.shape(0) * x.shape(2) * x.shape(3);
-    if (count < 2) fail("BatchNorm2d: training needs more than one value a channel: {}", x.shape());
-    const Tensor kept = mean(x, {0, 2, 3}, true);
+    const std::int64_t count = channels == 0 ? 0 : x.size() / channels;
+    if (count < 2) {
+      fail("{}: training needs more than one value a channel: {}", form_.substr(0, form_.find(':')), x.shape());
+    }
+    Axes axes = axes_from(2, x);
+    axes.insert(axes.begin(), 0);
+    const Tensor kept = mean(x, axes, true);
     average = reshape(kept, {channels});
-    spread = mean(square(x - kept), {0, 2, 3});
+    spread = mean(square(x - kept), axes);
     track(average, spread, count);
     compute_along(running_mean_, average);
     compute_along(running_var_, spread);
@@ -38,13 +78,12 @@ Tensor BatchNorm2d::forward(const Tensor& x) {
     spread = running_var_;
   }
   // One multiplication and one addition an element.
-  const Tensor scale = weight_ * rsqrt(spread + epsilon_);
-  const Tensor shift = bias_ - average * scale;
-  const Shape per_channel{1, channels, 1, 1};
-  return x * reshape(scale, per_channel) + reshape(shift, per_channel);
+  const Tensor scale = weight() * rsqrt(spread + epsilon_);
+  const Tensor shift = bias() - average * scale;
+  return x * reshape(scale, per_channel(x)) + reshape(shift, per_channel(x));
 }
 
-void BatchNorm2d::track(const Tensor& mean, const Tensor& variance, std::int64_t count) {
+void BatchNorm::track(const Tensor& mean, const Tensor& variance, std::int64_t count) {
   const NoGrad no_grad;
   const double unbiased = static_cast<double>(count) / static_cast<double>(count - 1);
   running_mean_.set(running_mean_ * (1 - momentum_) + mean * momentum_);
@@ -52,38 +91,35 @@ void BatchNorm2d::track(const Tensor& mean, const Tensor& variance, std::int64_t
   num_batches_tracked_.set(scalar(num_batches_tracked_.value().item() + 1, i64));
 }
 
-LayerNorm::LayerNorm(Shape shape, double epsilon)
-    : weight_(shape, init::ones()), bias_(shape, init::zeros()), epsilon_(epsilon) {
-  add_parameter("weight", weight_);
-  add_parameter("bias", bias_);
+InstanceNorm::InstanceNorm(std::string_view form, std::size_t rank, std::int64_t channels, double epsilon, bool affine)
+    : Affine({channels}, affine), form_(form), rank_(rank), channels_(channels), epsilon_(epsilon) {}
+
+Tensor InstanceNorm::forward(const Tensor& x) {
+  if (x.rank() != rank_ || x.shape(1) != channels_) {
+    fail("{}: {}", fmt::format(fmt::runtime(form_), channels_), x.shape());
+  }
+  const Tensor normal = normalise(x, axes_from(2, x), epsilon_);
+  return has_weight() ? normal * reshape(weight(), per_channel(x)) + reshape(bias(), per_channel(x)) : normal;
 }
 
+LayerNorm::LayerNorm(Shape shape, double epsilon) : Affine(shape), shape_(shape), epsilon_(epsilon) {}
+
 Tensor LayerNorm::forward(const Tensor& x) {
-  const Shape& shape = weight_.shape();
-  if (x.rank() < shape.size() || !std::equal(shape.begin(), shape.end(), x.shape().end() - shape.size())) {
-    fail("LayerNorm: the input's last extents have to be {}: {}", shape, x.shape());
+  if (x.rank() < shape_.size() || !std::equal(shape_.begin(), shape_.end(), x.shape().end() - shape_.size())) {
+    fail("LayerNorm: the input's last extents have to be {}: {}", shape_, x.shape());
   }
-  Axes axes;
-  for (std::size_t axis = x.rank() - shape.size(); axis < x.rank(); ++axis) {
-    axes.push_back(static_cast<std::int64_t>(axis));
-  }
-  return normalise(x, axes, epsilon_) * weight_ + bias_;
+  return normalise(x, axes_from(x.rank() - shape_.size(), x), epsilon_) * weight() + bias();
 }
 
 GroupNorm::GroupNorm(std::int64_t groups, std::int64_t channels, double epsilon)
-    : weight_({channels}, init::ones()), bias_({channels}, init::zeros()), groups_(groups), epsilon_(epsilon) {
+    : Affine({channels}), channels_(channels), groups_(groups), epsilon_(epsilon) {
   if (groups < 1 || channels % groups) fail("GroupNorm: {} groups do not divide {} channels", groups, channels);
-  add_parameter("weight", weight_);
-  add_parameter("bias", bias_);
 }
 
 Tensor GroupNorm::forward(const Tensor& x) {
-  const std::int64_t channels = weight_.shape()[0];
-  if (x.rank() < 2 || x.shape(1) != channels) fail("GroupNorm: needs [N, {}, ...]: {}", channels, x.shape());
+  if (x.rank() < 2 || x.shape(1) != channels_) fail("GroupNorm: needs [N, {}, ...]: {}", channels_, x.shape());
   const Tensor normal = reshape(normalise(reshape(x, {x.shape(0), groups_, -1}), {2}, epsilon_), x.shape());
-  Shape per_channel(x.rank() - 1, 1);
-  per_channel[0] = channels;
-  return normal * reshape(weight_, per_channel) + reshape(bias_, per_channel);
+  return normal * reshape(weight(), per_channel(x)) + reshape(bias(), per_channel(x));
 }
 
 RMSNorm2d::RMSNorm2d(std::int64_t channels) : g_({1, channels, 1, 1}, init::ones()) { add_parameter("g", g_); }

@@ -6,7 +6,7 @@
 namespace sg::nn {
 
 Adam::Adam(Module& module, AdamOptions options, bool decoupled)
-    : Optimizer(module, options.learning_rate,
+    : Optimizer(module, options.learning_rate, options.weight_decay,
                 options.amsgrad ? std::vector<std::string>{"exp_avg", "exp_avg_sq", "max_exp_avg_sq"}
                                 : std::vector<std::string>{"exp_avg", "exp_avg_sq"}),
       options_(options),
@@ -15,19 +15,19 @@ Adam::Adam(Module& module, AdamOptions options, bool decoupled)
     if (!(beta >= 0 && beta < 1)) fail("Adam: a beta has to lie in [0, 1): {}", beta);
   }
   if (!(options.epsilon >= 0)) fail("Adam: epsilon has to be 0 or more: {}", options.epsilon);
-  if (!(options.weight_decay >= 0)) fail("Adam: the weight decay has to be 0 or more: {}", options.weight_decay);
 }
 
-void Adam::begin_step(std::int64_t step, Dtype dtype) {
+void Adam::begin_group(std::int64_t step, const GroupSettings& settings, Dtype dtype) {
   const auto t = static_cast<double>(step);
-  step_size_ = scalar(learning_rate() / (1 - std::pow(options_.beta1, t)), dtype);
+  weight_decay_ = settings.weight_decay;
+  step_size_ = scalar(settings.learning_rate / (1 - std::pow(options_.beta1, t)), dtype);
   correction_ = scalar(std::sqrt(1 - std::pow(options_.beta2, t)), dtype);
-  keep_ = scalar(1 - learning_rate() * options_.weight_decay, dtype);
+  keep_ = scalar(1 - settings.learning_rate * weight_decay_, dtype);
 }
 
 Tensor Adam::update(const Tensor& parameter, const Tensor& gradient, Memory& memory) {
-  const bool decays = options_.weight_decay != 0;
-  const Tensor g = decays && !decoupled_ ? gradient + parameter * options_.weight_decay : gradient;
+  const bool decays = weight_decay_ != 0;
+  const Tensor g = decays && !decoupled_ ? gradient + parameter * weight_decay_ : gradient;
   Tensor& first = memory[0];
   Tensor& second = memory[1];
   // Zeros at the start are a leaf as the later values are, so that the first step's plan is the second's too.

@@ -22,7 +22,7 @@ class Adam : public Optimizer {
 
  protected:
   Adam(Module& module, AdamOptions options, bool decoupled);
-  void begin_step(std::int64_t step, Dtype dtype) override;
+  void begin_group(std::int64_t step, const GroupSettings& settings, Dtype dtype) override;
   Tensor update(const Tensor& parameter, const Tensor& gradient, Memory& memory) override;
 
  private:
@@ -30,6 +30,7 @@ class Adam : public Optimizer {
   bool decoupled_;
   // Leaves, not constants: their values change with every step, and the step's plan shall stay the same.
   Tensor step_size_, correction_, keep_;
+  double weight_decay_ = 0;
 };
 
 /// Adam whose weight decay shrinks the parameters by rate * weight_decay and leaves the gradient alone (Loshchilov and

@@ -5,13 +5,33 @@
 
 namespace sg::nn {
 
-Optimizer::Optimizer(Module& module, double learning_rate, std::vector<std::string> state_names)
+Optimizer::Optimizer(Module& module, double learning_rate, double weight_decay, std::vector<std::string> state_names)
     : parameters_(module.named_parameters()),
       buffers_(module.buffers()),
       learning_rate_(learning_rate),
+      weight_decay_(weight_decay),
+      group_of_(parameters_.size(), 0),
       state_names_(std::move(state_names)) {
   if (!(learning_rate >= 0)) fail("optimizer: the learning rate has to be 0 or more: {}", learning_rate);
+  if (!(weight_decay >= 0)) fail("optimizer: the weight decay has to be 0 or more: {}", weight_decay);
   memories_.assign(parameters_.size(), Memory(state_names_.size()));
+}
+
+void Optimizer::add_group(ParameterGroup group) {
+  if (!(group.rate >= 0)) fail("optimizer: a group's rate has to be 0 or more: {}", group.rate);
+  if (!(group.weight_decay.value_or(0) >= 0)) {
+    fail("optimizer: a group's weight decay has to be 0 or more: {}", *group.weight_decay);
+  }
+  std::vector<std::size_t> changed = group_of_;
+  for (const Slot* slot : group.parameters) {
+    std::size_t i = 0;
+    while (i < parameters_.size() && parameters_[i].second != slot) ++i;
+    if (i == parameters_.size()) fail("optimizer: the group's {} is no parameter of the network", slot->name());
+    if (changed[i] != 0) fail("optimizer: {} is in a group already", parameters_[i].first);
+    changed[i] = groups_.size();
+  }
+  group_of_ = std::move(changed);
+  groups_.push_back(std::move(group));
 }
 
 Tensors Optimizer::gradients(const Tensor& loss) const {
@@ -46,13 +66,17 @@ void Optimizer::step(Tensors gradients, Tensors together) {
   Tensors wanted = std::move(together);
   {
     const NoGrad no_grad;
-    begin_step(steps_ + 1, parameters_[0].second->dtype());
-    for (std::size_t i = 0; i < parameters_.size(); ++i) {
-      if (!gradients[i].defined()) continue;
-      next[i] = update(parameters_[i].second->value(), gradients[i], memories_[i]);
-      wanted.push_back(next[i]);
-      for (const Tensor& kept : memories_[i]) {
-        if (kept.defined()) wanted.push_back(kept);
+    for (std::size_t group = 0; group < groups_.size(); ++group) {
+      const GroupSettings settings{learning_rate_ * groups_[group].rate,
+                                   groups_[group].weight_decay.value_or(weight_decay_)};
+      begin_group(steps_ + 1, settings, parameters_[0].second->dtype());
+      for (std::size_t i = 0; i < parameters_.size(); ++i) {
+        if (group_of_[i] != group || !gradients[i].defined()) continue;
+        next[i] = update(parameters_[i].second->value(), gradients[i], memories_[i]);
+        wanted.push_back(next[i]);
+        for (const Tensor& kept : memories_[i]) {
+          if (kept.defined()) wanted.push_back(kept);
+        }
       }
     }
   }

@@ -1,6 +1,7 @@
 // Optimizer: what the optimisers by gradient share.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,6 +9,13 @@
 #include "nn/module.h"
 
 namespace sg::nn {
+
+/// Parameters that are trained otherwise than the rest of their network.
+struct ParameterGroup {
+  std::vector<Slot*> parameters;       // such as `network.head().parameters()`
+  double rate = 1;                     // times the optimiser's learning rate; 0 leaves them as they are
+  std::optional<double> weight_decay;  // instead of the optimiser's
+};
 
 /// Moves the parameters of a network along its gradients. The update is written in tensor operations and computed in
 /// one plan with the loss, the gradients and the network's buffers, so that it is one pass over each parameter.
@@ -29,6 +37,10 @@ class Optimizer {
   Tensors gradients(const Tensor& loss) const;
   void zero_grad();
 
+  /// Throws for a parameter that is not the network's or is in a group already. What is in no group keeps the
+  /// optimiser's own settings.
+  void add_group(ParameterGroup group);
+
   double learning_rate() const { return learning_rate_; }
   void set_learning_rate(double rate) { learning_rate_ = rate; }
   /// Steps done so far.
@@ -40,21 +52,27 @@ class Optimizer {
   void load_state(const NamedTensors& state);
 
  protected:
-  Optimizer(Module& module, double learning_rate, std::vector<std::string> state_names);
+  Optimizer(Module& module, double learning_rate, double weight_decay, std::vector<std::string> state_names);
 
   /// Per parameter, the tensors that the optimiser keeps, in the order of the state's names; undefined before they are
   /// first set.
   using Memory = std::vector<Tensor>;
-  /// Called once a step before the parameters' updates, with the number of this step counted from 1: makes the step's
-  /// scalars.
-  virtual void begin_step(std::int64_t step, Dtype dtype) = 0;
+  /// What the parameters of one group are updated with.
+  struct GroupSettings {
+    double learning_rate, weight_decay;
+  };
+  /// Called in each step before the updates of a group's parameters, with the number of this step counted from 1: makes
+  /// the step's scalars.
+  virtual void begin_group(std::int64_t step, const GroupSettings& settings, Dtype dtype) = 0;
   /// The parameter's next value; replaces what `memory` holds.
   virtual Tensor update(const Tensor& parameter, const Tensor& gradient, Memory& memory) = 0;
 
  private:
   std::vector<std::pair<std::string, Slot*>> parameters_;
   std::vector<Slot*> buffers_;
-  double learning_rate_;
+  double learning_rate_, weight_decay_;
+  std::vector<ParameterGroup> groups_{1};  // the first is of those that are in no other
+  std::vector<std::size_t> group_of_;      // of each parameter
   std::vector<std::string> state_names_;
   std::vector<Memory> memories_;
   std::int64_t steps_ = 0;

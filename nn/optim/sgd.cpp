@@ -4,20 +4,22 @@
 namespace sg::nn {
 
 SGD::SGD(Module& module, SgdOptions options)
-    : Optimizer(module, options.learning_rate,
+    : Optimizer(module, options.learning_rate, options.weight_decay,
                 options.momentum != 0 ? std::vector<std::string>{"momentum_buffer"} : std::vector<std::string>{}),
       options_(options) {
   if (!(options.momentum >= 0)) fail("SGD: the momentum has to be 0 or more: {}", options.momentum);
-  if (!(options.weight_decay >= 0)) fail("SGD: the weight decay has to be 0 or more: {}", options.weight_decay);
   if (options.nesterov && (options.momentum == 0 || options.dampening != 0)) {
     fail("SGD: nesterov needs a momentum and no dampening");
   }
 }
 
-void SGD::begin_step(std::int64_t, Dtype dtype) { rate_ = scalar(learning_rate(), dtype); }
+void SGD::begin_group(std::int64_t, const GroupSettings& settings, Dtype dtype) {
+  rate_ = scalar(settings.learning_rate, dtype);
+  weight_decay_ = settings.weight_decay;
+}
 
 Tensor SGD::update(const Tensor& parameter, const Tensor& gradient, Memory& memory) {
-  Tensor direction = options_.weight_decay != 0 ? gradient + parameter * options_.weight_decay : gradient;
+  Tensor direction = weight_decay_ != 0 ? gradient + parameter * weight_decay_ : gradient;
   if (options_.momentum != 0) {
     Tensor& velocity = memory[0];
     velocity = velocity.defined() ? velocity * options_.momentum + direction * (1 - options_.dampening) : direction;

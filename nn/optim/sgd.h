@@ -20,12 +20,13 @@ class SGD : public Optimizer {
   explicit SGD(Module& module, SgdOptions options = {});
 
  protected:
-  void begin_step(std::int64_t step, Dtype dtype) override;
+  void begin_group(std::int64_t step, const GroupSettings& settings, Dtype dtype) override;
   Tensor update(const Tensor& parameter, const Tensor& gradient, Memory& memory) override;
 
  private:
   SgdOptions options_;
   Tensor rate_;
+  double weight_decay_ = 0;
 };
 
 }  // namespace sg::nn

@@ -16,6 +16,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 FILES = {
     "conv.safetensors": "conv_reference",
     "denoiser.safetensors": "denoiser_reference",
+    "layers.safetensors": "layers_reference",
     "optimizers.json": "optimizer_reference",
     "regression.safetensors": "regression_reference",
     "resnet.safetensors": "resnet_reference",
