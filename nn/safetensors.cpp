@@ -222,9 +222,47 @@ Tensor read_tensor(const Source& source, const std::string& who, const Entry& en
   return make_leaf(std::move(buffer), entry.shape, dtype);
 }
 
-std::string_view format_name(Dtype dtype) { return dtype == f32 ? "F32" : dtype == f64 ? "F64" : "I64"; }
+/// The nearest number of 16 bits, halves to even.
+std::uint16_t to_bfloat(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  if (value != value) return static_cast<std::uint16_t>(bits >> 16 | 0x40u);  // stays a NaN
+  return static_cast<std::uint16_t>((bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16);
+}
+std::uint16_t to_half(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t sign = bits >> 16 & 0x8000u;
+  const float size = std::abs(value);
+  if (value != value) return static_cast<std::uint16_t>(sign | 0x7E00u);
+  if (size >= 65520.0f) return static_cast<std::uint16_t>(sign | 0x7C00u);
+  // Below the smallest normal number 2^-14 the step is 2^-24: the addition of 0.5 rounds to it.
+  if (size < 0x1p-14f) {
+    const std::uint32_t steps = std::bit_cast<std::uint32_t>(size + 0.5f) - std::bit_cast<std::uint32_t>(0.5f);
+    return static_cast<std::uint16_t>(sign | steps);
+  }
+  const std::uint32_t magnitude = bits & 0x7FFFFFFFu;
+  const std::uint32_t rounded = magnitude + 0xFFFu + (magnitude >> 13 & 1u);
+  return static_cast<std::uint16_t>(sign | ((rounded >> 13) - (112u << 10)));
+}
 
-std::string header_text(const NamedTensors& tensors, const std::map<std::string, std::string>& metadata) {
+/// How one tensor is written.
+const Format& format_of(const std::string& who, const std::string& name, const Tensor& tensor, Storage storage) {
+  const auto named = [](std::string_view format) -> const Format& {
+    return *std::find_if(std::begin(formats), std::end(formats), [&](const Format& f) { return f.name == format; });
+  };
+  if (storage == Storage::same) return named(tensor.dtype() == f32 ? "F32" : tensor.dtype() == f64 ? "F64" : "I64");
+  const bool is_integer = storage == Storage::i32 || storage == Storage::boolean;
+  if (is_integer == is_floating(tensor.dtype())) {
+    fail("{}: {} is {}, and cannot be stored as {}", who, show_name(name), name_of(tensor.dtype()),
+         is_integer ? "integers" : "floating numbers of 16 bits");
+  }
+  return named(storage == Storage::f16    ? "F16"
+               : storage == Storage::bf16 ? "BF16"
+               : storage == Storage::i32  ? "I32"
+                                          : "BOOL");
+}
+
+std::string header_text(const NamedTensors& tensors, const std::vector<const Format*>& forms,
+                        const std::map<std::string, std::string>& metadata) {
   std::string text = "{";
   if (!metadata.empty()) {
     text += "\"__metadata__\":{";
@@ -233,12 +271,13 @@ std::string header_text(const NamedTensors& tensors, const std::map<std::string,
     text += ',';
   }
   std::int64_t offset = 0;
-  for (auto& [name, tensor] : tensors) {
-    const std::int64_t end = offset + tensor.size() * size_of(tensor.dtype());
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const auto& [name, tensor] = tensors[i];
+    const std::int64_t end = offset + tensor.size() * static_cast<std::int64_t>(forms[i]->bytes);
     std::string shape;
     for (std::int64_t extent : tensor.shape()) shape += (shape.empty() ? "" : ",") + std::to_string(extent);
     text += fmt::format("{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}},", quote_json(name),
-                        format_name(tensor.dtype()), shape, offset, end);
+                        forms[i]->name, shape, offset, end);
     offset = end;
   }
   if (text.back() == ',') text.pop_back();
@@ -269,6 +308,18 @@ class TemporaryFile {
       if (put < 0) fail("{}: cannot write: {}", who_, reason());
       bytes += put;
       count -= static_cast<std::uint64_t>(put);
+    }
+  }
+
+  /// Writes converted elements piece by piece.
+  template <class Element, class Convert>
+  void write_converted(const Element* source, std::int64_t count, Convert convert) {
+    std::vector<decltype(convert(*source))> piece(std::min<std::int64_t>(count, 1 << 16));
+    for (std::int64_t done = 0; done < count;) {
+      const std::int64_t now = std::min<std::int64_t>(count - done, static_cast<std::int64_t>(piece.size()));
+      std::transform(source + done, source + done + now, piece.begin(), convert);
+      write(piece.data(), static_cast<std::uint64_t>(now) * sizeof(piece[0]));
+      done += now;
     }
   }
 
@@ -388,7 +439,8 @@ SafetensorsFile parse_safetensors(std::span<const std::byte> bytes, const std::s
 }
 
 void save_safetensors(const std::filesystem::path& path, const NamedTensors& tensors,
-                      const std::map<std::string, std::string>& metadata, const BeforeRename& before_rename) {
+                      const std::map<std::string, std::string>& metadata, const BeforeRename& before_rename,
+                      const StorageOf& storage) {
   std::set<std::string_view> names{"__metadata__"};
   Tensors values;
   for (auto& [name, tensor] : tensors) {
@@ -396,15 +448,41 @@ void save_safetensors(const std::filesystem::path& path, const NamedTensors& ten
     values.push_back(tensor);
   }
   sg::eval(values);
-  const std::string header = header_text(tensors, metadata);
+  std::vector<const Format*> forms;
+  for (auto& [name, tensor] : tensors) {
+    forms.push_back(&format_of(path.string(), name, tensor, storage ? storage(name, tensor) : Storage::same));
+  }
+  const std::string header = header_text(tensors, forms, metadata);
   TemporaryFile file(path);
   const std::uint64_t header_bytes = header.size();
   file.write(&header_bytes, sizeof header_bytes);
   file.write(header.data(), header.size());
-  for (const Tensor& value : values) {
-    dispatch(value.dtype(), [&](auto zero) {
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::string_view form = forms[i]->name;
+    const auto integer = [&, name = tensors[i].first](std::int64_t value, std::int64_t least, std::int64_t most) {
+      if (value < least || value > most)
+        fail("{}: {} holds {}, which is no {}", path.string(), show_name(name), value, form);
+      return value;
+    };
+    dispatch(values[i].dtype(), [&](auto zero) {
       using Element = decltype(zero);
-      file.write(value.data<Element>(), static_cast<std::uint64_t>(value.size()) * sizeof(Element));
+      const auto* data = values[i].data<Element>();
+      const std::int64_t count = values[i].size();
+      if (form == "F16") {
+        file.write_converted(data, count, [](Element value) { return to_half(static_cast<float>(value)); });
+      } else if (form == "BF16") {
+        file.write_converted(data, count, [](Element value) { return to_bfloat(static_cast<float>(value)); });
+      } else if (form == "I32") {
+        file.write_converted(data, count, [&](Element value) {
+          return static_cast<std::int32_t>(integer(static_cast<std::int64_t>(value), INT32_MIN, INT32_MAX));
+        });
+      } else if (form == "BOOL") {
+        file.write_converted(data, count, [&](Element value) {
+          return static_cast<std::uint8_t>(integer(static_cast<std::int64_t>(value), 0, 1));
+        });
+      } else {
+        file.write(data, static_cast<std::uint64_t>(count) * sizeof(Element));
+      }
     });
   }
   file.finish(before_rename);

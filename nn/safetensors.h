@@ -39,10 +39,17 @@ void check_finite(const NamedTensors& tensors, std::string_view who);
 /// leaves things as they were.
 using BeforeRename = std::function<void(const std::filesystem::path& temporary)>;
 
-/// Writes f32, f64 and i64 tensors. The file appears under its name only when it is whole and on the disk: it is
+/// The form in which a tensor lies in a file: f32 and f64 also in 16 bits, rounded to f32 and from there to the nearest
+/// (halves to even, too large is infinite), as PyTorch does; i64 also in 32 bits or as one byte of 0 or 1.
+enum class Storage { same, f16, bf16, i32, boolean };
+using StorageOf = std::function<Storage(const std::string& name, const Tensor& tensor)>;
+
+/// Writes f32, f64 and i64 tensors, each in the form that `storage` says of it; throws where the form does not fit the
+/// dtype or an integer. The file appears under its name only when it is whole and on the disk: it is
 /// written to a temporary name beside it, synced and renamed. Throws sg::Error with the file and the system's reason,
 /// and then leaves nothing behind.
 void save_safetensors(const std::filesystem::path& path, const NamedTensors& tensors,
-                      const std::map<std::string, std::string>& metadata = {}, const BeforeRename& before_rename = {});
+                      const std::map<std::string, std::string>& metadata = {}, const BeforeRename& before_rename = {},
+                      const StorageOf& storage = {});
 
 }  // namespace sg::nn

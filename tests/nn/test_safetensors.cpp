@@ -250,3 +250,77 @@ TEST_CASE("JSON is read strictly") {
     CHECK_THROWS_AS(nn::parse_json(bad, "test"), Error);
   }
 }
+
+TEST_CASE(
+    "16 bits: every number is written as it is read, and what lies between two goes to the nearest, ties to even") {
+  const Folder folder;
+  for (const auto& [name, form] : {std::pair{"F16", nn::Storage::f16}, std::pair{"BF16", nn::Storage::bf16}}) {
+    INFO(name);
+    // All bit patterns but NaNs, in ascending order of their values.
+    const int infinity = form == nn::Storage::f16 ? 0x7C00 : 0x7F80;
+    std::vector<std::uint16_t> bits;
+    for (int i = infinity; i > 0; --i) bits.push_back(static_cast<std::uint16_t>(0x8000 | i));
+    for (int i = 0; i <= infinity; ++i) bits.push_back(static_cast<std::uint16_t>(i));
+    const std::string header = fmt::format(R"({{"x":{{"dtype":"{}","shape":[{}],"data_offsets":[0,{}]}}}})", name,
+                                           bits.size(), 2 * bits.size());
+    const auto length = static_cast<std::uint64_t>(header.size());
+    std::string file(reinterpret_cast<const char*>(&length), 8);
+    file += header;
+    file.append(reinterpret_cast<const char*>(bits.data()), 2 * bits.size());
+    const auto read = [&](const std::string& bytes) {
+      return nn::parse_safetensors(std::as_bytes(std::span(bytes)), "memory").tensors[0].second;
+    };
+    const Tensor numbers = read(file);
+    const auto stored = [&](const Tensor& x) {
+      const auto path = folder / "x.safetensors";
+      nn::save_safetensors(path, {{"x", x}}, {}, {}, [f = form](const std::string&, const Tensor&) { return f; });
+      std::ifstream stream(path, std::ios::binary);
+      const std::string whole{std::istreambuf_iterator<char>(stream), {}};
+      std::vector<std::uint16_t> result(static_cast<std::size_t>(x.size()));
+      std::memcpy(result.data(), whole.data() + whole.size() - 2 * result.size(), 2 * result.size());
+      return result;
+    };
+    CHECK(stored(numbers) == bits);
+    CHECK(stored(cast(numbers, f64)) == bits);
+    // Midpoints of finite neighbours, which f32 holds, and what lies a little to their sides.
+    const auto values = numbers.to_vector<double>();
+    std::vector<float> points;
+    std::vector<std::uint16_t> wanted;
+    for (std::size_t i = 1; i + 2 < bits.size(); ++i) {
+      const auto middle = static_cast<float>((values[i] + values[i + 1]) / 2);
+      if (values[i] == values[i + 1]) continue;  // the two zeros
+      const std::uint16_t even = bits[i] % 2 == 0 ? bits[i] : bits[i + 1];
+      points.insert(points.end(), {middle, std::nextafter(middle, -INFINITY), std::nextafter(middle, INFINITY)});
+      wanted.insert(wanted.end(), {even, bits[i], bits[i + 1]});
+    }
+    const auto got = stored(tensor(std::span<const float>(points), {static_cast<std::int64_t>(points.size())}));
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      // A negative number that rounds to zero keeps its sign.
+      const bool both_zero = (got[i] & 0x7FFF) == 0 && (wanted[i] & 0x7FFF) == 0;
+      wrong += got[i] != wanted[i] && !both_zero;
+    }
+    CHECK(wrong == 0);
+    const auto special = stored(tensor({1e30, -1e30, NAN}, {3}));
+    if (form == nn::Storage::f16) CHECK((special[0] == 0x7C00 && special[1] == 0xFC00));
+    CHECK((special[2] & 0x7FFF) > infinity);
+  }
+}
+
+TEST_CASE("integers are written in 32 bits or as bytes of 0 and 1, where they fit") {
+  const Folder folder;
+  const auto path = folder / "x.safetensors";
+  const auto save = [&](const Tensor& x, nn::Storage form) {
+    nn::save_safetensors(path, {{"x", x}}, {}, {}, [form](const std::string&, const Tensor&) { return form; });
+    return nn::load_safetensors(path).tensors[0].second.to_vector<std::int64_t>();
+  };
+  const std::vector<std::int64_t> numbers{-2147483648, 2147483647, 0, 5}, flags{1, 0, 1};
+  CHECK(save(tensor(numbers, {4}), nn::Storage::i32) == numbers);
+  CHECK(save(tensor(flags, {3}), nn::Storage::boolean) == flags);
+  CHECK_THROWS_WITH(save(tensor(std::vector<std::int64_t>{2147483648}, {1}), nn::Storage::i32),
+                    ContainsSubstring("holds 2147483648, which is no I32"));
+  CHECK_THROWS_WITH(save(tensor(numbers, {4}), nn::Storage::boolean), ContainsSubstring("which is no BOOL"));
+  CHECK_THROWS_WITH(save(tensor(numbers, {4}), nn::Storage::f16), ContainsSubstring("cannot be stored as floating"));
+  CHECK_THROWS_WITH(save(ones({2}), nn::Storage::i32), ContainsSubstring("cannot be stored as integers"));
+  CHECK(folder.files() == 1);
+}
