@@ -123,6 +123,21 @@ Tensor pinn_loss(const PinnProblem& problem, const Network& network, int order, 
 }
 
 Tensor pinn_residuals(const PinnProblem& problem, const Network& network, int order, double trace_weight) {
+  std::vector<double> weights(order + 1, 1.0);
+  if (!problem.traces.empty()) weights.insert(weights.end(), order + 1, trace_weight);
+  return pinn_residuals(problem, network, order, weights);
+}
+
+Tensor pinn_residuals(const PinnProblem& problem, const Network& network, int order,
+                      const std::vector<double>& weights) {
+  const std::size_t orders = static_cast<std::size_t>(order) + 1;
+  if (weights.size() != (problem.traces.empty() ? orders : 2 * orders)) {
+    fail("pinn_residuals: {} weights for the terms of order {}{}", weights.size(), order,
+         problem.traces.empty() ? "" : " in the interior and on the traces");
+  }
+  for (const double weight : weights) {
+    if (!(weight >= 0)) fail("pinn_residuals: a weight must not be negative: {}", weight);
+  }
   Tensors parts;
   const auto add = [&](const Tensor& x, const Tensor& points, double weight) {
     parts.push_back(flatten(x) * std::sqrt(weight / static_cast<double>(points.shape(0))));
@@ -130,20 +145,19 @@ Tensor pinn_residuals(const PinnProblem& problem, const Network& network, int or
   const Tensor residual =
       pinn_residual(problem.equation, network, problem.interior, problem.coefficient, problem.source);
   check_points("pinn_residuals", residual, problem.interior, order);
-  add(residual, problem.interior, 1);
+  add(residual, problem.interior, weights[0]);
   if (order >= 1) {
     const Tensor first = grad(residual, problem.interior, Unused::zeros);
-    add(first, problem.interior, 1);
+    add(first, problem.interior, weights[1]);
     for (std::int64_t i = 0; order == 2 && i < problem.interior.shape(1); ++i) {
-      add(grad(slice(first, 1, i, i + 1), problem.interior, Unused::zeros), problem.interior, 1);
+      add(grad(slice(first, 1, i, i + 1), problem.interior, Unused::zeros), problem.interior, weights[2]);
     }
   }
   for (const Trace& trace : problem.traces) {
     const Tensor difference = network(trace.points) - problem.boundary_value(trace.points);
     const std::int64_t axis = normalise_axis("pinn_residuals", trace.axis, trace.points.shape(1));
-    for (const Tensor& derivative : jet(difference, trace.points, direction(trace.points, axis), order)) {
-      add(derivative, trace.points, trace_weight);
-    }
+    const Tensors derivatives = jet(difference, trace.points, direction(trace.points, axis), order);
+    for (std::size_t k = 0; k < orders; ++k) add(derivatives[k], trace.points, weights[orders + k]);
   }
   return concat(parts, 0);
 }

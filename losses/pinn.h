@@ -62,5 +62,8 @@ Tensor pinn_loss(const PinnProblem& problem, const Network& network, int order, 
 
 /// The same loss as a flat vector of residuals, whose sum of squares it is: for Gauss-Newton steps.
 Tensor pinn_residuals(const PinnProblem& problem, const Network& network, int order, double trace_weight = 1);
+/// That of pinn_terms with a weight for each term.
+Tensor pinn_residuals(const PinnProblem& problem, const Network& network, int order,
+                      const std::vector<double>& weights);
 
 }  // namespace sg::losses

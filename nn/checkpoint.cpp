@@ -15,7 +15,8 @@ namespace sg::nn {
 namespace {
 
 constexpr std::string_view network_prefix = "network.", optimizer_prefix = "optimizer.", lbfgs_prefix = "lbfgs.",
-                           ema_prefix = "ema.", counter_prefix = "counter.", tensor_prefix = "tensor.";
+                           levenberg_marquardt_prefix = "levenberg_marquardt.", ema_prefix = "ema.",
+                           counter_prefix = "counter.", tensor_prefix = "tensor.";
 constexpr const char* checksum_note = "crc32c";
 
 void append(NamedTensors& all, std::string_view prefix, const NamedTensors& part) {
@@ -95,6 +96,7 @@ void put_back(const SafetensorsFile& file, const std::filesystem::path& path, Tr
     if (training.network) training.network->load_state(part(network_prefix));
     if (training.optimizer) training.optimizer->load_state(part(optimizer_prefix));
     if (training.lbfgs) training.lbfgs->load_state(part(lbfgs_prefix));
+    if (training.levenberg_marquardt) training.levenberg_marquardt->load_state(part(levenberg_marquardt_prefix));
     if (training.ema) training.ema->load_state(part(ema_prefix));
   } catch (const Error& error) {
     if (std::string_view(error.what()).starts_with(path.string())) throw;
@@ -112,6 +114,7 @@ void save_checkpoint(const std::filesystem::path& path, const Training& training
   if (training.network) append(all, network_prefix, training.network->state());
   if (training.optimizer) append(all, optimizer_prefix, training.optimizer->state());
   if (training.lbfgs) append(all, lbfgs_prefix, training.lbfgs->state());
+  if (training.levenberg_marquardt) append(all, levenberg_marquardt_prefix, training.levenberg_marquardt->state());
   if (training.ema) append(all, ema_prefix, training.ema->state());
   for (auto& [name, count] : training.counters) {
     all.emplace_back(std::string(counter_prefix) + name, tensor(std::span<const std::int64_t>(&count, 1), {}));

@@ -11,6 +11,7 @@
 #include "nn/module.h"
 #include "nn/optim/ema.h"
 #include "nn/optim/lbfgs.h"
+#include "nn/optim/levenberg_marquardt.h"
 #include "nn/optim/optimizer.h"
 
 namespace sg::nn {
@@ -20,6 +21,7 @@ struct Training {
   Module* network = nullptr;
   Optimizer* optimizer = nullptr;
   LBFGS* lbfgs = nullptr;
+  LevenbergMarquardt* levenberg_marquardt = nullptr;
   Ema* ema = nullptr;
   std::map<std::string, std::int64_t> counters;  // step, epoch, batch within the epoch, seed, ...
   NamedTensors tensors;                          // what else the run holds, such as random state or curves

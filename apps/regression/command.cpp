@@ -164,11 +164,16 @@ void declare(apps::OptionParser& parser, Settings& s) {
   parser.add("--siren-init", s.siren_init, "default or sitzmann (with --omega0)", one_of({"default", "sitzmann"}));
   parser.add("--omega0", s.omega0, "frequency of the siren's layers under --siren-init sitzmann", more_than<double>(0));
   parser.group("Optimiser");
-  parser.add("--optimizer", s.optimizer, "adam, sgd, lbfgs or adam+lbfgs",
-             one_of({"adam", "sgd", "lbfgs", "adam+lbfgs"}));
+  parser.add("--optimizer", s.optimizer,
+             "adam, sgd, lbfgs, adam+lbfgs, or lm (Levenberg-Marquardt: fit and pinn with l2, h1 and h2; best in f64)",
+             one_of({"adam", "sgd", "lbfgs", "adam+lbfgs", "lm"}));
   parser.add("--lbfgs-steps", s.lbfgs_steps, "iterations of L-BFGS", at_least<Integer>(1), apps::OnResume::anew);
   parser.add("--lbfgs-history", s.lbfgs_history, "pairs that L-BFGS remembers", between<Integer>(1, 1000));
   parser.add("--lbfgs-lr", s.lbfgs_lr, "first trial step length of L-BFGS", more_than<double>(0));
+  parser.add("--lm-steps", s.lm_steps, "steps of Levenberg-Marquardt", at_least<Integer>(1), apps::OnResume::anew);
+  parser.add("--lm-damping", s.lm_damping,
+             "damping of Levenberg-Marquardt's first step, relative to the curvature along the gradient",
+             more_than<double>(0));
   parser.add("--stop-at", s.stop_at, "stops when test_l2 falls below this; 0: never", at_least<double>(0));
 }
 
@@ -201,6 +206,9 @@ void follow(const apps::OptionParser& parser, Settings& s) {
   if (s.optimizer == "lbfgs" && parser.given("--steps") && s.common.steps > 0 && !parser.given("--lbfgs-steps")) {
     s.lbfgs_steps = s.common.steps;
   }
+  if (s.optimizer == "lm" && parser.given("--steps") && s.common.steps > 0 && !parser.given("--lm-steps")) {
+    s.lm_steps = s.common.steps;
+  }
   if (!s.common.resume.empty()) return;  // the run's own options are all there
   const bool chosen = parser.given("--target") || parser.given("--data");
   if (s.task == "fit" && chosen && !parser.given("--activation")) s.activations = {"tanh"};
@@ -208,6 +216,12 @@ void follow(const apps::OptionParser& parser, Settings& s) {
 
 void check(const Settings& s) {
   for (const std::string& name : s.activations) nn::activation(name);
+  if (s.optimizer == "lm") {
+    if (s.task == "distill" || s.task == "spectrum") fail("--optimizer lm: is for fit and pinn, not for {}", s.task);
+    for (const apps::Loss& loss : s.common.loss_list()) {
+      if (loss.kind == "hs") fail("--optimizer lm: takes the losses l2, h1 and h2, not {}", loss.name);
+    }
+  }
   if (s.activations.empty()) fail("--activation: at least one is needed");
   if (s.task != "fit" && s.activations.size() > 1) fail("--activation: a list is for fit; {} takes one", s.task);
   for (std::size_t i = 0; i < s.activations.size(); ++i) {

@@ -13,6 +13,7 @@
 #include "apps/regression/settings.h"
 #include "nn/module.h"
 #include "nn/optim/lbfgs.h"
+#include "nn/optim/levenberg_marquardt.h"
 
 namespace sg::regression {
 
@@ -20,8 +21,9 @@ namespace sg::regression {
 struct Length {
   std::int64_t gradient_steps = 0;  // of adam or sgd
   std::int64_t lbfgs_steps = 0;
+  std::int64_t lm_steps = 0;  // of Levenberg-Marquardt
   std::int64_t steps_per_epoch = 1;
-  std::int64_t total() const { return gradient_steps + lbfgs_steps; }
+  std::int64_t total() const { return gradient_steps + lbfgs_steps + lm_steps; }
 };
 Length length_of(const Settings& settings, std::int64_t train_points);
 
@@ -40,8 +42,10 @@ class Experiment : public apps::Trainee {
   std::string ending() const override;
   std::string why_not_in_parts(std::int64_t parts) const override;
   std::vector<double> evaluate() override;
-  void add_to_checkpoint(nn::Training& training) override { training.lbfgs = &lbfgs_; }
+  void add_to_checkpoint(nn::Training& training) override;
 
+  /// What the loss is the sum of squares of; throws for a loss that Levenberg-Marquardt does not take.
+  virtual Tensor residuals();
   virtual TestErrors test() = 0;
   virtual Picture picture() = 0;
 
@@ -57,8 +61,9 @@ class Experiment : public apps::Trainee {
   std::unique_ptr<nn::Module> network_;
   std::unique_ptr<nn::Optimizer> optimizer_;
   nn::LBFGS lbfgs_;
+  nn::LevenbergMarquardt levenberg_marquardt_;
   Length length_;
-  bool converged_ = false;  // by L-BFGS
+  bool converged_ = false;  // by L-BFGS or Levenberg-Marquardt
 };
 
 /// What a command trains under one seed.

@@ -32,6 +32,7 @@ class Fit : public Experiment {
     if (data_->grid || loss_.kind == "hs") return "the loss needs the whole grid in every step";
     return Experiment::why_not_in_parts(parts);
   }
+  Tensor residuals() override { return fit_residuals(loss_, *data_, weights_, function()); }
   TestErrors test() override { return test_errors(function(), data_->test_points, data_->test); }
 
   Picture picture() override {

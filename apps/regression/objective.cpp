@@ -56,23 +56,42 @@ std::vector<double> fit_weights(const Settings& settings, const apps::Loss& loss
   return order_weights(settings.weights, data.train, order_on(loss, data));
 }
 
-Tensor fit_loss(const Settings& settings, const apps::Loss& loss, const Dataset& data,
-                const std::vector<double>& weights, const losses::Network& network, const Tensor& rows) {
-  const int order = order_on(loss, data);
+namespace {
+
+struct Compared {
+  Tensors prediction, target;
+};
+/// Values and derivatives of the network and of the data up to an order, on the rows given by index.
+Compared compared(const Dataset& data, int order, const losses::Network& network, const Tensor& rows) {
   auto chosen = [&](const Tensor& x) { return rows ? take(x, rows, 0) : x; };
   const Tensor x = chosen(data.train_points);
+  Compared both;
+  both.prediction = data.grid ? (*data.grid)(network(x), order) : losses::derivatives(network, x, order);
+  for (int k = 0; k <= order; ++k) {
+    both.target.push_back(chosen(data.train[k]));
+    if (data.masks[k]) both.prediction[k] = both.prediction[k] * data.masks[k];
+  }
+  return both;
+}
+
+}  // namespace
+
+Tensor fit_loss(const Settings& settings, const apps::Loss& loss, const Dataset& data,
+                const std::vector<double>& weights, const losses::Network& network, const Tensor& rows) {
   if (loss.kind == "hs") {
+    const Tensor x = rows ? take(data.train_points, rows, 0) : data.train_points;
     const Tensor residual = network(x) - data.train[0];
     return losses::spectral_1d(reshape(residual, {1, residual.size()}), loss.s, settings.common.frequencies(),
                                settings.common.hs_length);
   }
-  Tensors prediction = data.grid ? (*data.grid)(network(x), order) : losses::derivatives(network, x, order);
-  Tensors target;
-  for (int k = 0; k <= order; ++k) {
-    target.push_back(chosen(data.train[k]));
-    if (data.masks[k]) prediction[k] = prediction[k] * data.masks[k];
-  }
-  return losses::sobolev(prediction, target, weights);
+  const Compared both = compared(data, order_on(loss, data), network, rows);
+  return losses::sobolev(both.prediction, both.target, weights);
+}
+
+Tensor fit_residuals(const apps::Loss& loss, const Dataset& data, const std::vector<double>& weights,
+                     const losses::Network& network) {
+  const Compared both = compared(data, order_on(loss, data), network, {});
+  return losses::sobolev_residuals(both.prediction, both.target, weights);
 }
 
 void check_weights(const Settings& settings, const apps::Loss& loss) {

@@ -19,6 +19,9 @@ std::vector<double> order_weights(const std::string& weights, const Tensors& tar
 /// `weights` are those of the orders.
 Tensor fit_loss(const Settings& settings, const apps::Loss& loss, const Dataset& data,
                 const std::vector<double>& weights, const losses::Network& network, const Tensor& rows = {});
+/// The same (not hs) as a flat vector of residuals, whose sum of squares it is.
+Tensor fit_residuals(const apps::Loss& loss, const Dataset& data, const std::vector<double>& weights,
+                     const losses::Network& network);
 /// The weights that it takes for this loss.
 std::vector<double> fit_weights(const Settings& settings, const apps::Loss& loss, const Dataset& data);
 

@@ -53,6 +53,9 @@ class Pinn : public Experiment {
     if (settings_.points < parts) return fmt::format("{} points are fewer", settings_.points);
     return Experiment::why_not_in_parts(parts);
   }
+  Tensor residuals() override {
+    return losses::pinn_residuals(problem_->residual, function(), order_of(loss_), weights_);
+  }
   TestErrors test() override { return test_errors(function(), problem_->test_points, problem_->test_values); }
 
   Picture picture() override {

@@ -37,6 +37,8 @@ struct Settings {
   std::int64_t lbfgs_steps = 500;
   std::int64_t lbfgs_history = 10;
   double lbfgs_lr = 1;
+  std::int64_t lm_steps = 500;
+  double lm_damping = 1e-3;
   double stop_at = 0;
 
   // The other tasks.

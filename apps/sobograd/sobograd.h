@@ -28,6 +28,7 @@
 #include "losses/derivatives.h"
 #include "losses/distillation.h"
 #include "losses/partials.h"
+#include "losses/penalties.h"
 #include "losses/pinn.h"
 #include "losses/route.h"
 #include "losses/sobolev.h"

@@ -78,9 +78,9 @@ TEST_CASE("a run leaves the files of the contract", "[regression]") {
 }
 
 TEST_CASE("a resumed run has the bits of one that never stopped", "[regression]") {
-  const std::string optimizer = GENERATE("adam", "sgd", "adam+lbfgs");
+  const std::string optimizer = GENERATE("adam", "sgd", "adam+lbfgs", "lm");
   const std::string batch = GENERATE("12", "1000");
-  if (optimizer == "adam+lbfgs" && batch == "12") return;
+  if ((optimizer == "adam+lbfgs" || optimizer == "lm") && batch == "12") return;
   const Folder folder;
   const auto common = with(small, {"--loss", "h1", "--optimizer", optimizer, "--batch-size", batch});
   run(with(common, {"--out", folder / "whole", "--steps", "14", "--lbfgs-steps", "8"}));
@@ -177,6 +177,27 @@ TEST_CASE("steps count for whichever optimiser runs, epochs for whole passes", "
   CHECK(rows[4].tests[0].has_value());  // small asks for test figures every 5 steps
 }
 
+TEST_CASE("Levenberg-Marquardt minimises the loss that the other optimisers have, and says why it ends",
+          "[regression]") {
+  const Folder folder;
+  const std::vector<std::string> task = GENERATE(
+      std::vector<std::string>{"--target", "chirp", "--weights", "1,0.5,0.1"},
+      std::vector<std::string>{"--task", "pinn", "--equation", "heat", "--weights", "gradient", "--trace-weight", "3"});
+  const bool is_pinn = task[0] == "--task";
+  const auto common = with(task, {"--sizes", is_pinn ? "2,6,1" : "1,6,1", "--points", "30", "--dtype", "f64", "--loss",
+                                  "l2,h1,h2", "--eval-steps", "1", "--activation", "tanh"});
+  run(with(common, {"--optimizer", "adam", "--steps", "1", "--out", folder / "adam"}));
+  run(with(common, {"--optimizer", "lm", "--lm-steps", "12", "--out", folder / "lm"}));
+  for (const std::string loss : {"l2", "h1", "h2"}) {
+    INFO(loss);
+    const auto first = apps::read_metrics(folder / ("adam/" + loss + "/metrics.csv")).rows.front();
+    const auto rows = apps::read_metrics(folder / ("lm/" + loss + "/metrics.csv")).rows;
+    CHECK(std::abs(*rows.front().train_loss / *first.train_loss - 1) < 1e-9);
+    CHECK(*rows.back().train_loss < *rows.front().train_loss);
+    for (std::size_t i = 1; i < rows.size(); ++i) CHECK(*rows[i].train_loss <= *rows[i - 1].train_loss);
+  }
+}
+
 TEST_CASE("bad input leaves no run folder behind", "[regression]") {
   const Folder folder;
   const std::vector<std::string> arguments =
@@ -188,6 +209,9 @@ TEST_CASE("bad input leaves no run folder behind", "[regression]") {
                std::vector<std::string>{"--init", "nowhere.safetensors"},
                std::vector<std::string>{"--task", "pinn", "--loss", "hs"},
                std::vector<std::string>{"--optimizer", "lbfgs", "--batch-size", "10"},
+               std::vector<std::string>{"--optimizer", "lm", "--batch-size", "10"},
+               std::vector<std::string>{"--optimizer", "lm", "--target", "chirp", "--loss", "hs1"},
+               std::vector<std::string>{"--optimizer", "lm", "--task", "distill"},
                std::vector<std::string>{"--task", "pinn", "--batch-size", "10"},
                std::vector<std::string>{"--task", "pinn", "--data", "/dev/null"},
                std::vector<std::string>{"--task", "spectrum", "--limit-train", "7"},
