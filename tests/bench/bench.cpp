@@ -1,7 +1,8 @@
 // The benchmark: whole training steps of the workloads, one line each: name, median and minimum milliseconds, peak
 // memory in MB. compare.py runs the same workloads in PyTorch (torch_workloads.py), by turns with this binary.
 // Besides: where each step's time goes and how that compares with the machine (--roofline), how time grows with the
-// work (--scale), and memory and time by the number of points (--points).
+// work (--scale), memory and time by the number of points (--points), and mixed partials by jets beside nested passes
+// (--partials).
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -16,6 +17,7 @@
 #include "engine/kernels/parallel.h"
 #include "engine/profile.h"
 #include "tests/bench/parts/machine.h"
+#include "tests/bench/parts/partials.h"
 #include "tests/bench/parts/workloads.h"
 
 namespace {
@@ -158,13 +160,26 @@ void points(const Settings& settings) {
   }
 }
 
+/// Mixed partials by jets and by nested passes, as tests/bench/README.md has them.
+void partials(const Settings& settings) {
+  fmt::print("| inputs | order | partials | jets, ms | nested, ms | ratio |\n|---|---|---|---|---|---|\n");
+  for (const PartialsCase& row : partials_cases()) {
+    const auto time = [&](const std::function<Step()>& make) {
+      return in_process("partials", settings, [&] { return measure(make(), settings); }).minimum;
+    };
+    const double jets = time(row.jets), nested = time(row.nested);
+    fmt::print("| {} | {} | {} | {:.2f} | {:.2f} | {:.2f} |\n", row.inputs, row.order, row.count, jets, nested,
+               nested / jets);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app("Times whole training steps; prints name, median ms, minimum ms, peak MB.");
   std::vector<std::string> names;
   Settings settings;
-  bool list = false, shows_roofline = false, shows_scale = false, shows_points = false;
+  bool list = false, shows_roofline = false, shows_scale = false, shows_points = false, shows_partials = false;
   app.add_option("workload", names, "workloads to run; all by default");
   app.add_option("--threads", settings.threads, "threads; all cores by default")->check(CLI::PositiveNumber);
   app.add_option("--seconds", settings.seconds, "how long each workload is timed")
@@ -175,6 +190,7 @@ int main(int argc, char** argv) {
   app.add_flag("--roofline", shows_roofline, "operations, bytes and time of every kernel beside the machine's peaks");
   app.add_flag("--scale", shows_scale, "points, batch, side and channels doubled over three octaves instead");
   app.add_flag("--points", shows_points, "time and memory from 1,000 to 1,000,000 points instead");
+  app.add_flag("--partials", shows_partials, "all partials of an order by jets and by nested passes instead");
   CLI11_PARSE(app, argc, argv);
   const auto all = workloads();
   for (const std::string& name : names) {
@@ -186,6 +202,10 @@ int main(int argc, char** argv) {
   try {
     if (shows_points) {
       points(settings);
+      return 0;
+    }
+    if (shows_partials) {
+      partials(settings);
       return 0;
     }
     if (shows_scale) {
