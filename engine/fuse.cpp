@@ -130,7 +130,8 @@ struct Fuser {
           cost += joinable(from, i) ? chain_cost[from] : 1000;
         }
       }
-      chain_cost[i] = cost;
+      // Past the limit it no longer matters by how much, and a long chain of y * y would double it beyond an int.
+      chain_cost[i] = std::min(cost, kRecomputeCost + 1);
       recomputed[i] = remote && !needed && cost <= kRecomputeCost && loads.size() <= kRecomputeLoads;
       f.in_memory[i] = needed || (remote && !recomputed[i]);
     }
