@@ -70,6 +70,8 @@ std::map<std::string, std::function<std::string()>> listings() {
   const auto e = std::make_shared<Example>();
   return {
       {"forward", [e] { return print_graph({e->y}); }},
+      {"forward drawn", [e] { return graphviz({e->y}); }},
+      {"first drawn", [e] { return graphviz({grad(e->y, e->x)}); }},
       {"first", [e] { return print_graph({grad(e->y, e->x)}); }},
       {"second", [e] { return print_graph({grad(grad(e->y, e->x), e->x)}); }},
       {"jet", [e] { return print_graph({jet(e->y, e->x, ones_like(e->x), 2)[2]}); }},
