@@ -14,7 +14,7 @@
 namespace sg {
 
 class Primitive;
-struct Node;
+class Node;
 struct Value;
 
 /// A value of any shape. Copies share their node; nothing is ever changed in place. Work is lazy: an operation of ops.h
