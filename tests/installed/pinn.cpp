@@ -39,9 +39,9 @@ int main() {
   network.initialise(1);
   const losses::Network u = [&](const Tensor& points) { return network(points); };
   nn::LevenbergMarquardt optimizer(network);
-  for (int step = 0; step < 40 && optimizer.stop() == nn::LevenbergMarquardt::Stop::none; ++step) {
+  for (int step = 0; step < 70 && optimizer.stop() == nn::LevenbergMarquardt::Stop::none; ++step) {
     optimizer.step([&] { return losses::pinn_residuals(problem, u, /*order=*/0); });
-    if (step % 10 == 0) std::printf("step %2d loss %.3g\n", step, optimizer.loss());
+    if (step % 20 == 0) std::printf("step %2d loss %.3g\n", step, optimizer.loss());
   }
   const Tensor points = random_uniform({2000, 2}, 0, 1, 8, 0, f64);
   const double error = losses::relative_error(network(points), solution(points)).item();
