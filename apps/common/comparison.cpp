@@ -288,7 +288,7 @@ Table final_table(const std::vector<Run>& runs, const std::string& column) {
   const bool compares = losses.size() > 1 && std::any_of(runs.begin(), runs.end(), [&](const Run& run) {
                           return run.loss.name != "l2" && reference_of(runs, run);
                         });
-  if (compares && several) table.header.push_back("reaches L2's end");
+  if (compares && several) table.header.emplace_back("reaches L2's end");
   if (compares) table.header.insert(table.header.end(), {"fewer steps", "fewer seconds"});
   for (const RunsOfLoss& loss : losses) {
     std::vector<double> steps, seconds;
