@@ -27,8 +27,8 @@ class TaskReference {
 /// exception thrown by a task is thrown again here, once the others have ended.
 void parallel_for(std::int64_t count, TaskReference task);
 
-/// Whether `parallel_for` would run all tasks on the calling thread, as it does inside of a task. A kernel may order its
-/// work by this where the order leaves the bits alone.
+/// Whether `parallel_for` would run all tasks on the calling thread, as it does inside of a task. A kernel may order
+/// its work by this where the order leaves the bits alone.
 bool runs_alone();
 
 /// The number of threads that `parallel_for` uses, the caller's included; by default the machine's cores.

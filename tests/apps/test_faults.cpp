@@ -206,7 +206,8 @@ TEST_CASE("a damaged checkpoint is named, and the one before it is taken to the 
   check_same(trainer, folder / "whole", folder / "damaged");
 }
 
-TEST_CASE("the option --verify-resume compares the bits of steps before and after a checkpoint, and leaves nothing", "[faults]") {
+TEST_CASE("the option --verify-resume compares the bits of steps before and after a checkpoint, and leaves nothing",
+          "[faults]") {
   const TemporaryFolder folder(memory());
   for (const Trainer& trainer : trainers()) {
     std::vector<std::string> arguments = trainer.into(folder / "run");
