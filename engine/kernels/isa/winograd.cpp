@@ -116,28 +116,29 @@ struct Stride2Gradient {
   }
 };
 
-template <class A, class T, int Lanes>
-void transform_source(const WinogradTiles& tiles, const T* staged, T* to, std::int64_t tile_pitch,
-                      std::int64_t point_pitch) {
+/// Transforms along both axes patches of `Taken` x `Taken` pixels, each `Step` after the last.
+template <class A, int Taken, int Step, class T, int Lanes, class Transform>
+void transform_patches(const WinogradTiles& tiles, const T* staged, T* to, std::int64_t tile_pitch,
+                       std::int64_t point_pitch, Transform transform) {
   using V = Vector<T, Lanes>;
   const std::int64_t row = tiles.staged_columns * Lanes;
   for (std::int64_t y = 0; y < tiles.rows; ++y) {
-    const T* from = staged + A::kStep * y * row;
-    for (std::int64_t x = 0; x < tiles.columns; ++x, from += A::kStep * Lanes, to += tile_pitch) {
-      V rows[A::kPoints][A::kPatch];
+    const T* from = staged + Step * y * row;
+    for (std::int64_t x = 0; x < tiles.columns; ++x, from += Step * Lanes, to += tile_pitch) {
+      V rows[A::kPoints][Taken];
 #pragma GCC unroll 8
-      for (int j = 0; j < A::kPatch; ++j) {
-        V d[A::kPatch], b[A::kPoints];
+      for (int j = 0; j < Taken; ++j) {
+        V d[Taken], b[A::kPoints];
 #pragma GCC unroll 8
-        for (int i = 0; i < A::kPatch; ++i) d[i] = load<V>(from + i * row + j * Lanes);
-        A::source(d, b);
+        for (int i = 0; i < Taken; ++i) d[i] = load<V>(from + i * row + j * Lanes);
+        transform(d, b);
 #pragma GCC unroll 8
         for (int i = 0; i < A::kPoints; ++i) rows[i][j] = b[i];
       }
 #pragma GCC unroll 8
       for (int i = 0; i < A::kPoints; ++i) {
         V b[A::kPoints];
-        A::source(rows[i], b);
+        transform(rows[i], b);
 #pragma GCC unroll 8
         for (int j = 0; j < A::kPoints; ++j) store(to + (A::kPoints * i + j) * point_pitch, b[j]);
       }
@@ -146,32 +147,17 @@ void transform_source(const WinogradTiles& tiles, const T* staged, T* to, std::i
 }
 
 template <class A, class T, int Lanes>
+void transform_source(const WinogradTiles& tiles, const T* staged, T* to, std::int64_t tile_pitch,
+                      std::int64_t point_pitch) {
+  transform_patches<A, A::kPatch, A::kStep, T, Lanes>(tiles, staged, to, tile_pitch, point_pitch,
+                                                      [](const auto* d, auto* b) { A::source(d, b); });
+}
+
+template <class A, class T, int Lanes>
 void transform_cotangent(const WinogradTiles& tiles, const T* staged, T* to, std::int64_t tile_pitch,
                          std::int64_t point_pitch) {
-  using V = Vector<T, Lanes>;
-  const std::int64_t row = tiles.staged_columns * Lanes;
-  for (std::int64_t y = 0; y < tiles.rows; ++y) {
-    const T* from = staged + A::kResults * y * row;
-    for (std::int64_t x = 0; x < tiles.columns; ++x, from += A::kResults * Lanes, to += tile_pitch) {
-      V rows[A::kPoints][A::kResults];
-#pragma GCC unroll 8
-      for (int j = 0; j < A::kResults; ++j) {
-        V d[A::kResults], b[A::kPoints];
-#pragma GCC unroll 8
-        for (int i = 0; i < A::kResults; ++i) d[i] = load<V>(from + i * row + j * Lanes);
-        A::cotangent(d, b);
-#pragma GCC unroll 8
-        for (int i = 0; i < A::kPoints; ++i) rows[i][j] = b[i];
-      }
-#pragma GCC unroll 8
-      for (int i = 0; i < A::kPoints; ++i) {
-        V b[A::kPoints];
-        A::cotangent(rows[i], b);
-#pragma GCC unroll 8
-        for (int j = 0; j < A::kPoints; ++j) store(to + (A::kPoints * i + j) * point_pitch, b[j]);
-      }
-    }
-  }
+  transform_patches<A, A::kResults, A::kResults, T, Lanes>(tiles, staged, to, tile_pitch, point_pitch,
+                                                           [](const auto* d, auto* b) { A::cotangent(d, b); });
 }
 
 template <class A, class T, int Lanes>
