@@ -84,14 +84,17 @@ LevenbergMarquardt::Linearised LevenbergMarquardt::linearise(const ResidualFunct
   at.largest_gradient = largest.item();
 
   if (size_ <= options_.dense_parameters) {
-    const TensorFunction column = vmap([&](const Tensors& direction) {
-      return jvp(Tensors{at.residuals}, at.values, at.split(direction[0]), Unused::zeros);
-    });
-    const Tensor units = eye(size_, dtype_);
+    // A parameter at a time: the tangents of all that comes before it in the network are zero, and nobody computes them.
     Tensors rows;
-    for (std::int64_t first = 0; first < size_; first += kColumnsAtOnce) {
-      const Tensor some = column({slice(units, 0, first, std::min(first + kColumnsAtOnce, size_))})[0];
-      rows.push_back(some.eval());
+    for (const Tensor& value : at.values) {
+      const TensorFunction column = vmap([&](const Tensors& direction) {
+        return jvp(Tensors{at.residuals}, Tensors{value}, Tensors{reshape(direction[0], value.shape())}, Unused::zeros);
+      });
+      const Tensor units = eye(value.size(), dtype_);
+      for (std::int64_t first = 0; first < value.size(); first += kColumnsAtOnce) {
+        const Tensor some = slice(units, 0, first, std::min(first + kColumnsAtOnce, value.size()));
+        rows.push_back(column({some})[0].eval());
+      }
     }
     const Tensor transposed = concat(rows, 0);  // J', [parameters, residuals]
     at.normal = matmul(transposed, transpose(transposed)).eval();
