@@ -22,6 +22,7 @@ constexpr std::int64_t kRowsForPacking = 128;  // that make packing worth its ti
 constexpr std::int64_t kDepth = 256;  // of the inner dimension at once, so that a panel stays in the first-level cache
 constexpr std::int64_t kTaskWork = 256 * 1024;  // multiply-adds that are worth a task
 constexpr std::int64_t kStoreWork = 8;          // multiply-adds in the time of storing an element
+constexpr std::int64_t kWholeTiles = 24;        // rows: a multiple of every register tile's
 
 template <class T>
 const GemmKernels<T>& gemm_kernels();
@@ -44,23 +45,26 @@ const GemmKernels<double>& gemm_kernels<double>() {
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-/// B in panels, zeros behind its last column.
+/// A transposed B in panels; what lies behind its last column is not read.
 template <class T>
 void pack(const MatmulShape& s, std::int64_t width, const T* b, T* packed) {
   for (std::int64_t first = 0; first < s.n; first += width, packed += s.k * width) {
     const std::int64_t columns = std::min(width, s.n - first);
-    for (std::int64_t j = 0; s.transpose_b && j < columns; ++j) {
+    for (std::int64_t j = 0; j < columns; ++j) {
       const T* const row = b + (first + j) * s.ldb;
       for (std::int64_t k = 0; k < s.k; ++k) packed[k * width + j] = row[k];
-    }
-    for (std::int64_t k = 0; k < s.k; ++k) {
-      if (!s.transpose_b) std::copy_n(b + k * s.ldb + first, columns, packed + k * width);
-      std::fill_n(packed + k * width + columns, width - columns, T{});
     }
   }
 }
 
-bool is_packed(const MatmulShape& s, std::int64_t width) { return s.transpose_b || s.n % width; }
+/// Fewer columns would leave most lanes of the only vector idle.
+template <class T>
+bool enough_columns(std::int64_t columns) {
+  return columns * 4 >= gemm_kernels<T>().lanes;
+}
+bool enough_columns(std::int64_t columns, std::size_t element_size) {
+  return element_size == 4 ? enough_columns<float>(columns) : enough_columns<double>(columns);
+}
 
 /// Rows [row, row + rows) of one product.
 template <class T>
@@ -77,10 +81,10 @@ void block(const MatmulShape& s, const GemmKernels<T>& kernels, bool packed, std
 }  // namespace
 
 bool is_narrow(const MatmulShape& s, std::size_t element_size) {
-  const std::int64_t width = element_size == 4 ? gemm_kernels<float>().width : gemm_kernels<double>().width;
-  if (s.transpose_a || s.n < width / 2 || s.n > kMostColumns || s.m < 4) return false;
+  if (s.transpose_a || s.n > kMostColumns || s.m < 4 || !enough_columns(s.n, element_size)) return false;
   if (s.k > kMostDepth && s.m > kFewRows) return false;
-  if (!is_packed(s, width)) return true;
+  if (!s.transpose_b) return true;
+  const std::int64_t width = element_size == 4 ? gemm_kernels<float>().width : gemm_kernels<double>().width;
   const std::int64_t matrices = s.batch_stride_b == 0 ? 1 : s.batch;
   return s.m * s.batch >= kRowsForPacking * matrices &&
          matrices * s.k * divide_up(s.n, width) * width * static_cast<std::int64_t>(element_size) <= kMostPacked;
@@ -89,7 +93,7 @@ bool is_narrow(const MatmulShape& s, std::size_t element_size) {
 template <class T>
 void matmul_narrow(const MatmulShape& s, const T* a, const T* b, T* c) {
   const GemmKernels<T>& kernels = gemm_kernels<T>();
-  const bool packed = is_packed(s, kernels.width);
+  const bool packed = s.transpose_b;
   std::int64_t batch_stride_b = s.batch_stride_b;
   std::optional<Scratch> scratch;
   if (packed) {
@@ -102,7 +106,7 @@ void matmul_narrow(const MatmulShape& s, const T* a, const T* b, T* c) {
     batch_stride_b = s.batch_stride_b == 0 ? 0 : size;
   }
   const std::int64_t row_work = s.n * (s.k + kStoreWork);
-  const std::int64_t rows = std::min(s.m, divide_up(divide_up(kTaskWork, row_work), 12) * 12),
+  const std::int64_t rows = std::min(s.m, divide_up(divide_up(kTaskWork, row_work), kWholeTiles) * kWholeTiles),
                      blocks = divide_up(s.m, rows);
   const std::int64_t tasks = s.batch * blocks, chunk = std::max<std::int64_t>(1, kTaskWork / (rows * row_work));
   parallel_for(divide_up(tasks, chunk), [&](std::int64_t piece) {
@@ -115,8 +119,8 @@ void matmul_narrow(const MatmulShape& s, const T* a, const T* b, T* c) {
 }
 
 bool is_small_sum(const MatmulShape& s, std::size_t element_size) {
-  const std::int64_t width = element_size == 4 ? gemm_kernels<float>().width : gemm_kernels<double>().width;
-  return s.transpose_a && !is_packed(s, width) && s.n <= kMostColumns && s.m >= 4 && s.m <= kMostColumns;
+  return s.transpose_a && !s.transpose_b && s.n <= kMostColumns && s.m >= 4 && s.m <= kMostColumns &&
+         enough_columns(s.n, element_size);
 }
 
 template <class T>

@@ -91,6 +91,19 @@ TEST_CASE("matrix products agree with plain loops", "[gemm]") {
   }
 }
 
+TEST_CASE("every width and every rest of rows of a register tile is computed", "[gemm]") {
+  for (std::int64_t n = 1; n <= 70; ++n) {
+    for (const std::int64_t m : {4, 11, 12, 13, 23}) {
+      for (const bool transpose_a : {false, true}) {
+        check_product<float>(contiguous(1, m, n, 3, transpose_a, false, 1));
+        check_product<double>(contiguous(1, m, n, 3, transpose_a, false));
+      }
+    }
+    check_product<float>(contiguous(1, 129, n, 5, false, true));    // enough rows for packing B
+    check_product<double>(contiguous(1, 4, n, 600, false, false));  // in several pieces of the inner axis
+  }
+}
+
 TEST_CASE("a batch stride of zero uses one matrix for the whole batch", "[gemm]") {
   MatmulShape shape = contiguous(5, 4, 6, 8, false, true);
   shape.batch_stride_b = 0;

@@ -6,9 +6,9 @@
 namespace sg::kernels {
 
 /// c[i * c_row + j] (+)= sum over k of a[i * a_row + k * a_step] * b(k, j). B lies in panels of `width` columns: b(k,
-/// j) is b[j / width * b_panel + k * b_step + j % width]. All columns of the last panel must be readable.
+/// j) is b[j / width * b_panel + k * b_step + j % width]. Nothing beyond the last column is read.
 template <class T>
-struct PanelProduct {
+struct NarrowProduct {
   std::int64_t rows, columns, depth;
   const T* a;
   std::int64_t a_row, a_step;
@@ -21,8 +21,9 @@ struct PanelProduct {
 
 template <class T>
 struct GemmKernels {
+  int lanes;  // columns of a vector
   int width;  // columns of a panel
-  void (*product)(const PanelProduct<T>&);
+  void (*product)(const NarrowProduct<T>&);
 };
 
 namespace baseline {
