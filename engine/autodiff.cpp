@@ -17,12 +17,12 @@
 namespace sg {
 namespace {
 
-/// The part of a graph between `ys` and `xs`: nodes in order, inputs before outputs. The places of inputs are written
-/// down at once, because a rule may walk the graph itself.
+/// The part of a graph between `ys` and `xs`: nodes in order, inputs before outputs. The inputs' indices are
+/// written down at once, because a rule may walk the graph itself.
 struct Path {
   std::vector<Node*> nodes;
-  std::vector<std::vector<std::int64_t>> inputs;  // for each node, its inputs' places; -1 outside the path
-  std::vector<std::int64_t> xs, ys;               // places of the xs and ys; -1 outside the path
+  std::vector<std::vector<std::int64_t>> inputs;  // for each node, its inputs' indices; -1 outside the path
+  std::vector<std::int64_t> xs, ys;               // indices of the xs and ys; -1 outside the path
   std::vector<bool> depends;                      // on an x
   std::vector<bool> is_x;
 
@@ -329,8 +329,8 @@ Series series::through(const Tensor& y, const Tensors& xs, const std::vector<Ser
     }
     if (any) series[i] = node.primitive()->jet(arguments, handle(&node), order);
   }
-  const std::int64_t place = path.ys[0];
-  return place >= 0 && !series[place].empty() ? series[place] : Series{y};
+  const std::int64_t last = path.ys[0];
+  return last >= 0 && !series[last].empty() ? series[last] : Series{y};
 }
 
 /// Taylor coefficients are the derivatives divided by k!, which leaves the dtype's range long before they do. Along

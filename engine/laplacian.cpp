@@ -90,28 +90,28 @@ Tensor laplacian(const Tensor& y, const Tensor& x) {
   const auto expand = [&](const Node& node) { return &node != x.node(); };
   const Walk walk({y}, skip, expand);
   const std::vector<Node*>& nodes = walk.nodes();
-  std::vector<std::vector<std::int64_t>> places(nodes.size());
+  std::vector<std::vector<std::int64_t>> input_indices(nodes.size());
   if (walk.index_of(x.node()) < 0) {
     fail("laplacian: y does not depend on {}",
          x.name().empty() ? fmt::format("x of shape {}", x.shape()) : fmt::format("\"{}\"", x.name()));
   }
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    for (const Tensor& input : nodes[i]->inputs()) places[i].push_back(walk.index_of(input.node()));
+    for (const Tensor& input : nodes[i]->inputs()) input_indices[i].push_back(walk.index_of(input.node()));
   }
-  const auto x_place = static_cast<std::size_t>(walk.index_of(x.node()));
-  const auto y_place = static_cast<std::size_t>(walk.index_of(y.node()));
+  const auto x_index = static_cast<std::size_t>(walk.index_of(x.node()));
+  const auto y_index = static_cast<std::size_t>(walk.index_of(y.node()));
 
   std::vector<Channels> channels(nodes.size());
   Tensor columns = eye(static_cast<std::int64_t>(d), x.dtype());
   for (std::size_t i = 0; i < d; ++i) {
-    channels[x_place].first.push_back(broadcast_to(
+    channels[x_index].first.push_back(broadcast_to(
         slice(columns, 0, static_cast<std::int64_t>(i), static_cast<std::int64_t>(i) + 1), {n, x.shape()[1]}));
   }
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    if (i == x_place || !expand(*nodes[i])) continue;
+    if (i == x_index || !expand(*nodes[i])) continue;
     std::vector<const Channels*> inputs;
     bool any = false;
-    for (std::int64_t from : places[i]) {
+    for (std::int64_t from : input_indices[i]) {
       const bool moves = from >= 0 && channels[from].any();
       inputs.push_back(moves ? &channels[from] : nullptr);
       any = any || moves;
@@ -119,7 +119,7 @@ Tensor laplacian(const Tensor& y, const Tensor& x) {
     if (!any) continue;
     channels[i] = through(*nodes[i], inputs, d);
   }
-  const Tensor result = channels[y_place].sum;
+  const Tensor result = channels[y_index].sum;
   return result.defined() ? as_variable(result) : zeros_like(y);
 }
 

@@ -177,7 +177,7 @@ class Planner {
   }
 
   void make_steps() {
-    // What is to be done, in order: (level, whether it reads what a group of its level wrote, place).
+    // What is to be done, in order: (level, whether it reads what a group of its level wrote, position).
     struct Item {
       std::int64_t level, phase, node;
       std::vector<std::int64_t> members;  // of a group
@@ -185,14 +185,14 @@ class Planner {
     std::vector<Item> items;
     std::unordered_map<std::int64_t, std::size_t> item_of_group;
     for (std::size_t i = 0; i < in_.nodes.size(); ++i) {
-      const auto place = static_cast<std::int64_t>(i);
+      const auto position = static_cast<std::int64_t>(i);
       if (f_.group[i] >= 0) {
         const auto [found, added] = item_of_group.emplace(f_.group[i], items.size());
-        if (added) items.push_back({f_.level[i], f_.after_group[i], place, {}});
-        items[found->second].members.push_back(place);
+        if (added) items.push_back({f_.level[i], f_.after_group[i], position, {}});
+        items[found->second].members.push_back(position);
       } else if (f_.roles[i] == Role::kernel || (f_.roles[i] == Role::view && f_.needs_copy[i]) ||
                  (f_.roles[i] == Role::constant && f_.in_memory[i])) {
-        items.push_back({f_.level[i], 0, place, {}});
+        items.push_back({f_.level[i], 0, position, {}});
       }
     }
     std::stable_sort(items.begin(), items.end(), [](const Item& a, const Item& b) {

@@ -12,22 +12,22 @@ struct Character {
   std::uint32_t code;
 };
 
-Character character_at(std::string_view text, std::size_t place) {
+Character character_at(std::string_view text, std::size_t at) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const std::uint32_t first = byte(place);
+  const std::uint32_t first = byte(at);
   if (first < 0x80) {
     return {1, first};
   }
   const std::size_t bytes = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() - place < bytes) {
+  if (first < 0xc2 || first > 0xf4 || text.size() - at < bytes) {
     return {0, 0};
   }
   std::uint32_t code = first & (0xffu >> (bytes + 1));
   for (std::size_t i = 1; i < bytes; ++i) {
-    if ((byte(place + i) & 0xc0) != 0x80) {
+    if ((byte(at + i) & 0xc0) != 0x80) {
       return {0, 0};
     }
-    code = code << 6 | (byte(place + i) & 0x3fu);
+    code = code << 6 | (byte(at + i) & 0x3fu);
   }
   const std::uint32_t least = bytes == 4 ? 0x10000 : bytes == 3 ? 0x800 : 0x80;
   if (code < least || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) {
@@ -46,19 +46,19 @@ bool is_command(std::uint32_t code) {
 
 std::string shown(std::string_view text) {
   std::string result;
-  for (std::size_t place = 0; place < text.size();) {
-    const Character character = character_at(text, place);
+  for (std::size_t at = 0; at < text.size();) {
+    const Character character = character_at(text, at);
     if (character.bytes == 0) {
       result += '?';
-      ++place;
+      ++at;
       continue;
     }
     if (is_command(character.code)) {
       result += ' ';
     } else {
-      result += text.substr(place, character.bytes);
+      result += text.substr(at, character.bytes);
     }
-    place += character.bytes;
+    at += character.bytes;
   }
   return result;
 }
@@ -82,12 +82,12 @@ std::string printable(std::string_view text, std::size_t longest) {
 }
 
 bool is_utf8(std::string_view text) {
-  for (std::size_t place = 0; place < text.size();) {
-    const Character character = character_at(text, place);
+  for (std::size_t at = 0; at < text.size();) {
+    const Character character = character_at(text, at);
     if (character.bytes == 0) {
       return false;
     }
-    place += character.bytes;
+    at += character.bytes;
   }
   return true;
 }

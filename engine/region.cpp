@@ -91,7 +91,7 @@ class ChunkRun {
 
   char* address(const Region::Operand& operand) const {
     if (operand.home == Home::block) return memory_ + operand.offset;
-    return operands_[operand.place] + operand.offset + row_ * operand.row_bytes;
+    return operands_[operand.tensor] + operand.offset + row_ * operand.row_bytes;
   }
 
   /// A chunk's first block may leave a sum where the partial sum will be.
@@ -183,7 +183,7 @@ void add_chunks(const Region& region, std::span<char* const> operands, char* par
   const auto run = [&](std::int64_t i) {
     const Piece& piece = pieces[i];
     add_chunks(region, *piece.sum, piece.begin, piece.end, partial_sums,
-               operands[piece.sum->place] + piece.sum->result_offset);
+               operands[piece.sum->result] + piece.sum->result_offset);
   };
   // Less than what waking a thread costs.
   if (region.sum_bytes * region.chunks <= 128 * 1024) {

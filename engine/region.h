@@ -17,11 +17,11 @@ struct Region {
   /// Where an operand's elements are, in bytes.
   struct Operand {
     enum class Home : std::uint8_t {
-      memory,  // a tensor of the plan, number `place` of the region's operands
+      memory,  // a tensor of the plan, number `tensor` of the region's operands
       block,   // the memory of one block, which a thread uses again for the next
     };
     Home home = Home::memory;
-    std::int64_t place = 0;
+    std::int64_t tensor = 0;
     std::int64_t offset = 0;
     std::int64_t row_bytes = 0;  // from a row to the next; 0 where every block reads the same, and in a block's memory
     Dtype dtype = f32;
@@ -55,7 +55,7 @@ struct Region {
     Dtype dtype = f32;
     bool wide = false;  // f64 partial sums of f32: sums of many blocks of elementwise work
     kernels::ReduceOp op = kernels::ReduceOp::sum;
-    std::int64_t place = 0;  // the result's number among the region's operands
+    std::int64_t result = 0;  // the result's number among the region's operands
     std::int64_t result_offset = 0;
   };
   std::vector<Sum> sums;

@@ -243,7 +243,7 @@ class Streamer {
         to.home = Region::Operand::Home::block;
         to.offset += memory.offset(storage);
       } else {
-        to.place = number_of(whole, storage);
+        to.tensor = number_of(whole, storage);
         if (cut.axes[i] >= 0) to.row_bytes = cut.width * o.place.layout.strides[cut.axes[i]] * size;
       }
       if (is_sum) {
@@ -259,7 +259,7 @@ class Streamer {
     region.steps.push_back(std::move(step));
   }
 
-  static void add_sum(const PlanStep& from, std::size_t o, std::int64_t place, Region& region) {
+  static void add_sum(const PlanStep& from, std::size_t o, std::int64_t result, Region& region) {
     const PlanStep::Operand& output = from.outputs[o];
     Region::Sum sum;
     sum.offset = region.sum_bytes;
@@ -267,7 +267,7 @@ class Streamer {
     sum.dtype = output.dtype;
     if (from.kind == Kind::fused) sum.op = from.program->reductions[o - from.store_count].op;
     sum.wide = from.kind == Kind::fused && sum.dtype == f32 && sum.op == kernels::ReduceOp::sum;
-    sum.place = place;
+    sum.result = result;
     sum.result_offset = output.place.layout.offset * size_of(output.dtype);
     region.sum_bytes += divide_up(sum.count * (sum.wide ? 8 : size_of(sum.dtype)), 64) * 64;
     region.sums.push_back(sum);

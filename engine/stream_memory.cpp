@@ -19,10 +19,10 @@ std::map<std::int64_t, std::size_t> last_uses(const std::vector<Step>& steps) {
   return last;
 }
 
-/// Calls `open(write, owner)` where a place is needed or taken over, `close(storage)` after the last use. What is taken
+/// Calls `open(write, owner)` where memory is needed or taken over, `close(storage)` after the last use. What is taken
 /// over is not closed.
 template <class Open, class Take, class Close>
-void walk(const std::vector<Step>& steps, const Open& open, const Take& take, const Close& close) {
+void follow(const std::vector<Step>& steps, const Open& open, const Take& take, const Close& close) {
   const auto last = last_uses(steps);
   for (std::size_t s = 0; s < steps.size(); ++s) {
     std::vector<std::int64_t> gone;
@@ -48,7 +48,7 @@ void walk(const std::vector<Step>& steps, const Open& open, const Take& take, co
 std::int64_t BlockMemory::bytes_at_once(const std::vector<Step>& steps) {
   std::map<std::int64_t, std::int64_t> sizes;
   std::int64_t now = 0, most = 0;
-  walk(
+  follow(
       steps,
       [&](const Write& write) {
         sizes[write.storage] = write.row_bytes;
@@ -64,7 +64,7 @@ BlockMemory::BlockMemory(const std::vector<Step>& steps, std::int64_t rows) {
     std::int64_t offset, bytes;
   };
   std::map<std::int64_t, Extent> live;
-  walk(
+  follow(
       steps,
       [&](const Write& write) {
         // Odd lines between them keep tensors of a power of two from sharing their cache sets.

@@ -13,14 +13,14 @@ class BlockMemory {
     std::int64_t storage;
     std::int64_t row_bytes;   // of each row
     std::int64_t bytes;       // whatever the number of rows
-    std::int64_t taken = -1;  // a storage in whose place it may lie, if this step is the last that reads that
+    std::int64_t taken = -1;  // a storage whose memory it may take, if this step is the last that reads that
   };
   struct Step {
     std::vector<std::int64_t> reads;
     std::vector<Write> writes;
   };
 
-  /// Gives each storage a place from the step that writes it to the last one that reads it.
+  /// Gives each storage memory from the step that writes it to the last one that reads it.
   BlockMemory(const std::vector<Step>& steps, std::int64_t rows);
 
   std::int64_t bytes() const { return bytes_; }

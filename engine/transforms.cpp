@@ -47,24 +47,24 @@ Tensors batch_graph(const Tensors& ys, const Tensors& stand_ins, const Tensors& 
   const Walk walk(
       ys, [](const Node&) { return false; }, expand);
   const std::vector<Node*>& nodes = walk.nodes();
-  std::vector<std::vector<std::int64_t>> places(nodes.size());
+  std::vector<std::vector<std::int64_t>> input_indices(nodes.size());
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     if (!expand(*nodes[i])) continue;
-    for (const Tensor& input : nodes[i]->inputs()) places[i].push_back(walk.index_of(input.node()));
+    for (const Tensor& input : nodes[i]->inputs()) input_indices[i].push_back(walk.index_of(input.node()));
   }
   Tensors batched(nodes.size());
   for (std::size_t i = 0; i < stand_ins.size(); ++i) {
-    const std::int64_t place = walk.index_of(stand_ins[i].node());
-    if (place >= 0) batched[place] = batches[i];
+    const std::int64_t index = walk.index_of(stand_ins[i].node());
+    if (index >= 0) batched[index] = batches[i];
   }
-  std::vector<std::int64_t> y_places;
-  for (const Tensor& y : ys) y_places.push_back(walk.index_of(y.node()));
+  std::vector<std::int64_t> y_indices;
+  for (const Tensor& y : ys) y_indices.push_back(walk.index_of(y.node()));
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const Node& node = *nodes[i];
     std::vector<bool> mapped;
     Tensors inputs;
-    for (std::size_t k = 0; k < places[i].size(); ++k) {
-      const Tensor& batch = batched[places[i][k]];
+    for (std::size_t k = 0; k < input_indices[i].size(); ++k) {
+      const Tensor& batch = batched[input_indices[i][k]];
       mapped.push_back(batch.defined());
       inputs.push_back(batch.defined() ? batch : node.inputs()[k]);
     }
@@ -74,7 +74,7 @@ Tensors batch_graph(const Tensors& ys, const Tensors& stand_ins, const Tensors& 
   }
   Tensors results;
   for (std::size_t i = 0; i < ys.size(); ++i) {
-    const Tensor& batch = batched[y_places[i]];
+    const Tensor& batch = batched[y_indices[i]];
     Shape shape = ys[i].shape();
     shape.insert(shape.begin(), n);
     results.push_back(batch.defined() ? batch : broadcast_to(ys[i], shape));
@@ -285,7 +285,7 @@ Tensors taken_from_outside(const Tensor& first, const Tensor& second, const Tens
   return found;
 }
 
-/// y's graph once more, with `to` in the places of `from`.
+/// y's graph once more, with `to` in the place of `from`.
 Tensor substitute(const Tensor& y, const Tensors& from, const Tensors& to) {
   std::unordered_map<const Node*, Tensor> replaced;
   for (std::size_t i = 0; i < from.size(); ++i) replaced.emplace(from[i].node(), to[i]);

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "engine/kernels/conv_gather.h"
+#include "engine/kernels/conv_packed.h"
 #include "engine/kernels/conv_panel.h"
 #include "engine/kernels/conv_winograd.h"
 #include "engine/kernels/cpu.h"
@@ -38,11 +38,11 @@ void transpose_tile(const T* from, std::int64_t from_channel, std::int64_t from_
   }
 }
 
-/// From [out_channels, in_channels / groups, taps] to the order of run_gather: phase by phase, a row for each input
-/// channel.
+/// From [out_channels, in_channels / groups, taps] to the order of run_correlation: phase by phase, a row for each
+/// input channel.
 template <class T>
-void transpose_weight(const Gather& g, const T* weight, T* transposed) {
-  const GatherAxis &rows = g.axis[0], &columns = g.axis[1];
+void transpose_weight(const Correlation& g, const T* weight, T* transposed) {
+  const CorrelationAxis &rows = g.axis[0], &columns = g.axis[1];
   const std::int64_t taps = static_cast<std::int64_t>(rows.tap.size() * columns.tap.size());
   for (int py = 0; py < rows.phases; ++py) {
     for (int px = 0; px < columns.phases; ++px) {
@@ -108,9 +108,9 @@ bool is_empty(const ConvGeometry& g) {
 template <class T>
 void conv2d(const ConvGeometry& g, const T* input, const T* weight, T* output) {
   if (const auto shape = winograd_forward<T>(g)) return run_winograd(*shape, false, input, weight, output);
-  const Gather gather = forward_gather(g);
-  if (!is_empty(g) && panels_pay<T>(gather)) return run_panels(gather, false, input, weight, output);
-  run_gather(conv_kernels<T>(), gather, input, weight, output);
+  const Correlation correlation = forward_correlation(g);
+  if (!is_empty(g) && panels_pay<T>(correlation)) return run_panels(correlation, false, input, weight, output);
+  run_correlation(conv_kernels<T>(), correlation, input, weight, output);
 }
 
 template <class T>
@@ -118,14 +118,14 @@ void conv2d_input_gradient(const ConvGeometry& g, const T* output_cotangent, con
   if (const auto shape = winograd_input_gradient<T>(g)) {
     return run_winograd(*shape, true, output_cotangent, weight, input_cotangent);
   }
-  const Gather gather = input_gradient_gather(g);
-  if (!is_empty(g) && panels_pay<T>(gather)) {
-    return run_panels(gather, true, output_cotangent, weight, input_cotangent);
+  const Correlation correlation = input_gradient_correlation(g);
+  if (!is_empty(g) && panels_pay<T>(correlation)) {
+    return run_panels(correlation, true, output_cotangent, weight, input_cotangent);
   }
   const std::int64_t taps = g.kernel_height * g.kernel_width;
-  const Scratch transposed(static_cast<std::size_t>(g.out_channels * gather.rows * taps) * sizeof(T));
-  transpose_weight(gather, weight, transposed.as<T>());
-  run_gather(conv_kernels<T>(), gather, output_cotangent, transposed.as<T>(), input_cotangent);
+  const Scratch transposed(static_cast<std::size_t>(g.out_channels * correlation.rows * taps) * sizeof(T));
+  transpose_weight(correlation, weight, transposed.as<T>());
+  run_correlation(conv_kernels<T>(), correlation, output_cotangent, transposed.as<T>(), input_cotangent);
 }
 
 template <class T>
@@ -133,11 +133,11 @@ void conv2d_weight_gradient(const ConvGeometry& g, const T* input, const T* outp
   if (const auto shape = winograd_forward<T>(g)) {
     return run_winograd_weight_gradient(*shape, input, output_cotangent, weight_cotangent);
   }
-  const Gather gather = forward_gather(g);
-  if (!is_empty(g) && panels_pay<T>(gather)) {
-    return run_panels_weight_gradient(gather, input, output_cotangent, weight_cotangent);
+  const Correlation correlation = forward_correlation(g);
+  if (!is_empty(g) && panels_pay<T>(correlation)) {
+    return run_panels_weight_gradient(correlation, input, output_cotangent, weight_cotangent);
   }
-  run_weight_gradient(conv_kernels<T>(), gather, input, output_cotangent, weight_cotangent);
+  run_weight_gradient(conv_kernels<T>(), correlation, input, output_cotangent, weight_cotangent);
 }
 
 template void conv2d(const ConvGeometry&, const float*, const float*, float*);

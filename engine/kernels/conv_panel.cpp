@@ -60,8 +60,8 @@ struct Tap {
 template <class T>
 struct Panels {
   const PanelKernels<T>& kernels = panel_kernels<T>();
-  const Gather& g;
-  const GatherAxis &vertical = g.axis[0], &horizontal = g.axis[1];
+  const Correlation& g;
+  const CorrelationAxis &vertical = g.axis[0], &horizontal = g.axis[1];
   std::int64_t lanes = kernels.lanes, pitch = channel_pitch<T>(g.channels, kernels.lanes);
   std::int64_t taps = static_cast<std::int64_t>(vertical.tap.size() * horizontal.tap.size());
   std::int64_t low_y = *std::min_element(vertical.tap.begin(), vertical.tap.end());
@@ -79,7 +79,7 @@ struct Panels {
   std::int64_t images, strip, strips, units;
   std::vector<std::vector<Tap>> phases;
 
-  Panels(const Gather& gather, std::int64_t extra_bytes_per_pixel) : g(gather) {
+  Panels(const Correlation& correlation, std::int64_t extra_bytes_per_pixel) : g(correlation) {
     const std::int64_t height = vertical.positions, width = horizontal.positions;
     const std::int64_t pixels = height * width;
     along_images = width <= kShortRun && g.batch > width;
@@ -158,7 +158,7 @@ struct Panels {
     }
   }
 
-  bool reads(const GatherAxis& axis, std::int64_t position, std::int64_t tap) const {
+  bool reads(const CorrelationAxis& axis, std::int64_t position, std::int64_t tap) const {
     const std::int64_t at = position * axis.stride + tap;
     return at >= 0 && at < axis.size;
   }
@@ -273,14 +273,14 @@ void Panels<T>::multiply(const Unit& u, const Slab& slab, const T* staged, const
 }  // namespace
 
 template <class T>
-bool panels_pay(const Gather& g) {
+bool panels_pay(const Correlation& g) {
   const std::int64_t lanes = panel_kernels<T>().lanes;
   return g.groups == 1 && g.channels >= lanes && g.rows >= lanes &&
          (g.axis[0].tap.size() > 1 || g.axis[1].tap.size() > 1);
 }
 
 template <class T>
-void run_panels(const Gather& g, bool of_gradient, const T* source, const T* weight, T* result) {
+void run_panels(const Correlation& g, bool of_gradient, const T* source, const T* weight, T* result) {
   const Panels<T> panels(g, 0);
   const std::size_t unit_size = static_cast<std::size_t>(panels.staged_unit());
   const std::int64_t slab_count = static_cast<std::int64_t>(panels.slabs.size());
@@ -334,7 +334,7 @@ namespace {
 template <class T>
 void stage_cotangent(const Panels<T>& panels, const Unit& u, std::int64_t first, std::int64_t last, const T* cotangent,
                      std::int64_t pitch, T* to) {
-  const Gather& g = panels.g;
+  const Correlation& g = panels.g;
   const std::int64_t width = g.axis[1].positions, plane = g.axis[0].positions * width, pixels = u.rows * width;
   std::vector<std::int32_t> offsets(static_cast<std::size_t>(pixels));
   for (std::int64_t p = 0; p < pixels; ++p) offsets[static_cast<std::size_t>(p)] = static_cast<std::int32_t>(p * pitch);
@@ -351,7 +351,7 @@ void stage_cotangent(const Panels<T>& panels, const Unit& u, std::int64_t first,
 template <class T>
 void add_tap(const Panels<T>& panels, const Unit& u, const Tap& tap, std::int64_t first_row, std::int64_t rows,
              const T* staged, const T* cotangent, std::int64_t cotangent_pitch, bool accumulate, T* sums) {
-  const GatherAxis &vertical = panels.vertical, &horizontal = panels.horizontal;
+  const CorrelationAxis &vertical = panels.vertical, &horizontal = panels.horizontal;
   const std::int64_t width = horizontal.positions, image_size = panels.staged_image(u.rows);
   const std::int64_t sum_row = panels.channel_vectors * panels.lanes;
   std::vector<PanelTerm> terms;
@@ -395,7 +395,7 @@ void add_tap(const Panels<T>& panels, const Unit& u, const Tap& tap, std::int64_
 }  // namespace
 
 template <class T>
-void run_panels_weight_gradient(const Gather& g, const T* source, const T* cotangent, T* result) {
+void run_panels_weight_gradient(const Correlation& g, const T* source, const T* cotangent, T* result) {
   const std::int64_t size = static_cast<std::int64_t>(sizeof(T));
   const std::int64_t cotangent_pitch = channel_pitch<T>(g.rows, panel_kernels<T>().lanes);
   const Panels<T> panels(g, cotangent_pitch * size);
@@ -474,11 +474,11 @@ void run_panels_weight_gradient(const Gather& g, const T* source, const T* cotan
   });
 }
 
-template bool panels_pay<float>(const Gather&);
-template bool panels_pay<double>(const Gather&);
-template void run_panels(const Gather&, bool, const float*, const float*, float*);
-template void run_panels(const Gather&, bool, const double*, const double*, double*);
-template void run_panels_weight_gradient(const Gather&, const float*, const float*, float*);
-template void run_panels_weight_gradient(const Gather&, const double*, const double*, double*);
+template bool panels_pay<float>(const Correlation&);
+template bool panels_pay<double>(const Correlation&);
+template void run_panels(const Correlation&, bool, const float*, const float*, float*);
+template void run_panels(const Correlation&, bool, const double*, const double*, double*);
+template void run_panels_weight_gradient(const Correlation&, const float*, const float*, float*);
+template void run_panels_weight_gradient(const Correlation&, const double*, const double*, double*);
 
 }  // namespace sg::kernels

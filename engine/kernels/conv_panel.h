@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "engine/kernels/conv_plan.h"
+#include "engine/kernels/conv_blocking.h"
 #include "engine/kernels/isa/panel_kernels.h"
 
 namespace sg::kernels {
@@ -24,14 +24,14 @@ std::int64_t channel_pitch(std::int64_t channels, int lanes) {
 /// Whether there are channels enough to fill vectors, and products enough to pay for turning pixels: a single tap has
 /// not (measured: 75 to 85 % of the peak instead of 85 to 95 %).
 template <class T>
-bool panels_pay(const Gather& gather);
+bool panels_pay(const Correlation& correlation);
 
 /// result [batch, rows, results by axis]; weight is [rows, channels, taps], or, `of_gradient`, [channels, rows, taps].
 template <class T>
-void run_panels(const Gather& gather, bool of_gradient, const T* source, const T* weight, T* result);
+void run_panels(const Correlation& correlation, bool of_gradient, const T* source, const T* weight, T* result);
 
-/// The gradient by the weight of the convolution that `gather` is: result [rows, channels, taps].
+/// The gradient by the weight of the convolution that `correlation` describes: result [rows, channels, taps].
 template <class T>
-void run_panels_weight_gradient(const Gather& gather, const T* source, const T* cotangent, T* result);
+void run_panels_weight_gradient(const Correlation& correlation, const T* source, const T* cotangent, T* result);
 
 }  // namespace sg::kernels

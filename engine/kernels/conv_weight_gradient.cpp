@@ -2,7 +2,7 @@
 // order.
 #include <algorithm>
 
-#include "engine/kernels/conv_gather.h"
+#include "engine/kernels/conv_packed.h"
 #include "engine/kernels/memory.h"
 #include "engine/kernels/parallel.h"
 
@@ -16,17 +16,18 @@ constexpr double kTaskWork = 3e5;                 // multiply-adds that are wort
 /// Lays out the cotangent's pixels of a unit in the order of its slots, a row for each output channel; what is left of
 /// a vector is 0.
 template <class T>
-void lay_out_cotangent(const ConvKernels<T>& kernels, const Gather& g, const GatherPlan& plan, const GatherUnit& unit,
-                       const T* cotangent, std::int64_t row_length, T* laid_out) {
+void lay_out_cotangent(const ConvKernels<T>& kernels, const Correlation& g, const ConvBlocking& blocking,
+                       const ConvUnit& unit, const T* cotangent, std::int64_t row_length, T* laid_out) {
   const std::int64_t width = g.axis[1].positions, plane = g.axis[0].positions * width, lanes = kernels.lanes;
   for (std::int64_t m = 0; m < g.rows; ++m) {
     T* to = laid_out + m * row_length;
     for (std::int64_t image = 0; image < unit.images; ++image) {
       const T* const from =
           cotangent + (((unit.image + image) * g.groups + unit.group) * g.rows + m) * plane + unit.row * width;
-      const std::int64_t runs = plan.flat_rows ? 1 : unit.rows, run = plan.flat_rows ? unit.rows * width : width;
+      const std::int64_t runs = blocking.flat_rows ? 1 : unit.rows,
+                         run = blocking.flat_rows ? unit.rows * width : width;
       for (std::int64_t y = 0; y < runs; ++y) {
-        const std::int64_t padded = plan.flat_images ? run : ceil_div(run, lanes) * lanes;
+        const std::int64_t padded = blocking.flat_images ? run : ceil_div(run, lanes) * lanes;
         kernels.pack_row(to, padded, from + y * width, 0, 1, run);
         to += padded;
       }
@@ -38,7 +39,7 @@ void lay_out_cotangent(const ConvKernels<T>& kernels, const Gather& g, const Gat
 }  // namespace
 
 template <class T>
-void run_weight_gradient(const ConvKernels<T>& kernels, const Gather& g, const T* source, const T* cotangent,
+void run_weight_gradient(const ConvKernels<T>& kernels, const Correlation& g, const T* source, const T* cotangent,
                          T* result) {
   const std::int64_t taps = static_cast<std::int64_t>(g.axis[0].tap.size() * g.axis[1].tap.size());
   const std::int64_t depth = g.channels * taps, size = g.groups * g.rows * depth;
@@ -48,30 +49,31 @@ void run_weight_gradient(const ConvKernels<T>& kernels, const Gather& g, const T
     std::fill_n(result, size, T(0));
     return;
   }
-  const GatherPlan plan = plan_gather(g, kernels.lanes, sizeof(T), true);
-  const std::int64_t units = plan.image_blocks * plan.strips;  // of one group
+  const ConvBlocking blocking = choose_blocking(g, kernels.lanes, sizeof(T), true);
+  const std::int64_t units = blocking.image_blocks * blocking.strips;  // of one group
   const double work =
       static_cast<double>(g.batch * g.axis[0].positions * g.axis[1].positions) * static_cast<double>(size);
-  const std::int64_t pieces = std::max<std::int64_t>(
-      1, std::min({units, ceil_div(kTasks, g.groups * plan.channel_blocks), static_cast<std::int64_t>(work / kTaskWork),
-                   kPartialBytes / static_cast<std::int64_t>(size * sizeof(T))}));
+  const std::int64_t pieces =
+      std::max<std::int64_t>(1, std::min({units, ceil_div(kTasks, g.groups * blocking.channel_blocks),
+                                          static_cast<std::int64_t>(work / kTaskWork),
+                                          kPartialBytes / static_cast<std::int64_t>(size * sizeof(T))}));
   const std::int64_t units_per_piece = ceil_div(units, pieces);
-  const std::int64_t most_slots = plan.slots(plan.images, plan.strip, g.axis[1].positions, kernels.lanes);
+  const std::int64_t most_slots = blocking.slots(blocking.images, blocking.strip, g.axis[1].positions, kernels.lanes);
 
   std::vector<std::int32_t> offsets;
-  for (std::int64_t c = 0; c < plan.channel_block; ++c) {
+  for (std::int64_t c = 0; c < blocking.channel_block; ++c) {
     for (std::size_t y = 0; y < g.axis[0].tap.size(); ++y) {
-      for (std::size_t x = 0; x < g.axis[1].tap.size(); ++x) offsets.push_back(tap_offset(plan, c, y, x));
+      for (std::size_t x = 0; x < g.axis[1].tap.size(); ++x) offsets.push_back(tap_offset(blocking, c, y, x));
     }
   }
 
   const Scratch partial_sums(pieces > 1 ? static_cast<std::size_t>(pieces * size) * sizeof(T) : 0);
-  parallel_for(g.groups * plan.channel_blocks * pieces, [&](std::int64_t task) {
-    const std::int64_t piece = task % pieces, block = task / pieces % plan.channel_blocks,
-                       group = task / pieces / plan.channel_blocks;
-    const std::int64_t first_channel = block * plan.channel_block,
-                       channels = std::min(plan.channel_block, g.channels - first_channel);
-    const Scratch packed(static_cast<std::size_t>(plan.block_size) * sizeof(T));
+  parallel_for(g.groups * blocking.channel_blocks * pieces, [&](std::int64_t task) {
+    const std::int64_t piece = task % pieces, block = task / pieces % blocking.channel_blocks,
+                       group = task / pieces / blocking.channel_blocks;
+    const std::int64_t first_channel = block * blocking.channel_block,
+                       channels = std::min(blocking.channel_block, g.channels - first_channel);
+    const Scratch packed(static_cast<std::size_t>(blocking.block_size) * sizeof(T));
     const Scratch laid_out(static_cast<std::size_t>(g.rows * most_slots * kernels.lanes) * sizeof(T));
     const Scratch slots(static_cast<std::size_t>(most_slots) * sizeof(std::int32_t));
     T* const sums =
@@ -81,11 +83,11 @@ void run_weight_gradient(const ConvKernels<T>& kernels, const Gather& g, const T
       for (std::int64_t m = 0; m < g.rows; ++m) std::fill_n(sums + m * depth, channels * taps, T(0));
     }
     for (std::int64_t i = first; i < last; ++i) {
-      const GatherUnit unit =
-          gather_unit(g, plan, (i / plan.strips * g.groups + group) * plan.strips + i % plan.strips);
-      const std::int64_t count = list_slots(g, plan, unit, kernels.lanes, slots.as<std::int32_t>());
-      pack_block(kernels, g, plan, unit, block, source, packed.as<T>());
-      lay_out_cotangent(kernels, g, plan, unit, cotangent, count * kernels.lanes, laid_out.as<T>());
+      const ConvUnit unit =
+          conv_unit(g, blocking, (i / blocking.strips * g.groups + group) * blocking.strips + i % blocking.strips);
+      const std::int64_t count = list_slots(g, blocking, unit, kernels.lanes, slots.as<std::int32_t>());
+      pack_block(kernels, g, blocking, unit, block, source, packed.as<T>());
+      lay_out_cotangent(kernels, g, blocking, unit, cotangent, count * kernels.lanes, laid_out.as<T>());
       ConvReduction<T> reduction;
       reduction.a = laid_out.as<T>();
       reduction.a_row = count * kernels.lanes;
@@ -113,7 +115,8 @@ void run_weight_gradient(const ConvKernels<T>& kernels, const Gather& g, const T
   });
 }
 
-template void run_weight_gradient(const ConvKernels<float>&, const Gather&, const float*, const float*, float*);
-template void run_weight_gradient(const ConvKernels<double>&, const Gather&, const double*, const double*, double*);
+template void run_weight_gradient(const ConvKernels<float>&, const Correlation&, const float*, const float*, float*);
+template void run_weight_gradient(const ConvKernels<double>&, const Correlation&, const double*, const double*,
+                                  double*);
 
 }  // namespace sg::kernels

@@ -24,7 +24,7 @@ const WinogradAlgorithm<T>& of_kind(const WinogradKernels<T>& kernels, WinogradK
 }
 
 /// Products that a plain sum makes along one axis: pairs of a result and a tap that reads inside of the source.
-std::int64_t products_along(const GatherAxis& axis) {
+std::int64_t products_along(const CorrelationAxis& axis) {
   std::int64_t products = 0;
   for (std::size_t k = 0; k < axis.tap.size(); ++k) {
     for (std::int64_t j = 0; j * axis.phases + axis.phase[k] < axis.results; ++j) {
@@ -38,10 +38,10 @@ std::int64_t products_along(const GatherAxis& axis) {
 /// Small images read zeros at most of their taps: there plain sums have fewer products, and smaller errors. With fewer
 /// channels than lanes the transforms take longer than what they save.
 template <class T>
-bool pays(const WinogradShape& shape, const Gather& gather) {
+bool pays(const WinogradShape& shape, const Correlation& correlation) {
   const WinogradAlgorithm<T>& algorithm = winograd_algorithm<T>(shape.kind);
   const std::int64_t lanes = panel_kernels<T>().lanes, results = algorithm.results;
-  const std::int64_t plain = products_along(gather.axis[0]) * products_along(gather.axis[1]);
+  const std::int64_t plain = products_along(correlation.axis[0]) * products_along(correlation.axis[1]);
   const std::int64_t tiles = ceil_div(shape.result_height, results) * ceil_div(shape.result_width, results);
   return shape.channels >= lanes && shape.rows >= lanes &&
          static_cast<double>(plain) >= kLeastGain * static_cast<double>(algorithm.points * algorithm.points * tiles);
@@ -86,7 +86,7 @@ std::optional<WinogradShape> winograd_forward(const ConvGeometry& g) {
                             g.out_height,
                             g.out_width,
                             {g.padding[0], g.padding[1]}};
-  return pays<T>(shape, forward_gather(g)) ? std::optional(shape) : std::nullopt;
+  return pays<T>(shape, forward_correlation(g)) ? std::optional(shape) : std::nullopt;
 }
 
 template <class T>
@@ -108,7 +108,7 @@ std::optional<WinogradShape> winograd_input_gradient(const ConvGeometry& g) {
     // padding / 2 reads.
     shape.padding[i] = g.stride[i] == 1 ? 2 - g.padding[i] : odd ? 0 : 1 - g.padding[i] / 2;
   }
-  return pays<T>(shape, input_gradient_gather(g)) ? std::optional(shape) : std::nullopt;
+  return pays<T>(shape, input_gradient_correlation(g)) ? std::optional(shape) : std::nullopt;
 }
 
 template <class T>

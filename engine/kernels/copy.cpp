@@ -84,19 +84,19 @@ void fill_run(T* out, T value, std::int64_t count) {
   }
 }
 
-template <class T, bool Gathers>
+template <class T, bool Packs>
 void move_run(T* dense, T* strided, std::int64_t count, std::int64_t stride) {
   if (stride == 1) {
-    if (Gathers) {
+    if (Packs) {
       copy_run(dense, strided, count);
     } else {
       copy_run(strided, dense, count);
     }
-  } else if (Gathers && stride == 0) {
+  } else if (Packs && stride == 0) {
     fill_run(dense, *strided, count);
   } else {
     for (std::int64_t i = 0; i < count; ++i) {
-      if (Gathers) {
+      if (Packs) {
         dense[i] = strided[i * stride];
       } else {
         strided[i * stride] = dense[i];
@@ -106,7 +106,7 @@ void move_run(T* dense, T* strided, std::int64_t count, std::int64_t stride) {
 }
 
 /// Moves the elements [begin, end), counted on the contiguous side, run by run of the last dimension.
-template <class T, bool Gathers>
+template <class T, bool Packs>
 void move_elements(const View& view, T* dense, T* strided, std::int64_t begin, std::int64_t end) {
   const int last = view.dims - 1;
   std::int64_t at[kMostDims] = {};
@@ -117,7 +117,7 @@ void move_elements(const View& view, T* dense, T* strided, std::int64_t begin, s
   }
   while (begin < end) {
     const std::int64_t count = std::min(view.extent[last] - at[last], end - begin);
-    move_run<T, Gathers>(dense + begin, strided + offset, count, view.stride[last]);
+    move_run<T, Packs>(dense + begin, strided + offset, count, view.stride[last]);
     begin += count;
     offset -= at[last] * view.stride[last];
     at[last] = 0;
@@ -206,11 +206,11 @@ void transpose_block(T* out, std::int64_t out_stride, const T* in, std::int64_t 
 }
 
 /// Moves a view whose dimension `unit`, not its last, lies contiguous in memory.
-template <class T, bool Gathers>
+template <class T, bool Packs>
 void move_transposed(const View& view, T* dense, T* strided, int unit) {
   const int last = view.dims - 1;
-  // Rows of the output side lie along `unit` when gathering and along the last dimension when scattering.
-  const int row_dim = Gathers ? unit : last, column_dim = Gathers ? last : unit;
+  // Rows of the output side lie along `unit` when packing and along the last dimension when spreading.
+  const int row_dim = Packs ? unit : last, column_dim = Packs ? last : unit;
   const std::int64_t row_blocks = (view.extent[row_dim] + kBlock - 1) / kBlock;
   const std::int64_t column_blocks = (view.extent[column_dim] + kBlock - 1) / kBlock;
   const std::int64_t blocks = view.total / (view.extent[unit] * view.extent[last]) * row_blocks * column_blocks;
@@ -229,7 +229,7 @@ void move_transposed(const View& view, T* dense, T* strided, int unit) {
                          columns = std::min(kBlock, view.extent[column_dim] - column);
       dense_offset += row * view.dense[row_dim] + column * view.dense[column_dim];
       strided_offset += row * view.stride[row_dim] + column * view.stride[column_dim];
-      if constexpr (Gathers) {
+      if constexpr (Packs) {
         transpose_block(dense + dense_offset, view.dense[unit], strided + strided_offset, view.stride[last], rows,
                         columns);
       } else {
@@ -240,7 +240,7 @@ void move_transposed(const View& view, T* dense, T* strided, int unit) {
   });
 }
 
-template <class T, bool Gathers>
+template <class T, bool Packs>
 void move(const View& view, void* dense_data, void* strided_data) {
   if (view.total == 0) return;
   T* const dense = static_cast<T*>(dense_data);
@@ -248,24 +248,23 @@ void move(const View& view, void* dense_data, void* strided_data) {
   const int last = view.dims - 1;
   if (std::abs(view.stride[last]) > 1) {
     for (int d = 0; d < last; ++d) {
-      if (view.stride[d] == 1) return move_transposed<T, Gathers>(view, dense, strided, d);
+      if (view.stride[d] == 1) return move_transposed<T, Packs>(view, dense, strided, d);
     }
   }
-  for_pieces(view.total, kTaskBytes / static_cast<std::int64_t>(sizeof(T)), [&](std::int64_t begin, std::int64_t end) {
-    move_elements<T, Gathers>(view, dense, strided, begin, end);
-  });
+  for_pieces(view.total, kTaskBytes / static_cast<std::int64_t>(sizeof(T)),
+             [&](std::int64_t begin, std::int64_t end) { move_elements<T, Packs>(view, dense, strided, begin, end); });
 }
 
-template <bool Gathers>
+template <bool Packs>
 void move(std::span<const std::int64_t> shape, std::span<const std::int64_t> strides, void* dense, void* strided,
           int element_size) {
   const View view(shape, strides);
   switch (element_size) {
-    case 1: return move<std::uint8_t, Gathers>(view, dense, strided);
-    case 2: return move<std::uint16_t, Gathers>(view, dense, strided);
-    case 4: return move<std::uint32_t, Gathers>(view, dense, strided);
-    case 8: return move<std::uint64_t, Gathers>(view, dense, strided);
-    default: assert(element_size == 16); return move<Bytes16, Gathers>(view, dense, strided);
+    case 1: return move<std::uint8_t, Packs>(view, dense, strided);
+    case 2: return move<std::uint16_t, Packs>(view, dense, strided);
+    case 4: return move<std::uint32_t, Packs>(view, dense, strided);
+    case 8: return move<std::uint64_t, Packs>(view, dense, strided);
+    default: assert(element_size == 16); return move<Bytes16, Packs>(view, dense, strided);
   }
 }
 

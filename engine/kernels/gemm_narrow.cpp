@@ -100,9 +100,10 @@ void matmul_narrow(const MatmulShape& s, const T* a, const T* b, T* c) {
     const std::int64_t matrices = s.batch_stride_b == 0 ? 1 : s.batch,
                        size = s.k * divide_up(s.n, kernels.width) * kernels.width;
     scratch.emplace(matrices * size * sizeof(T));
-    T* const place = scratch->as<T>();
-    parallel_for(matrices, [&](std::int64_t i) { pack(s, kernels.width, b + i * s.batch_stride_b, place + i * size); });
-    b = place;
+    T* const packed_b = scratch->as<T>();
+    parallel_for(matrices,
+                 [&](std::int64_t i) { pack(s, kernels.width, b + i * s.batch_stride_b, packed_b + i * size); });
+    b = packed_b;
     batch_stride_b = s.batch_stride_b == 0 ? 0 : size;
   }
   const std::int64_t row_work = s.n * (s.k + kStoreWork);

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <optional>
 
-#include "engine/kernels/tile_plan.h"
+#include "engine/kernels/tile_schedule.h"
 
 namespace sg::kernels {
 

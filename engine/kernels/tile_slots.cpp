@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cassert>
 
-#include "engine/kernels/tile_plan.h"
+#include "engine/kernels/tile_schedule.h"
 
 namespace sg::kernels {
 
@@ -14,16 +14,16 @@ constexpr int kLoads = 1 << 14, kStores = 1 << 15, kNowhere = -1;
 
 class SlotAssigner {
  public:
-  SlotAssigner(const TileProgram& program, const TilePlan& plan, bool aliased)
+  SlotAssigner(const TileProgram& program, const TileSchedule& schedule, bool aliased)
       : program_(program),
-        plan_(plan),
+        schedule_(schedule),
         aliased_(aliased),
         where_(program.value_count, kNowhere),
         stays_(program.value_count, false),
         last_use_(program.value_count, -1),
         written_by_(program.value_count, kNowhere) {}
 
-  TilePlan::Code run() {
+  TileSchedule::Code run() {
     find_direct_loads();
     find_last_uses();
     put_lasting_loads();
@@ -31,7 +31,7 @@ class SlotAssigner {
     put_other_loads();
     find_early_stores();
     put_results();
-    write_steps();
+    write_calls();
     write_late_stores();
     for (const TileReduction& reduction : program_.reductions) {
       code_.reduction_pointers.push_back(pointer(where_[reduction.value]));
@@ -45,11 +45,11 @@ class SlotAssigner {
   /// another store overwrites it.
   void find_direct_loads() {
     std::vector<bool> read_late(program_.value_count, false);
-    for (const TilePlan::Operand& store : plan_.stores) read_late[store.value] = true;
+    for (const TileSchedule::Operand& store : schedule_.stores) read_late[store.value] = true;
     for (const TileReduction& reduction : program_.reductions) read_late[reduction.value] = true;
     is_direct_.assign(program_.value_count, false);
-    for (const TilePlan::Operand& load : plan_.loads) {
-      is_direct_[load.value] = load.access == TilePlan::Access::direct && !(aliased_ && read_late[load.value]);
+    for (const TileSchedule::Operand& load : schedule_.loads) {
+      is_direct_[load.value] = load.access == TileSchedule::Access::direct && !(aliased_ && read_late[load.value]);
     }
   }
 
@@ -66,16 +66,16 @@ class SlotAssigner {
       if (operands > 1) use(i, instruction.b);
       if (operands > 2) use(i, instruction.c);
     }
-    for (const TilePlan::Operand& store : plan_.stores) use(instructions, store.value);
+    for (const TileSchedule::Operand& store : schedule_.stores) use(instructions, store.value);
     for (const TileReduction& reduction : program_.reductions) use(instructions, reduction.value);
   }
 
   /// Direct loads, and slots that keep their content from tile to tile: these first, so that nothing is ever put there
   /// before.
   void put_lasting_loads() {
-    code_.load_slots.assign(plan_.loads.size(), TilePlan::kDirect);
-    for (int i = 0; i < static_cast<int>(plan_.loads.size()); ++i) {
-      const TilePlan::Operand& load = plan_.loads[i];
+    code_.load_slots.assign(schedule_.loads.size(), TileSchedule::kDirect);
+    for (int i = 0; i < static_cast<int>(schedule_.loads.size()); ++i) {
+      const TileSchedule::Operand& load = schedule_.loads[i];
       if (is_direct_[load.value]) {
         where_[load.value] = kLoads + i;
       } else if (load.cached) {
@@ -97,8 +97,8 @@ class SlotAssigner {
   }
 
   void put_other_loads() {
-    for (std::size_t i = 0; i < plan_.loads.size(); ++i) {
-      const TilePlan::Operand& load = plan_.loads[i];
+    for (std::size_t i = 0; i < schedule_.loads.size(); ++i) {
+      const TileSchedule::Operand& load = schedule_.loads[i];
       if (is_direct_[load.value] || load.cached) continue;
       where_[load.value] = code_.load_slots[i] = static_cast<std::uint16_t>(slots_++);
     }
@@ -106,9 +106,9 @@ class SlotAssigner {
 
   /// Values whose instruction may write straight into a store's memory.
   void find_early_stores() {
-    for (int s = 0; s < static_cast<int>(plan_.stores.size()); ++s) {
-      const TilePlan::Operand& store = plan_.stores[s];
-      if (store.access != TilePlan::Access::direct || where_[store.value] != kNowhere) continue;
+    for (int s = 0; s < static_cast<int>(schedule_.stores.size()); ++s) {
+      const TileSchedule::Operand& store = schedule_.stores[s];
+      if (store.access != TileSchedule::Access::direct || where_[store.value] != kNowhere) continue;
       if (written_by_[store.value] == kNowhere) written_by_[store.value] = s;
     }
   }
@@ -147,35 +147,35 @@ class SlotAssigner {
 
   /// What `where` says, as an index into a tile's pointers: slots, then loads, then stores.
   std::uint16_t pointer(int where) const {
-    const int loads = static_cast<int>(plan_.loads.size());
+    const int loads = static_cast<int>(schedule_.loads.size());
     return static_cast<std::uint16_t>(where >= kStores  ? slots_ + loads + (where - kStores)
                                       : where >= kLoads ? slots_ + (where - kLoads)
                                                         : where);
   }
 
-  void write_steps() {
+  void write_calls() {
     for (const TileInstruction& instruction : program_.code) {
       if (instruction.op == TileOp::constant) continue;
       const int operands = arity(instruction.op);
-      const TileKernels::Operation loop = plan_.kernels->operations[static_cast<int>(instruction.op)];
+      const TileKernels::Operation loop = schedule_.kernels->operations[static_cast<int>(instruction.op)];
       assert(loop != nullptr);
       const auto operand = [&](int k, std::uint16_t value) {
         return k < operands ? pointer(where_[value]) : std::uint16_t{0};
       };
-      code_.steps.push_back({loop, pointer(where_[instruction.out]), operand(0, instruction.a),
+      code_.calls.push_back({loop, pointer(where_[instruction.out]), operand(0, instruction.a),
                              operand(1, instruction.b), operand(2, instruction.c), instruction.immediate});
     }
   }
 
   void write_late_stores() {
-    for (int s = 0; s < static_cast<int>(plan_.stores.size()); ++s) {
-      const int where = where_[plan_.stores[s].value];
+    for (int s = 0; s < static_cast<int>(schedule_.stores.size()); ++s) {
+      const int where = where_[schedule_.stores[s].value];
       if (where != kStores + s) code_.late_stores.push_back({pointer(where), static_cast<std::uint16_t>(s)});
     }
   }
 
   const TileProgram& program_;
-  const TilePlan& plan_;
+  const TileSchedule& schedule_;
   const bool aliased_;  // a store may be a load's buffer
   std::vector<int> where_;
   std::vector<bool> stays_;  // of each value: its slot is not to be given to another
@@ -185,13 +185,13 @@ class SlotAssigner {
   int last_memory_read_ = -1;    // by an instruction, of a direct load
   int slots_ = 0;
   std::vector<int> free_slots_;
-  TilePlan::Code code_;
+  TileSchedule::Code code_;
 };
 
 }  // namespace
 
-TilePlan::Code assign_slots(const TileProgram& program, const TilePlan& plan, bool aliased) {
-  return SlotAssigner(program, plan, aliased).run();
+TileSchedule::Code assign_slots(const TileProgram& program, const TileSchedule& schedule, bool aliased) {
+  return SlotAssigner(program, schedule, aliased).run();
 }
 
 }  // namespace sg::kernels

@@ -8,7 +8,7 @@
 
 #include "engine/kernels/memory.h"
 #include "engine/kernels/parallel.h"
-#include "engine/kernels/tile_plan.h"
+#include "engine/kernels/tile_schedule.h"
 
 namespace sg::kernels {
 
@@ -40,7 +40,7 @@ thread_local ThreadScratch thread_scratch;
 
 }  // namespace
 
-struct TilePlan::Task {
+struct TileSchedule::Task {
   const Code& code;
   char* scratch;
   char** pointers;           // slots, then where the next tile lies in loads and stores
@@ -50,7 +50,7 @@ struct TilePlan::Task {
   Extents begin, end;
 };
 
-void TilePlan::read(const Operand& load, int dim, std::int64_t rows, const char* source, char*& values) const {
+void TileSchedule::read(const Operand& load, int dim, std::int64_t rows, const char* source, char*& values) const {
   const std::int64_t bytes = size_of(load.dtype);
   const std::int64_t length = load.nest_extent[dim] * rows;
   const TileKernels::Read loop = kernels->read[static_cast<int>(load.dtype)];
@@ -69,7 +69,8 @@ void TilePlan::read(const Operand& load, int dim, std::int64_t rows, const char*
   }
 }
 
-void TilePlan::write(const Operand& store, int dim, std::int64_t rows, const char*& values, char* destination) const {
+void TileSchedule::write(const Operand& store, int dim, std::int64_t rows, const char*& values,
+                         char* destination) const {
   const std::int64_t bytes = size_of(store.dtype);
   const std::int64_t length = store.nest_extent[dim] * rows;
   const TileKernels::Write loop = kernels->write[static_cast<int>(store.dtype)];
@@ -88,8 +89,8 @@ void TilePlan::write(const Operand& store, int dim, std::int64_t rows, const cha
   }
 }
 
-void TilePlan::reduce(int op, int group, std::int64_t rows, const char*& values, char* accumulators,
-                      char* scratch) const {
+void TileSchedule::reduce(int op, int group, std::int64_t rows, const char*& values, char* accumulators,
+                          char* scratch) const {
   const std::int64_t length = group_extent[group] * rows;
   const int left = groups - group;
   if (left == 1) {
@@ -113,7 +114,7 @@ void TilePlan::reduce(int op, int group, std::int64_t rows, const char*& values,
   }
 }
 
-void TilePlan::run_tile(Task& task, std::int64_t rows) const {
+void TileSchedule::run_tile(Task& task, std::int64_t rows) const {
   const Code& code = task.code;
   char** const pointers = task.pointers;
   char** const sources = pointers + code.slots;
@@ -132,8 +133,8 @@ void TilePlan::run_tile(Task& task, std::int64_t rows) const {
       read(load, 0, rows, sources[i], values);
     }
   }
-  for (const TileStep& step : code.steps) {
-    step.operation(pointers[step.out], pointers[step.a], pointers[step.b], pointers[step.c], count, step.immediate);
+  for (const TileCall& call : code.calls) {
+    call.operation(pointers[call.out], pointers[call.a], pointers[call.b], pointers[call.c], count, call.immediate);
   }
   for (std::size_t i = 0; i < reductions.size(); ++i) {
     const char* values = pointers[code.reduction_pointers[i]];
@@ -147,8 +148,8 @@ void TilePlan::run_tile(Task& task, std::int64_t rows) const {
   }
 }
 
-void TilePlan::run_task(std::int64_t index, const Code& code, const void* const* load_data, void* const* store_data,
-                        void* const* outputs, char* partials) const {
+void TileSchedule::run_task(std::int64_t index, const Code& code, const void* const* load_data, void* const* store_data,
+                            void* const* outputs, char* partials) const {
   char* const scratch = thread_scratch.get(scratch_bytes);
   char** const pointers = reinterpret_cast<char**>(scratch + pointers_offset);
   char** const sources = pointers + code.slots;
@@ -223,7 +224,7 @@ void TilePlan::run_task(std::int64_t index, const Code& code, const void* const*
   if (!reductions.empty()) write_outputs(task, outputs, partials);
 }
 
-void TilePlan::write_outputs(const Task& task, void* const* outputs, char* partials) const {
+void TileSchedule::write_outputs(const Task& task, void* const* outputs, char* partials) const {
   // The number of the part of the reduced range that this task had.
   std::int64_t part = 0, offset = 0, run = kept_box;
   for (int d = 0; d < dims; ++d) {
@@ -265,7 +266,7 @@ void TilePlan::write_outputs(const Task& task, void* const* outputs, char* parti
   }
 }
 
-void TilePlan::combine(void* const* outputs, char* partials) const {
+void TileSchedule::combine(void* const* outputs, char* partials) const {
   constexpr std::int64_t kChunk = 4096;
   const std::int64_t chunks = (kept_total + kChunk - 1) / kChunk;
   const auto combine_chunk = [&](std::int64_t chunk) {
@@ -286,7 +287,7 @@ void TilePlan::combine(void* const* outputs, char* partials) const {
   }
 }
 
-const TilePlan::Code& TilePlan::code_for(const void* const* load_data, void* const* store_data) const {
+const TileSchedule::Code& TileSchedule::code_for(const void* const* load_data, void* const* store_data) const {
   bool aliased = false;
   for (std::size_t s = 0; s < stores.size(); ++s) {
     for (std::size_t l = 0; l < loads.size(); ++l) aliased = aliased || store_data[s] == load_data[l];
@@ -294,7 +295,7 @@ const TilePlan::Code& TilePlan::code_for(const void* const* load_data, void* con
   return codes[aliased ? 1 : 0];
 }
 
-void TilePlan::run(const void* const* load_data, void* const* store_data, void* const* outputs) const {
+void TileSchedule::run(const void* const* load_data, void* const* store_data, void* const* outputs) const {
   if (total == 0) {
     for (std::size_t i = 0; i < reductions.size(); ++i) {
       std::int64_t nothing;
@@ -323,16 +324,16 @@ void TilePlan::run(const void* const* load_data, void* const* store_data, void* 
 }
 
 CompiledTile::CompiledTile(const TileProgram& program, std::span<const std::int64_t> shape, Isa isa)
-    : plan_(make_tile_plan(program, shape, isa)) {}
+    : schedule_(make_tile_schedule(program, shape, isa)) {}
 CompiledTile::~CompiledTile() = default;
 CompiledTile::CompiledTile(CompiledTile&&) noexcept = default;
 CompiledTile& CompiledTile::operator=(CompiledTile&&) noexcept = default;
 
 void CompiledTile::run(const void* const* loads, void* const* stores, void* const* reductions) const {
-  plan_->run(loads, stores, reductions);
+  schedule_->run(loads, stores, reductions);
 }
 
-bool CompiledTile::runs_together() const { return plan_->total > 0 && plan_->reduced_splits == 1; }
+bool CompiledTile::runs_together() const { return schedule_->total > 0 && schedule_->reduced_splits == 1; }
 
 void run_together(std::span<const TileRun> runs) {
   constexpr std::int64_t kCost = 32768;  // of tasks that are worth a thread's while, in operations on one element
@@ -344,13 +345,13 @@ void run_together(std::span<const TileRun> runs) {
   std::vector<std::size_t> starts;  // of the work of one thread, in pieces
   std::int64_t cost = kCost;
   for (std::size_t r = 0; r < runs.size(); ++r) {
-    const TilePlan& plan = *runs[r].tile->plan_;
-    for (std::int64_t task = 0; task < plan.tasks; ++task) {
+    const TileSchedule& schedule = *runs[r].tile->schedule_;
+    for (std::int64_t task = 0; task < schedule.tasks; ++task) {
       if (cost >= kCost) {
         starts.push_back(pieces.size());
         cost = 0;
       }
-      cost += plan.task_cost;
+      cost += schedule.task_cost;
       if (starts.back() < pieces.size() && pieces.back().run == r) {
         ++pieces.back().end;
       } else {
@@ -362,10 +363,10 @@ void run_together(std::span<const TileRun> runs) {
   parallel_for(static_cast<std::int64_t>(starts.size()) - 1, [&](std::int64_t i) {
     for (std::size_t p = starts[i]; p < starts[i + 1]; ++p) {
       const TileRun& run = runs[pieces[p].run];
-      const TilePlan& plan = *run.tile->plan_;
-      const TilePlan::Code& code = plan.code_for(run.loads, run.stores);
+      const TileSchedule& schedule = *run.tile->schedule_;
+      const TileSchedule::Code& code = schedule.code_for(run.loads, run.stores);
       for (std::int64_t task = pieces[p].task; task < pieces[p].end; ++task) {
-        plan.run_task(task, code, run.loads, run.stores, run.reductions, nullptr);
+        schedule.run_task(task, code, run.loads, run.stores, run.reductions, nullptr);
       }
     }
   });

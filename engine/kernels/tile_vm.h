@@ -82,7 +82,7 @@ struct TileProgram {
   std::uint32_t reduced_axes = 0;  // bit d is set where dimension d is reduced
 };
 
-/// A program made ready for one shape: dimensions joined, values assigned to places in the first-level cache, work cut
+/// A program made ready for one shape: dimensions joined, values assigned to slots in the first-level cache, work cut
 /// into tasks by the shape alone. Immutable once made, so that any number of threads may run it.
 class CompiledTile {
  public:
@@ -100,11 +100,11 @@ class CompiledTile {
   /// Whether its tasks need nothing after them, so that run_together takes it.
   bool runs_together() const;
 
-  struct Plan;  // tile_plan.h
+  struct Schedule;  // tile_schedule.h
 
  private:
   friend void run_together(std::span<const struct TileRun> runs);
-  std::unique_ptr<const Plan> plan_;
+  std::unique_ptr<const Schedule> schedule_;
 };
 
 /// The arguments of CompiledTile::run.

@@ -55,7 +55,7 @@ struct Minimum final : Choice<Minimum> {
 Tensor minimum(const Tensor& a, const Tensor& b) { return binary<Minimum>(a, b); }
 
 namespace {
-struct Equal final : StepFunction {
+struct Equal final : PiecewiseConstant {
   std::string_view name() const override { return "equal"; }
   TileOp tile_op() const override { return TileOp::equal; }
 };
@@ -63,7 +63,7 @@ struct Equal final : StepFunction {
 Tensor equal(const Tensor& a, const Tensor& b) { return binary<Equal>(a, b); }
 
 namespace {
-struct NotEqual final : StepFunction {
+struct NotEqual final : PiecewiseConstant {
   std::string_view name() const override { return "not_equal"; }
   TileOp tile_op() const override { return TileOp::not_equal; }
 };
@@ -71,7 +71,7 @@ struct NotEqual final : StepFunction {
 Tensor not_equal(const Tensor& a, const Tensor& b) { return binary<NotEqual>(a, b); }
 
 namespace {
-struct Less final : StepFunction {
+struct Less final : PiecewiseConstant {
   std::string_view name() const override { return "less"; }
   TileOp tile_op() const override { return TileOp::less; }
 };
@@ -80,7 +80,7 @@ Tensor less(const Tensor& a, const Tensor& b) { return binary<Less>(a, b); }
 Tensor greater(const Tensor& a, const Tensor& b) { return binary<Less>(b, a); }
 
 namespace {
-struct LessEqual final : StepFunction {
+struct LessEqual final : PiecewiseConstant {
   std::string_view name() const override { return "less_equal"; }
   TileOp tile_op() const override { return TileOp::less_equal; }
 };

@@ -87,8 +87,8 @@ Tensor cumprod(const Tensor& x, std::int64_t axis) {
   axis = normalise_axis("cumprod", axis, x.rank());
   const std::int64_t n = x.shape()[axis];
   Tensor y = x;
-  for (std::int64_t step = 1; step < n; step *= 2) {  // y[i] has the product of the last `step` elements up to i
-    y = concat({slice(y, axis, 0, step), mul(slice(y, axis, step, n), slice(y, axis, 0, n - step))}, axis);
+  for (std::int64_t reach = 1; reach < n; reach *= 2) {  // y[i] has the product of the last `reach` elements up to i
+    y = concat({slice(y, axis, 0, reach), mul(slice(y, axis, reach, n), slice(y, axis, 0, n - reach))}, axis);
   }
   return y;
 }

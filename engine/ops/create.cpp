@@ -146,11 +146,11 @@ Tensor arange(std::int64_t count, Dtype dtype) {
 Tensor linspace(double first, double last, std::int64_t count, Dtype dtype) {
   check_shape("linspace", {count});
   std::vector<double> values(count);
-  const double step = count > 1 ? (last - first) / static_cast<double>(count - 1) : 0;
+  const double spacing = count > 1 ? (last - first) / static_cast<double>(count - 1) : 0;
   // From both ends towards the middle, so that the last value is exact.
   for (std::int64_t i = 0; i < count; ++i) {
     values[i] =
-        2 * i < count ? first + step * static_cast<double>(i) : last - step * static_cast<double>(count - 1 - i);
+        2 * i < count ? first + spacing * static_cast<double>(i) : last - spacing * static_cast<double>(count - 1 - i);
   }
   return tensor(std::span<const double>(values), {count}, dtype);
 }

@@ -42,8 +42,8 @@ class Unary : public Primitive {
   }
 };
 
-/// A step function: its derivative is zero wherever it has one.
-class StepFunction : public Primitive {
+/// Constant between jumps: its derivative is zero wherever it has one.
+class PiecewiseConstant : public Primitive {
  public:
   Kind kind() const final { return Kind::elementwise; }
   Tensor vjp(const Tensors&, const Tensor&, const Tensor&, std::size_t) const final { return {}; }

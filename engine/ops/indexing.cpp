@@ -170,10 +170,10 @@ struct ScatterTarget {
   std::int64_t axis, extent;
 };
 
-/// For each element of an axis of the given extent, the place in the index that names it last, or -1.
-struct ScatterPlace final : Configured<ScatterTarget> {
+/// For each element of an axis of the given extent, the position in the index that names it last, or -1.
+struct ScatterSource final : Configured<ScatterTarget> {
   using Configured::Configured;
-  std::string_view name() const override { return "scatter_place"; }
+  std::string_view name() const override { return "scatter_source"; }
   void run(std::span<const Span> inputs, const Span& output) const override {
     const auto [axis, extent] = settings();
     const std::int64_t from = (*inputs[0].shape)[axis];
@@ -181,11 +181,11 @@ struct ScatterPlace final : Configured<ScatterTarget> {
     const std::int64_t count = extent;
     kernels::parallel_for(lines.outer, [&](std::int64_t o) {
       const std::int64_t* index = inputs[0].as<const std::int64_t>() + o * from * lines.inner;
-      std::int64_t* place = output.as<std::int64_t>() + o * count * lines.inner;
-      std::fill_n(place, count * lines.inner, -1);
+      std::int64_t* source = output.as<std::int64_t>() + o * count * lines.inner;
+      std::fill_n(source, count * lines.inner, -1);
       for (std::int64_t k = 0; k < from; ++k) {
         for (std::int64_t i = 0; i < lines.inner; ++i) {
-          place[checked_index("scatter", index[k * lines.inner + i], count) * lines.inner + i] = k;
+          source[checked_index("scatter", index[k * lines.inner + i], count) * lines.inner + i] = k;
         }
       }
     });
@@ -207,11 +207,11 @@ Tensor scatter(const Tensor& x, const Tensor& index, const Tensor& source, std::
   lines[axis] = x.shape()[axis];
   for (std::size_t i = 0; i < x.rank(); ++i) after[i] = x.shape()[i] - lines[i];
   const Shape before(x.rank(), 0);
-  const Tensor place =
-      pad(make_node(make_primitive<ScatterPlace>(ScatterTarget{axis, x.shape()[axis]}), {index}, lines, i64), before,
+  const Tensor from =
+      pad(make_node(make_primitive<ScatterSource>(ScatterTarget{axis, x.shape()[axis]}), {index}, lines, i64), before,
           after, -1);
-  const Tensor written = gather(pad(source, before, after), maximum(place, 0), axis);
-  return where(less(place, 0), x, written);
+  const Tensor written = gather(pad(source, before, after), maximum(from, 0), axis);
+  return where(less(from, 0), x, written);
 }
 
 Tensor take(const Tensor& x, const Tensor& index, std::int64_t axis) {

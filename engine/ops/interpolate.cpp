@@ -35,11 +35,11 @@ void check_picture(std::string_view operation, const Tensor& x) {
 /// Where sample i of the result lies among those of the input.
 struct Positions {
   std::int64_t extent, count;
-  double step;  // between two samples of the result
+  double spacing;  // of two samples of the result
   bool align_corners;
   double operator()(std::int64_t i) const {
     const auto at = static_cast<double>(i);
-    return align_corners ? at * step : (at + 0.5) * step - 0.5;
+    return align_corners ? at * spacing : (at + 0.5) * spacing - 0.5;
   }
 };
 
@@ -76,7 +76,7 @@ Tensor interpolation_matrix(const Positions& positions, Interpolation mode, Dtyp
 
 Tensor nearest_along(const Tensor& x, const Positions& positions, std::size_t axis) {
   if (positions.count % positions.extent == 0 &&
-      positions.step * static_cast<double>(positions.count) == static_cast<double>(positions.extent)) {
+      positions.spacing * static_cast<double>(positions.count) == static_cast<double>(positions.extent)) {
     // A whole factor: every sample is repeated.
     const std::int64_t factor = positions.count / positions.extent;
     if (factor == 1) return x;
@@ -87,12 +87,12 @@ Tensor nearest_along(const Tensor& x, const Positions& positions, std::size_t ax
     joined[axis] *= factor;
     return reshape(broadcast_to(reshape(x, apart), wide), joined);
   }
-  std::vector<std::int64_t> places;
+  std::vector<std::int64_t> indices;
   for (std::int64_t i = 0; i < positions.count; ++i) {
-    const auto place = static_cast<std::int64_t>(std::floor(static_cast<double>(i) * positions.step));
-    places.push_back(std::min(place, positions.extent - 1));
+    const auto index = static_cast<std::int64_t>(std::floor(static_cast<double>(i) * positions.spacing));
+    indices.push_back(std::min(index, positions.extent - 1));
   }
-  return take(x, tensor(std::span<const std::int64_t>(places), {positions.count}), static_cast<std::int64_t>(axis));
+  return take(x, tensor(std::span<const std::int64_t>(indices), {positions.count}), static_cast<std::int64_t>(axis));
 }
 
 }  // namespace
@@ -119,9 +119,9 @@ Tensor interpolate(const Tensor& x, const InterpolateOptions& options) {
     Positions positions{extent, static_cast<std::int64_t>(exact), 0, options.align_corners};
     const auto count = static_cast<double>(positions.count);
     if (options.align_corners) {
-      positions.step = positions.count > 1 ? static_cast<double>(extent - 1) / (count - 1) : 0;
+      positions.spacing = positions.count > 1 ? static_cast<double>(extent - 1) / (count - 1) : 0;
     } else {
-      positions.step = by_factor ? 1 / factors[i] : static_cast<double>(extent) / count;
+      positions.spacing = by_factor ? 1 / factors[i] : static_cast<double>(extent) / count;
     }
     result = options.mode == Interpolation::nearest
                  ? nearest_along(result, positions, 2 + i)
@@ -192,8 +192,8 @@ Tensor grid_sample(const Tensor& x, const Tensor& grid, const GridSampleOptions&
       return mul(greater_equal(at, 0), less_equal(at, extent - 1));
     };
     const Tensor inside = mul(within(h, s[2]), within(w, s[3]));
-    const Tensor place = cast(where(inside, h * s[3] + w, 0), i64);
-    const Tensor found = gather(pixels, broadcast_to(unsqueeze(place, 1), {s[0], s[1], points}), 2);
+    const Tensor index = cast(where(inside, h * s[3] + w, 0), i64);
+    const Tensor found = gather(pixels, broadcast_to(unsqueeze(index, 1), {s[0], s[1], points}), 2);
     return where(broadcast_to(unsqueeze(inside, 1), found.shape()), found, 0);
   };
   if (options.mode == Interpolation::nearest) return reshape(pixel_at(round(row), round(column)), result);

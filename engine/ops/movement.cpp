@@ -260,16 +260,16 @@ Tensor slice(const Tensor& x, std::int64_t axis, std::int64_t start, std::int64_
   if (step == 0) fail("slice: the step must not be 0");
   if (step < 0) {  // the same elements of the turned axis
     if (step == std::numeric_limits<std::int64_t>::min()) fail("slice: the step {} is too long", step);
-    const auto place = [&](std::int64_t i) {
+    const auto bound = [&](std::int64_t i) {
       return extent - 1 - std::clamp<std::int64_t>(i < 0 ? std::max(i, -extent - 1) + extent : i, -1, extent - 1);
     };
-    return slice(flip(x, {axis}), axis, place(start), place(stop), -step);
+    return slice(flip(x, {axis}), axis, bound(start), bound(stop), -step);
   }
-  const auto place = [&](std::int64_t i) {
+  const auto bound = [&](std::int64_t i) {
     return std::clamp<std::int64_t>(i < 0 ? std::max(i, -extent) + extent : i, 0, extent);
   };
-  start = place(start);
-  stop = std::max(place(stop), start);
+  start = bound(start);
+  stop = std::max(bound(stop), start);
   if (start == 0 && stop == extent && step == 1) return x;
   Shape shape = x.shape();
   shape[axis] = stop == start ? 0 : (stop - start - 1) / step + 1;

@@ -1,4 +1,4 @@
-// Pooling. The one primitive here is the place of each window's maximum, on planes; all else is composed of it: one
+// Pooling. The one primitive here is the position of each window's maximum, on planes; all else is composed of it: one
 // axis is a plane of height 1, and a box is pooled along its depth after its planes.
 #include <cmath>
 #include <limits>
@@ -255,14 +255,14 @@ Tensor adaptive_max_pool(const Tensor& x, const Shape& size) {
     for (std::int64_t w = 0; w < count; ++w) {
       lengths[i] = std::max(lengths[i], window_end(w, extent, count) - window_begin(w, extent, count));
     }
-    std::vector<std::int64_t> places;
+    std::vector<std::int64_t> indices;
     for (std::int64_t w = 0; w < count; ++w) {
       const std::int64_t last = window_end(w, extent, count) - 1;
       for (std::int64_t k = 0; k < lengths[i]; ++k)
-        places.push_back(std::min(window_begin(w, extent, count) + k, last));
+        indices.push_back(std::min(window_begin(w, extent, count) + k, last));
     }
     if (count * lengths[i] == extent) continue;  // the windows lie one beside the other
-    spread = take(spread, tensor(std::span<const std::int64_t>(places), {count * lengths[i]}),
+    spread = take(spread, tensor(std::span<const std::int64_t>(indices), {count * lengths[i]}),
                   static_cast<std::int64_t>(2 + i));
   }
   const auto [first, second, third] = lengths;

@@ -1,4 +1,4 @@
-// Reductions: sum, maximum, minimum and the place of the maximum.
+// Reductions: sum, maximum, minimum and the position of the maximum.
 #include <cmath>
 
 #include "engine/kernels/parallel.h"

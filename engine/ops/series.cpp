@@ -39,8 +39,8 @@ Series multiply(const Series& a, const Series& b, int order) {
 Tensor integrate(const Series& x, const Series& d, int k) {
   Tensor sum;
   for (int j = 1; j <= k; ++j) {
-    const Tensor slope = at(d, k - j), step = at(x, j);
-    if (slope.defined() && step.defined()) sum = plus(sum, scale(chain(step, slope), static_cast<double>(j) / k));
+    const Tensor slope = at(d, k - j), change = at(x, j);
+    if (slope.defined() && change.defined()) sum = plus(sum, scale(chain(change, slope), static_cast<double>(j) / k));
   }
   return sum;
 }

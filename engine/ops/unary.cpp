@@ -40,7 +40,7 @@ Tensor abs(const Tensor& x) {
 }
 
 namespace {
-struct Sign final : StepFunction {
+struct Sign final : PiecewiseConstant {
   std::string_view name() const override { return "sign"; }
   TileOp tile_op() const override { return TileOp::sign; }
 };
@@ -48,7 +48,7 @@ struct Sign final : StepFunction {
 Tensor sign(const Tensor& x) { return make_node(instance<Sign>(), {x}, x.shape(), x.dtype()); }
 
 namespace {
-struct Floor final : StepFunction {
+struct Floor final : PiecewiseConstant {
   std::string_view name() const override { return "floor"; }
   TileOp tile_op() const override { return TileOp::floor; }
 };

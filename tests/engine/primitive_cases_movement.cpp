@@ -136,7 +136,7 @@ void add_movement_primitives(std::vector<PrimitiveCase>& rows) {
        }}));
 
   rows.push_back(plain(
-      "scatter_place",
+      "scatter_source",
       [](const Tensors& x) {
         return scatter(x[0], index({2, 0}, {2, 1}), x[1], 1);
       },

@@ -83,7 +83,7 @@ const std::map<std::string_view, Settings>& settings() {
        {{{4, 4}, {4, 4}},
         [](const Tensors& x) { return exp(scatter_add(x[0], index_4x4(), x[1], 0)); },
         [](const Tensors& x) { return exp(scatter_add(x[0], index_4x4(), x[1], 1)); }}},
-      {"scatter_place",
+      {"scatter_source",
        {{{4, 4}, {4, 4}},
         [](const Tensors& x) { return exp(scatter(x[0], index_4x4(), x[1], 0)); },
         [](const Tensors& x) { return exp(scatter(x[0], index_4x4(), x[1], 1)); }}},

@@ -12,9 +12,9 @@ inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1
 inline std::int64_t floor_mod(std::int64_t a, std::int64_t b) { return ((a % b) + b) % b; }
 inline std::int64_t floor_div(std::int64_t a, std::int64_t b) { return (a - floor_mod(a, b)) / b; }
 
-/// One axis of a gather: result position j (of phase p) sums over that phase's taps k the source at j * stride +
+/// One axis of a correlation: result position j (of phase p) sums over that phase's taps k the source at j * stride +
 /// tap[k].
-struct GatherAxis {
+struct CorrelationAxis {
   std::int64_t size;       // of the source
   std::int64_t positions;  // of the largest phase
   std::int64_t stride;
@@ -24,15 +24,15 @@ struct GatherAxis {
   std::vector<int> phase;         // by kernel index
 };
 
-/// A convolution and its gradient by the input, both as sums that gather: the gradient reads with stride 1 and has as
+/// A convolution and its gradient by the input, both as correlations: the gradient reads with stride 1 and has as
 /// many phases as the convolution has strides, each with a part of the kernel.
-struct Gather {
+struct Correlation {
   std::int64_t batch, groups;
   std::int64_t channels, rows;  // of one group: channels are summed over, rows are the results
-  GatherAxis axis[2];
+  CorrelationAxis axis[2];
 };
-Gather forward_gather(const ConvGeometry& geometry);
-Gather input_gradient_gather(const ConvGeometry& geometry);
+Correlation forward_correlation(const ConvGeometry& geometry);
+Correlation input_gradient_correlation(const ConvGeometry& geometry);
 
 /// The packed copies of one axis. Taps that differ by multiples of the stride share a copy and read it shifted, or each
 /// distinct tap has a copy of its own, which then has as many positions as the result.
@@ -45,7 +45,7 @@ struct PackedAxis {
 
 /// A unit of work is some whole images, or a strip of one image's rows; its source is packed one block of channels
 /// after another. Within a block: channel, copy along y, copy along x, image, row, column.
-struct GatherPlan {
+struct ConvBlocking {
   PackedAxis packed[2];
   std::int64_t channel_block, images, strip;  // the largest of each
   std::int64_t channel_blocks, image_blocks, strips;
@@ -58,7 +58,7 @@ struct GatherPlan {
   std::int64_t slots(std::int64_t image_count, std::int64_t rows, std::int64_t columns, int lanes) const;
 };
 
-/// Picks the cheapest layout for this shape; `reduction` plans for the gradient by the weight.
-GatherPlan plan_gather(const Gather& gather, int lanes, int element_size, bool reduction);
+/// Picks the cheapest layout for this shape; `reduction` is for the gradient by the weight.
+ConvBlocking choose_blocking(const Correlation& correlation, int lanes, int element_size, bool reduction);
 
 }  // namespace sg::kernels

@@ -1,5 +1,5 @@
-// From a tile program and a shape to a plan: the dimensions of the iteration space, its tasks and its tiles.
-#include "engine/kernels/tile_plan.h"
+// From a tile program and a shape to a schedule: the dimensions of the iteration space, its tasks and its tiles.
+#include "engine/kernels/tile_schedule.h"
 
 #include <algorithm>
 #include <cassert>
@@ -21,35 +21,36 @@ constexpr std::int64_t kNarrowest = 16, kWidest = 64;  // of a two-dimensional t
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 std::int64_t round_up(std::int64_t a, std::int64_t b) { return divide_up(a, b) * b; }
 
-class TilePlanner {
+class TileScheduler {
  public:
-  TilePlanner(const TileProgram& given, std::span<const std::int64_t> shape, Isa isa)
-      : program_(simplify(given)), plan_(std::make_unique<TilePlan>()) {
-    plan_->kernels = &tile_kernels(isa, program_.dtype);
-    plan_->element_size = static_cast<int>(size_of(program_.dtype));
+  TileScheduler(const TileProgram& given, std::span<const std::int64_t> shape, Isa isa)
+      : program_(simplify(given)), schedule_(std::make_unique<TileSchedule>()) {
+    schedule_->kernels = &tile_kernels(isa, program_.dtype);
+    schedule_->element_size = static_cast<int>(size_of(program_.dtype));
     make_dimensions(shape);
     order_dimensions();
     join_dimensions();
     make_room_for_transposes();
     describe_operands();
-    if (plan_->total == 0) return;
+    if (schedule_->total == 0) return;
     cut_tasks();
     // How many values share the cache decides the tile's length, which decides which operands need a slot there.
     std::int64_t length = kLongestTile / 2;
     for (int round = 0; round < 2; ++round) {
       cut_tiles(length);
-      for (TilePlan::Operand& load : plan_->loads) look_at(load);
-      for (TilePlan::Operand& store : plan_->stores) look_at(store);
+      for (TileSchedule::Operand& load : schedule_->loads) look_at(load);
+      for (TileSchedule::Operand& store : schedule_->stores) look_at(store);
       group_reductions();
-      plan_->codes[0] = assign_slots(program_, *plan_, false);
-      plan_->codes[1] = assign_slots(program_, *plan_, true);
-      plan_->slots = std::max(plan_->codes[0].slots, plan_->codes[1].slots) + (plan_->fold_scratch ? 1 : 0);
+      schedule_->codes[0] = assign_slots(program_, *schedule_, false);
+      schedule_->codes[1] = assign_slots(program_, *schedule_, true);
+      schedule_->slots =
+          std::max(schedule_->codes[0].slots, schedule_->codes[1].slots) + (schedule_->fold_scratch ? 1 : 0);
       length = fitting_length();
     }
     lay_scratch_out();
   }
 
-  std::unique_ptr<const TilePlan> take() { return std::move(plan_); }
+  std::unique_ptr<const TileSchedule> take() { return std::move(schedule_); }
 
  private:
   // Dimensions ----------------------------------------------------------------------------------------------------
@@ -66,10 +67,10 @@ class TilePlanner {
   /// The shape's dimensions, but for those of one index.
   void make_dimensions(std::span<const std::int64_t> shape) {
     assert(shape.size() <= kMaxTileDims);
-    TilePlan& plan = *plan_;
+    TileSchedule& schedule = *schedule_;
     for (int d = 0; d < static_cast<int>(shape.size()); ++d) {
-      plan.total *= shape[d];
-      if (!is_reduced(d)) plan.kept_total *= shape[d];
+      schedule.total *= shape[d];
+      if (!is_reduced(d)) schedule.kept_total *= shape[d];
       if (shape[d] == 1) continue;
       // Without reductions no dimension is a reduced one.
       Dimension dimension{shape[d], !program_.reductions.empty() && is_reduced(d), {}};
@@ -153,8 +154,8 @@ class TilePlanner {
   }
 
   void describe_operands() {
-    TilePlan& plan = *plan_;
-    const auto describe = [&](const std::vector<TileOperand>& from, std::vector<TilePlan::Operand>& to,
+    TileSchedule& schedule = *schedule_;
+    const auto describe = [&](const std::vector<TileOperand>& from, std::vector<TileSchedule::Operand>& to,
                               std::size_t first) {
       to.resize(from.size());
       for (std::size_t i = 0; i < from.size(); ++i) {
@@ -163,16 +164,16 @@ class TilePlanner {
         for (std::size_t d = 0; d < dimensions_.size(); ++d) to[i].strides[d] = dimensions_[d].strides[first + i];
       }
     };
-    describe(program_.loads, plan.loads, 0);
-    describe(program_.stores, plan.stores, program_.loads.size());
+    describe(program_.loads, schedule.loads, 0);
+    describe(program_.stores, schedule.stores, program_.loads.size());
     for (const TileReduction& reduction : program_.reductions) {
-      plan.reductions.push_back({static_cast<int>(reduction.op), reduction.dtype});
+      schedule.reductions.push_back({static_cast<int>(reduction.op), reduction.dtype});
     }
-    plan.dims = std::max(static_cast<int>(dimensions_.size()), 1);
-    plan.extent[0] = 1;
+    schedule.dims = std::max(static_cast<int>(dimensions_.size()), 1);
+    schedule.extent[0] = 1;
     for (std::size_t d = 0; d < dimensions_.size(); ++d) {
-      plan.extent[d] = dimensions_[d].extent;
-      plan.reduced[d] = dimensions_[d].reduced;
+      schedule.extent[d] = dimensions_[d].extent;
+      schedule.reduced[d] = dimensions_[d].reduced;
     }
   }
 
@@ -181,88 +182,88 @@ class TilePlanner {
   /// In additions of one element: each instruction, and the passage of each operand.
   std::int64_t cost_of_element() const {
     std::int64_t cost =
-        static_cast<std::int64_t>(plan_->loads.size() + plan_->stores.size() + plan_->reductions.size());
+        static_cast<std::int64_t>(schedule_->loads.size() + schedule_->stores.size() + schedule_->reductions.size());
     for (const TileInstruction& instruction : program_.code) cost += cost_of(instruction.op);
     return cost;
   }
 
   /// Cuts the iteration space into boxes by its shape alone, so that sums have the same bits on any number of threads.
   void cut_tasks() {
-    TilePlan& plan = *plan_;
+    TileSchedule& schedule = *schedule_;
     const std::int64_t cost = cost_of_element();
-    for (int d = 0; d < plan.dims; ++d) {
-      plan.box[d] = plan.extent[d];
-      plan.splits[d] = 1;
+    for (int d = 0; d < schedule.dims; ++d) {
+      schedule.box[d] = schedule.extent[d];
+      schedule.splits[d] = 1;
     }
-    plan.tasks = cut_for_accumulators();
+    schedule.tasks = cut_for_accumulators();
     const std::int64_t wanted = std::clamp<std::int64_t>(
-        plan.total / kTaskCost * cost + plan.total % kTaskCost * cost / kTaskCost, 1, kMostTasks);
+        schedule.total / kTaskCost * cost + schedule.total % kTaskCost * cost / kTaskCost, 1, kMostTasks);
     cut_into(wanted);
-    plan.task_cost = plan.total / plan.tasks * cost;
+    schedule.task_cost = schedule.total / schedule.tasks * cost;
     lay_accumulators_out();
   }
 
   /// Cuts dimension d into about `parts` boxes; returns how many they are.
   std::int64_t split(int d, std::int64_t parts) {
-    TilePlan& plan = *plan_;
-    std::int64_t box = divide_up(plan.extent[d], std::min(parts, plan.extent[d]));
-    if (d == plan.dims - 1) box = std::min(round_up(box, kLineElements), plan.extent[d]);
-    plan.box[d] = box;
-    plan.splits[d] = divide_up(plan.extent[d], box);
-    return plan.splits[d];
+    TileSchedule& schedule = *schedule_;
+    std::int64_t box = divide_up(schedule.extent[d], std::min(parts, schedule.extent[d]));
+    if (d == schedule.dims - 1) box = std::min(round_up(box, kLineElements), schedule.extent[d]);
+    schedule.box[d] = box;
+    schedule.splits[d] = divide_up(schedule.extent[d], box);
+    return schedule.splits[d];
   }
 
   std::int64_t reduced_total() const {
     std::int64_t total = 1;
-    for (int d = 0; d < plan_->dims; ++d) {
-      if (plan_->reduced[d]) total *= plan_->extent[d];
+    for (int d = 0; d < schedule_->dims; ++d) {
+      if (schedule_->reduced[d]) total *= schedule_->extent[d];
     }
     return total;
   }
 
   /// Cuts kept dimensions until a task's accumulators are few; returns the number of boxes.
   std::int64_t cut_for_accumulators() {
-    TilePlan& plan = *plan_;
-    if (plan.reductions.empty()) return 1;
-    std::int64_t parts = 1, kept_box = plan.total / reduced_total();
-    for (int d = 0; d < plan.dims && kept_box > kMostAccumulators; ++d) {
-      if (plan.reduced[d]) continue;
-      const std::int64_t inside = kept_box / plan.extent[d];
+    TileSchedule& schedule = *schedule_;
+    if (schedule.reductions.empty()) return 1;
+    std::int64_t parts = 1, kept_box = schedule.total / reduced_total();
+    for (int d = 0; d < schedule.dims && kept_box > kMostAccumulators; ++d) {
+      if (schedule.reduced[d]) continue;
+      const std::int64_t inside = kept_box / schedule.extent[d];
       const std::int64_t box = std::max<std::int64_t>(kMostAccumulators / inside, 1);
-      parts *= split(d, divide_up(plan.extent[d], box));
-      kept_box = inside * plan.box[d];
+      parts *= split(d, divide_up(schedule.extent[d], box));
+      kept_box = inside * schedule.box[d];
     }
     return parts;
   }
 
   /// Cuts from the outermost dimension inwards until there are about as many tasks as wanted.
   void cut_into(std::int64_t wanted) {
-    TilePlan& plan = *plan_;
-    for (int d = 0; d < plan.dims && plan.tasks < wanted; ++d) {
-      if (plan.splits[d] > 1) continue;
-      std::int64_t more = divide_up(wanted, plan.tasks);
+    TileSchedule& schedule = *schedule_;
+    for (int d = 0; d < schedule.dims && schedule.tasks < wanted; ++d) {
+      if (schedule.splits[d] > 1) continue;
+      std::int64_t more = divide_up(wanted, schedule.tasks);
       // Cutting a reduced dimension makes partial results to write and to add up.
-      if (plan.reduced[d]) {
-        more = std::min(more, std::max<std::int64_t>(reduced_total() / plan.reduced_splits / kLeastFold, 1));
+      if (schedule.reduced[d]) {
+        more = std::min(more, std::max<std::int64_t>(reduced_total() / schedule.reduced_splits / kLeastFold, 1));
       }
       const std::int64_t made = split(d, more);
-      plan.tasks *= made;
-      if (plan.reduced[d]) plan.reduced_splits *= made;
+      schedule.tasks *= made;
+      if (schedule.reduced[d]) schedule.reduced_splits *= made;
     }
   }
 
   /// Where a task's results lie, in its accumulators and in the outputs.
   void lay_accumulators_out() {
-    TilePlan& plan = *plan_;
-    plan.kept_box = 1;
+    TileSchedule& schedule = *schedule_;
+    schedule.kept_box = 1;
     std::int64_t output_stride = 1;
-    for (int d = plan.dims - 1; d >= 0; --d) {
-      if (plan.reduced[d]) continue;
-      plan.accumulator_strides[d] = plan.kept_box;
-      plan.output_strides[d] = output_stride;
-      plan.kept_box *= plan.box[d];
-      output_stride *= plan.extent[d];
-      if (plan.run_dim < 0 && plan.splits[d] > 1) plan.run_dim = d;
+    for (int d = schedule.dims - 1; d >= 0; --d) {
+      if (schedule.reduced[d]) continue;
+      schedule.accumulator_strides[d] = schedule.kept_box;
+      schedule.output_strides[d] = output_stride;
+      schedule.kept_box *= schedule.box[d];
+      output_stride *= schedule.extent[d];
+      if (schedule.run_dim < 0 && schedule.splits[d] > 1) schedule.run_dim = d;
     }
   }
 
@@ -270,43 +271,44 @@ class TilePlanner {
 
   /// The tile's elements such that all slots and all memory that it touches fit into the cache.
   std::int64_t fitting_length() const {
-    const auto streams = static_cast<std::int64_t>(plan_->slots + plan_->loads.size() + plan_->stores.size());
-    const std::int64_t bytes_an_element = plan_->element_size * std::max<std::int64_t>(streams, 1);
+    const auto streams =
+        static_cast<std::int64_t>(schedule_->slots + schedule_->loads.size() + schedule_->stores.size());
+    const std::int64_t bytes_an_element = schedule_->element_size * std::max<std::int64_t>(streams, 1);
     const std::int64_t length = std::clamp<std::int64_t>(kTileBytes / bytes_an_element, kShortestTile, kLongestTile);
     return length / kLineElements * kLineElements;
   }
 
   /// A tile is `tile_rows` indices of one dimension, times all dimensions inside it.
   void cut_tiles(std::int64_t length) {
-    TilePlan& plan = *plan_;
+    TileSchedule& schedule = *schedule_;
     int lowest = 0;
-    for (int d = 0; d < plan.dims; ++d) {
-      if (plan.splits[d] > 1) lowest = d;
+    for (int d = 0; d < schedule.dims; ++d) {
+      if (schedule.splits[d] > 1) lowest = d;
     }
-    int t = plan.dims - 1;
+    int t = schedule.dims - 1;
     std::int64_t inner = 1;
-    while (t > lowest && inner * plan.box[t] <= length) inner *= plan.box[t--];
-    const std::int64_t most = std::max<std::int64_t>(std::min(plan.box[t], length / inner), 1);
-    std::int64_t rows = divide_up(plan.box[t], divide_up(plan.box[t], most));
-    if (t == plan.dims - 1) rows = std::min(round_up(rows, kLineElements), plan.box[t]);
-    plan.tile_dim = t;
-    plan.tile_rows = rows;
-    plan.tile_inner = inner;
-    plan.capacity = rows * inner;
+    while (t > lowest && inner * schedule.box[t] <= length) inner *= schedule.box[t--];
+    const std::int64_t most = std::max<std::int64_t>(std::min(schedule.box[t], length / inner), 1);
+    std::int64_t rows = divide_up(schedule.box[t], divide_up(schedule.box[t], most));
+    if (t == schedule.dims - 1) rows = std::min(round_up(rows, kLineElements), schedule.box[t]);
+    schedule.tile_dim = t;
+    schedule.tile_rows = rows;
+    schedule.tile_inner = inner;
+    schedule.capacity = rows * inner;
   }
 
   /// How an operand looks inside a tile: the nest of dimensions that it passes through, and what that makes of it.
-  void look_at(TilePlan::Operand& operand) const {
-    const TilePlan& plan = *plan_;
+  void look_at(TileSchedule::Operand& operand) const {
+    const TileSchedule& schedule = *schedule_;
     int n = 0;
     bool zero = true;
-    for (int d = plan.tile_dim; d < plan.dims; ++d) {
-      if (plan.box[d] == 1) continue;
+    for (int d = schedule.tile_dim; d < schedule.dims; ++d) {
+      if (schedule.box[d] == 1) continue;
       // The number of rows varies, so the first extent counts what is joined to one row.
-      const std::int64_t extent = d == plan.tile_dim ? 1 : plan.box[d];
+      const std::int64_t extent = d == schedule.tile_dim ? 1 : schedule.box[d];
       const std::int64_t stride = operand.strides[d];
       zero = zero && stride == 0;
-      if (n > 0 && operand.nest_stride[n - 1] == stride * plan.box[d]) {
+      if (n > 0 && operand.nest_stride[n - 1] == stride * schedule.box[d]) {
         operand.nest_extent[n - 1] *= extent;
         operand.nest_stride[n - 1] = stride;
       } else {
@@ -322,14 +324,16 @@ class TilePlanner {
     }
     operand.nest_dims = n;
     const bool contiguous = n == 1 && operand.nest_stride[0] == 1 && operand.dtype == program_.dtype;
-    operand.access = zero ? TilePlan::Access::splat : contiguous ? TilePlan::Access::direct : TilePlan::Access::strided;
-    operand.cached = operand.access == TilePlan::Access::splat || repeats_between_tiles(operand);
+    operand.access = zero         ? TileSchedule::Access::splat
+                     : contiguous ? TileSchedule::Access::direct
+                                  : TileSchedule::Access::strided;
+    operand.cached = operand.access == TileSchedule::Access::splat || repeats_between_tiles(operand);
   }
 
-  bool repeats_between_tiles(const TilePlan::Operand& operand) const {
-    const TilePlan& plan = *plan_;
-    for (int d = 0; d <= plan.tile_dim; ++d) {
-      const bool several = d < plan.tile_dim ? plan.box[d] > 1 : plan.box[d] > plan.tile_rows;
+  bool repeats_between_tiles(const TileSchedule::Operand& operand) const {
+    const TileSchedule& schedule = *schedule_;
+    for (int d = 0; d <= schedule.tile_dim; ++d) {
+      const bool several = d < schedule.tile_dim ? schedule.box[d] > 1 : schedule.box[d] > schedule.tile_rows;
       if (several && operand.strides[d] == 0) return true;
     }
     return false;
@@ -337,48 +341,50 @@ class TilePlanner {
 
   /// The tile as the accumulators see it: neighbours that are all kept or all reduced are one group.
   void group_reductions() {
-    TilePlan& plan = *plan_;
-    plan.groups = 0;
-    plan.fold_scratch = false;
-    if (plan.reductions.empty()) return;
+    TileSchedule& schedule = *schedule_;
+    schedule.groups = 0;
+    schedule.fold_scratch = false;
+    if (schedule.reductions.empty()) return;
     int n = 0;
-    for (int d = plan.tile_dim; d < plan.dims; ++d) {
-      const std::int64_t extent = d == plan.tile_dim ? 1 : plan.box[d];
-      if (n > 0 && plan.group_reduced[n - 1] == plan.reduced[d]) {
-        plan.group_extent[n - 1] *= extent;
+    for (int d = schedule.tile_dim; d < schedule.dims; ++d) {
+      const std::int64_t extent = d == schedule.tile_dim ? 1 : schedule.box[d];
+      if (n > 0 && schedule.group_reduced[n - 1] == schedule.reduced[d]) {
+        schedule.group_extent[n - 1] *= extent;
       } else {
-        plan.group_extent[n] = extent;
-        plan.group_reduced[n] = plan.reduced[d];
+        schedule.group_extent[n] = extent;
+        schedule.group_reduced[n] = schedule.reduced[d];
         ++n;
       }
-      plan.group_stride[n - 1] = plan.accumulator_strides[d];
+      schedule.group_stride[n - 1] = schedule.accumulator_strides[d];
     }
-    plan.groups = n;
-    plan.fold_scratch = n >= 2 && !plan.group_reduced[n - 1];
+    schedule.groups = n;
+    schedule.fold_scratch = n >= 2 && !schedule.group_reduced[n - 1];
   }
 
   void lay_scratch_out() {
-    TilePlan& plan = *plan_;
+    TileSchedule& schedule = *schedule_;
     // The odd lines keep slots from sharing their cache sets and their addresses' low bits.
-    plan.slot_bytes = static_cast<std::size_t>(round_up(plan.capacity * plan.element_size, 64) + 192);
-    const std::size_t pointers = plan.slots + 2 * plan.loads.size() + plan.stores.size();  // the loads' sources twice
-    plan.pointers_offset = plan.slots * plan.slot_bytes;
-    plan.accumulators_offset = plan.pointers_offset + static_cast<std::size_t>(round_up(
-                                                          static_cast<std::int64_t>(pointers * sizeof(char*)), 64));
-    plan.scratch_bytes =
-        plan.accumulators_offset + plan.reductions.size() * static_cast<std::size_t>(plan.kept_box) * 8;
+    schedule.slot_bytes = static_cast<std::size_t>(round_up(schedule.capacity * schedule.element_size, 64) + 192);
+    const std::size_t pointers =
+        schedule.slots + 2 * schedule.loads.size() + schedule.stores.size();  // the loads' sources twice
+    schedule.pointers_offset = schedule.slots * schedule.slot_bytes;
+    schedule.accumulators_offset =
+        schedule.pointers_offset +
+        static_cast<std::size_t>(round_up(static_cast<std::int64_t>(pointers * sizeof(char*)), 64));
+    schedule.scratch_bytes =
+        schedule.accumulators_offset + schedule.reductions.size() * static_cast<std::size_t>(schedule.kept_box) * 8;
   }
 
   TileProgram program_;
   std::vector<Dimension> dimensions_;
-  std::unique_ptr<TilePlan> plan_;
+  std::unique_ptr<TileSchedule> schedule_;
 };
 
 }  // namespace
 
-std::unique_ptr<const TilePlan> make_tile_plan(const TileProgram& program, std::span<const std::int64_t> shape,
-                                               Isa isa) {
-  return TilePlanner(program, shape, isa).take();
+std::unique_ptr<const TileSchedule> make_tile_schedule(const TileProgram& program, std::span<const std::int64_t> shape,
+                                                       Isa isa) {
+  return TileScheduler(program, shape, isa).take();
 }
 
 }  // namespace sg::kernels

@@ -1,5 +1,5 @@
-// Runs a convolution, or its gradient by the input, block by block.
-#include "engine/kernels/conv_gather.h"
+// Runs a convolution, or its gradient by the input, on packed copies of the source, block by block.
+#include "engine/kernels/conv_packed.h"
 
 #include <algorithm>
 #include <vector>
@@ -22,20 +22,20 @@ struct Phase {
 };
 
 template <class T>
-std::vector<Phase<T>> make_phases(const Gather& g, const GatherPlan& plan, const T* weights) {
+std::vector<Phase<T>> make_phases(const Correlation& g, const ConvBlocking& blocking, const T* weights) {
   std::vector<Phase<T>> phases;
   for (int py = 0; py < g.axis[0].phases; ++py) {
     for (int px = 0; px < g.axis[1].phases; ++px) {
       Phase<T> phase{py, px, 0, weights, {}};
-      for (std::int64_t c = 0; c < plan.channel_block; ++c) {
+      for (std::int64_t c = 0; c < blocking.channel_block; ++c) {
         for (std::size_t y = 0; y < g.axis[0].tap.size(); ++y) {
           if (g.axis[0].phase[y] != py) continue;
           for (std::size_t x = 0; x < g.axis[1].tap.size(); ++x) {
-            if (g.axis[1].phase[x] == px) phase.offsets.push_back(tap_offset(plan, c, y, x));
+            if (g.axis[1].phase[x] == px) phase.offsets.push_back(tap_offset(blocking, c, y, x));
           }
         }
       }
-      phase.taps = static_cast<std::int64_t>(phase.offsets.size()) / plan.channel_block;
+      phase.taps = static_cast<std::int64_t>(phase.offsets.size()) / blocking.channel_block;
       weights += g.groups * g.rows * g.channels * phase.taps;
       phases.push_back(std::move(phase));
     }
@@ -47,8 +47,8 @@ std::vector<Phase<T>> make_phases(const Gather& g, const GatherPlan& plan, const
 template <class T>
 struct Run {
   const ConvKernels<T>& kernels;
-  const Gather& g;
-  const GatherPlan& plan;
+  const Correlation& g;
+  const ConvBlocking& blocking;
   const std::vector<Phase<T>>& phases;
   const T* source;
   T* result;
@@ -56,22 +56,21 @@ struct Run {
 
   std::int64_t plane() const { return g.axis[0].results * g.axis[1].results; }
   std::int64_t slots_per_unit() const {
-    return plan.slots(plan.images, plan.strip, g.axis[1].positions, kernels.lanes);
+    return blocking.slots(blocking.images, blocking.strip, g.axis[1].positions, kernels.lanes);
   }
 
-  T* result_plane(const GatherUnit& unit, std::int64_t image, std::int64_t row) const {
+  T* result_plane(const ConvUnit& unit, std::int64_t image, std::int64_t row) const {
     return result + (((unit.image + image) * g.groups + unit.group) * g.rows + row) * plane();
   }
 
-  void list_targets(const GatherUnit& unit, std::int64_t count, std::int64_t* targets, std::int32_t* counts) const;
-  void write_rows(const GatherUnit& unit, std::int64_t first_row, std::int64_t rows, const T* laid_out) const;
-  void run_rows(const GatherUnit& unit, std::int64_t first_row, std::int64_t rows, T* packed, bool is_packed) const;
+  void list_targets(const ConvUnit& unit, std::int64_t count, std::int64_t* targets, std::int32_t* counts) const;
+  void write_rows(const ConvUnit& unit, std::int64_t first_row, std::int64_t rows, const T* laid_out) const;
+  void run_rows(const ConvUnit& unit, std::int64_t first_row, std::int64_t rows, T* packed, bool is_packed) const;
 };
 
 /// Where each slot goes, relative to the result plane of the unit's first image or within the laid out rows.
 template <class T>
-void Run<T>::list_targets(const GatherUnit& unit, std::int64_t count, std::int64_t* targets,
-                          std::int32_t* counts) const {
+void Run<T>::list_targets(const ConvUnit& unit, std::int64_t count, std::int64_t* targets, std::int32_t* counts) const {
   const std::int64_t lanes = kernels.lanes, width = g.axis[1].positions;
   if (!direct) {
     for (std::int64_t s = 0; s < count; ++s) {
@@ -80,17 +79,17 @@ void Run<T>::list_targets(const GatherUnit& unit, std::int64_t count, std::int64
     }
     return;
   }
-  const std::int64_t run = plan.flat_images && unit.images > 1 ? unit.images * unit.rows * width
-                           : plan.flat_rows                    ? unit.rows * width
-                                                               : width;
-  const std::int64_t runs_per_image = plan.flat_rows ? 1 : unit.rows;
+  const std::int64_t run = blocking.flat_images && unit.images > 1 ? unit.images * unit.rows * width
+                           : blocking.flat_rows                    ? unit.rows * width
+                                                                   : width;
+  const std::int64_t runs_per_image = blocking.flat_rows ? 1 : unit.rows;
   std::int64_t s = 0;
   for (std::int64_t image = 0; s < count; ++image) {
     for (std::int64_t y = 0; y < runs_per_image; ++y) {
       const std::int64_t start = image * g.groups * g.rows * plane() + (unit.row + y) * width;
       for (std::int64_t x = 0; x < run; x += lanes, ++s) {
         // Only whole vectors run on into the next image.
-        const std::int64_t past = plan.flat_images && unit.images > 1 ? x / plane() : 0;
+        const std::int64_t past = blocking.flat_images && unit.images > 1 ? x / plane() : 0;
         targets[s] = start + past * g.groups * g.rows * plane() + x - past * plane();
         counts[s] = static_cast<std::int32_t>(std::min(lanes, run - x));
       }
@@ -99,12 +98,12 @@ void Run<T>::list_targets(const GatherUnit& unit, std::int64_t count, std::int64
 }
 
 template <class T>
-void Run<T>::write_rows(const GatherUnit& unit, std::int64_t first_row, std::int64_t rows, const T* laid_out) const {
+void Run<T>::write_rows(const ConvUnit& unit, std::int64_t first_row, std::int64_t rows, const T* laid_out) const {
   const std::int64_t width = g.axis[1].positions, lanes = kernels.lanes;
-  const std::int64_t length = plan.slots(unit.images, unit.rows, width, kernels.lanes) * lanes;
-  const std::int64_t row_length = plan.flat_rows ? width : plan.row_vectors * lanes;
+  const std::int64_t length = blocking.slots(unit.images, unit.rows, width, kernels.lanes) * lanes;
+  const std::int64_t row_length = blocking.flat_rows ? width : blocking.row_vectors * lanes;
   const std::int64_t image_length =
-      plan.flat_rows && !plan.flat_images ? ceil_div(unit.rows * width, lanes) * lanes : unit.rows * row_length;
+      blocking.flat_rows && !blocking.flat_images ? ceil_div(unit.rows * width, lanes) * lanes : unit.rows * row_length;
   const std::int64_t row_phases = g.axis[0].phases, column_phases = g.axis[1].phases, results = g.axis[1].results;
   for (std::int64_t m = 0; m < rows; ++m) {
     for (std::int64_t image = 0; image < unit.images; ++image) {
@@ -133,22 +132,22 @@ void Run<T>::write_rows(const GatherUnit& unit, std::int64_t first_row, std::int
 }
 
 template <class T>
-void Run<T>::run_rows(const GatherUnit& unit, std::int64_t first_row, std::int64_t rows, T* packed,
+void Run<T>::run_rows(const ConvUnit& unit, std::int64_t first_row, std::int64_t rows, T* packed,
                       bool is_packed) const {
   const std::int64_t most = slots_per_unit(), lanes = kernels.lanes;
   const Scratch lists(static_cast<std::size_t>(most) * 16);
   std::int64_t* const targets = lists.as<std::int64_t>();
   std::int32_t* const counts = reinterpret_cast<std::int32_t*>(targets + most);
   std::int32_t* const slots = counts + most;
-  const std::int64_t count = list_slots(g, plan, unit, kernels.lanes, slots);
+  const std::int64_t count = list_slots(g, blocking, unit, kernels.lanes, slots);
   list_targets(unit, count, targets, counts);
   const std::int64_t length = count * lanes;
   const Scratch laid_out(direct ? 0 : phases.size() * static_cast<std::size_t>(rows * length) * sizeof(T));
-  for (std::int64_t block = 0; block < plan.channel_blocks; ++block) {
-    const std::int64_t first_channel = block * plan.channel_block;
-    const std::int64_t channels = std::min(plan.channel_block, g.channels - first_channel);
-    T* const from = is_packed ? packed + block * plan.block_size : packed;
-    if (!is_packed) pack_block(kernels, g, plan, unit, block, source, from);
+  for (std::int64_t block = 0; block < blocking.channel_blocks; ++block) {
+    const std::int64_t first_channel = block * blocking.channel_block;
+    const std::int64_t channels = std::min(blocking.channel_block, g.channels - first_channel);
+    T* const from = is_packed ? packed + block * blocking.block_size : packed;
+    if (!is_packed) pack_block(kernels, g, blocking, unit, block, source, from);
     for (std::size_t p = 0; p < phases.size(); ++p) {
       const Phase<T>& phase = phases[p];
       const std::int64_t depth = g.channels * phase.taps;
@@ -175,40 +174,41 @@ void Run<T>::run_rows(const GatherUnit& unit, std::int64_t first_row, std::int64
 
 }  // namespace
 
-GatherUnit gather_unit(const Gather& g, const GatherPlan& plan, std::int64_t index) {
-  GatherUnit unit;
-  const std::int64_t strip = index % plan.strips, rest = index / plan.strips;
-  unit.row = strip * plan.strip;
-  unit.rows = std::min(plan.strip, g.axis[0].positions - unit.row);
+ConvUnit conv_unit(const Correlation& g, const ConvBlocking& blocking, std::int64_t index) {
+  ConvUnit unit;
+  const std::int64_t strip = index % blocking.strips, rest = index / blocking.strips;
+  unit.row = strip * blocking.strip;
+  unit.rows = std::min(blocking.strip, g.axis[0].positions - unit.row);
   unit.group = rest % g.groups;
-  unit.image = rest / g.groups * plan.images;
-  unit.images = std::min(plan.images, g.batch - unit.image);
+  unit.image = rest / g.groups * blocking.images;
+  unit.images = std::min(blocking.images, g.batch - unit.image);
   return unit;
 }
 
-std::int32_t tap_offset(const GatherPlan& plan, std::int64_t channel, std::int64_t y, std::int64_t x) {
-  const std::int64_t row_copies = static_cast<std::int64_t>(plan.packed[0].begin.size());
-  const std::int64_t column_copies = static_cast<std::int64_t>(plan.packed[1].begin.size());
-  const std::int64_t copy = (channel * row_copies + plan.packed[0].copy[y]) * column_copies + plan.packed[1].copy[x];
-  return static_cast<std::int32_t>(copy * plan.copy_pitch + plan.packed[0].shift[y] * plan.row_pitch +
-                                   plan.packed[1].shift[x]);
+std::int32_t tap_offset(const ConvBlocking& blocking, std::int64_t channel, std::int64_t y, std::int64_t x) {
+  const std::int64_t row_copies = static_cast<std::int64_t>(blocking.packed[0].begin.size());
+  const std::int64_t column_copies = static_cast<std::int64_t>(blocking.packed[1].begin.size());
+  const std::int64_t copy =
+      (channel * row_copies + blocking.packed[0].copy[y]) * column_copies + blocking.packed[1].copy[x];
+  return static_cast<std::int32_t>(copy * blocking.copy_pitch + blocking.packed[0].shift[y] * blocking.row_pitch +
+                                   blocking.packed[1].shift[x]);
 }
 
-std::int64_t list_slots(const Gather& g, const GatherPlan& plan, const GatherUnit& unit, int lanes,
+std::int64_t list_slots(const Correlation& g, const ConvBlocking& blocking, const ConvUnit& unit, int lanes,
                         std::int32_t* slots) {
-  const std::int64_t width = g.axis[1].positions, image_pitch = plan.image_pitch(unit.rows);
+  const std::int64_t width = g.axis[1].positions, image_pitch = blocking.image_pitch(unit.rows);
   std::int64_t count = 0;
-  if (plan.flat_images) {
+  if (blocking.flat_images) {
     for (std::int64_t q = 0; q < unit.images * unit.rows * width; q += lanes) {
       slots[count++] = static_cast<std::int32_t>(q);
     }
     return count;
   }
   for (std::int64_t image = 0; image < unit.images; ++image) {
-    const std::int64_t runs = plan.flat_rows ? 1 : unit.rows, run = plan.flat_rows ? unit.rows * width : width;
+    const std::int64_t runs = blocking.flat_rows ? 1 : unit.rows, run = blocking.flat_rows ? unit.rows * width : width;
     for (std::int64_t y = 0; y < runs; ++y) {
       for (std::int64_t q = 0; q < run; q += lanes) {
-        slots[count++] = static_cast<std::int32_t>(image * image_pitch + y * plan.row_pitch + q);
+        slots[count++] = static_cast<std::int32_t>(image * image_pitch + y * blocking.row_pitch + q);
       }
     }
   }
@@ -225,16 +225,18 @@ struct Staging {
   std::int64_t row_pitch, phase_pitch, size;
 };
 
-Staging make_staging(const Gather& g, const GatherPlan& plan, const GatherUnit& unit, int lanes) {
-  const auto [row_low, row_high] = std::minmax_element(plan.packed[0].begin.begin(), plan.packed[0].begin.end());
-  const auto [column_low, column_high] = std::minmax_element(plan.packed[1].begin.begin(), plan.packed[1].begin.end());
-  const GatherAxis& columns = g.axis[1];
+Staging make_staging(const Correlation& g, const ConvBlocking& blocking, const ConvUnit& unit, int lanes) {
+  const auto [row_low, row_high] =
+      std::minmax_element(blocking.packed[0].begin.begin(), blocking.packed[0].begin.end());
+  const auto [column_low, column_high] =
+      std::minmax_element(blocking.packed[1].begin.begin(), blocking.packed[1].begin.end());
+  const CorrelationAxis& columns = g.axis[1];
   Staging staging;
   staging.first_row = unit.row * g.axis[0].stride + *row_low;
-  staging.rows = (unit.rows + plan.packed[0].extra - 1) * g.axis[0].stride + *row_high - *row_low + 1;
+  staging.rows = (unit.rows + blocking.packed[0].extra - 1) * g.axis[0].stride + *row_high - *row_low + 1;
   staging.left = std::max<std::int64_t>(0, -floor_div(*column_low, columns.stride));
   const std::int64_t right =
-      std::max(ceil_div(columns.size, columns.stride), floor_div(*column_high, columns.stride) + plan.row_pitch);
+      std::max(ceil_div(columns.size, columns.stride), floor_div(*column_high, columns.stride) + blocking.row_pitch);
   staging.row_pitch = staging.left + right;
   staging.phase_pitch = staging.rows * staging.row_pitch;
   staging.size = columns.stride * staging.phase_pitch + lanes;  // the last vector reads on
@@ -244,21 +246,23 @@ Staging make_staging(const Gather& g, const GatherPlan& plan, const GatherUnit& 
 }  // namespace
 
 template <class T>
-void pack_block(const ConvKernels<T>& kernels, const Gather& g, const GatherPlan& plan, const GatherUnit& unit,
+void pack_block(const ConvKernels<T>& kernels, const Correlation& g, const ConvBlocking& blocking, const ConvUnit& unit,
                 std::int64_t block, const T* source, T* packed) {
-  const GatherAxis &rows = g.axis[0], &columns = g.axis[1];
-  const std::int64_t first = block * plan.channel_block, channels = std::min(plan.channel_block, g.channels - first);
-  const std::int64_t packed_rows = unit.rows + plan.packed[0].extra, packed_size = packed_rows * plan.row_pitch;
-  const std::int64_t copies = static_cast<std::int64_t>(plan.packed[0].begin.size() * plan.packed[1].begin.size());
+  const CorrelationAxis &rows = g.axis[0], &columns = g.axis[1];
+  const std::int64_t first = block * blocking.channel_block,
+                     channels = std::min(blocking.channel_block, g.channels - first);
+  const std::int64_t packed_rows = unit.rows + blocking.packed[0].extra, packed_size = packed_rows * blocking.row_pitch;
+  const std::int64_t copies =
+      static_cast<std::int64_t>(blocking.packed[0].begin.size() * blocking.packed[1].begin.size());
   const auto plane = [&](std::int64_t image, std::int64_t channel) {
     return source +
            (((unit.image + image) * g.groups + unit.group) * g.channels + first + channel) * rows.size * columns.size;
   };
   if (copies == 1) {
-    const ConvPackedRows shape{packed_rows,    plan.row_pitch, unit.row * rows.stride + plan.packed[0].begin[0],
-                               rows.stride,    rows.size,      plan.packed[1].begin[0],
+    const ConvPackedRows shape{packed_rows,    blocking.row_pitch, unit.row * rows.stride + blocking.packed[0].begin[0],
+                               rows.stride,    rows.size,          blocking.packed[1].begin[0],
                                columns.stride, columns.size};
-    for (std::int64_t c = 0; c < channels; ++c, packed += plan.copy_pitch) {
+    for (std::int64_t c = 0; c < channels; ++c, packed += blocking.copy_pitch) {
       for (std::int64_t image = 0; image < unit.images; ++image) {
         kernels.pack_rows(packed + image * packed_size, shape, plane(image, c));
       }
@@ -267,89 +271,91 @@ void pack_block(const ConvKernels<T>& kernels, const Gather& g, const GatherPlan
     }
     return;
   }
-  const Staging staging = make_staging(g, plan, unit, kernels.lanes);
+  const Staging staging = make_staging(g, blocking, unit, kernels.lanes);
   const Scratch scratch(static_cast<std::size_t>(staging.size) * sizeof(T));
   T* const staged = scratch.as<T>();
   std::fill_n(staged, staging.size, T(0));
   const std::int64_t from_row = std::clamp<std::int64_t>(staging.first_row, 0, rows.size);
   const std::int64_t to_row = std::clamp<std::int64_t>(staging.first_row + staging.rows, 0, rows.size);
   T* const inside = staged + (from_row - staging.first_row) * staging.row_pitch + staging.left;
-  for (std::int64_t c = 0; c < channels; ++c, packed += copies * plan.copy_pitch) {
+  for (std::int64_t c = 0; c < channels; ++c, packed += copies * blocking.copy_pitch) {
     for (std::int64_t image = 0; image < unit.images; ++image) {
       kernels.split_rows(inside, staging.phase_pitch, staging.row_pitch, plane(image, c) + from_row * columns.size,
                          to_row - from_row, columns.size, columns.stride);
       T* to = packed + image * packed_size;
-      for (const std::int64_t row_begin : plan.packed[0].begin) {
+      for (const std::int64_t row_begin : blocking.packed[0].begin) {
         const T* const first_row =
             staged + (unit.row * rows.stride + row_begin - staging.first_row) * staging.row_pitch + staging.left;
-        for (const std::int64_t column_begin : plan.packed[1].begin) {
+        for (const std::int64_t column_begin : blocking.packed[1].begin) {
           const std::int64_t shift = floor_div(column_begin, columns.stride),
                              phase = column_begin - shift * columns.stride;
           kernels.join_rows(to, first_row + phase * staging.phase_pitch + shift, rows.stride * staging.row_pitch,
-                            packed_rows, plan.row_pitch);
-          to += plan.copy_pitch;
+                            packed_rows, blocking.row_pitch);
+          to += blocking.copy_pitch;
         }
       }
     }
     for (std::int64_t copy = 0; copy < copies; ++copy) {
-      std::fill_n(packed + copy * plan.copy_pitch + unit.images * packed_size, kernels.lanes, T(0));
+      std::fill_n(packed + copy * blocking.copy_pitch + unit.images * packed_size, kernels.lanes, T(0));
     }
   }
 }
 
 template <class T>
-void run_gather(const ConvKernels<T>& kernels, const Gather& g, const T* source, const T* weights, T* result) {
+void run_correlation(const ConvKernels<T>& kernels, const Correlation& g, const T* source, const T* weights,
+                     T* result) {
   const std::int64_t results = g.batch * g.groups * g.rows * g.axis[0].results * g.axis[1].results;
   if (results == 0) return;
   if (g.channels == 0 || g.axis[0].tap.empty() || g.axis[1].tap.empty() || g.axis[0].size == 0 || g.axis[1].size == 0) {
     std::fill_n(result, results, T(0));
     return;
   }
-  const GatherPlan plan = plan_gather(g, kernels.lanes, sizeof(T), false);
-  const std::vector<Phase<T>> phases = make_phases(g, plan, weights);
+  const ConvBlocking blocking = choose_blocking(g, kernels.lanes, sizeof(T), false);
+  const std::vector<Phase<T>> phases = make_phases(g, blocking, weights);
   const bool straddles =
-      plan.flat_images && plan.images > 1 && g.axis[0].positions * g.axis[1].positions % kernels.lanes != 0;
-  const Run<T> run{kernels, g, plan, phases, source, result, phases.size() == 1 && !straddles};
-  const std::int64_t units = g.groups * plan.image_blocks * plan.strips;
-  const double unit_work = static_cast<double>(plan.images * plan.strip * g.axis[1].positions) *
+      blocking.flat_images && blocking.images > 1 && g.axis[0].positions * g.axis[1].positions % kernels.lanes != 0;
+  const Run<T> run{kernels, g, blocking, phases, source, result, phases.size() == 1 && !straddles};
+  const std::int64_t units = g.groups * blocking.image_blocks * blocking.strips;
+  const double unit_work = static_cast<double>(blocking.images * blocking.strip * g.axis[1].positions) *
                            static_cast<double>(g.rows * g.channels) *
                            static_cast<double>(g.axis[0].tap.size() * g.axis[1].tap.size());
   // With few units the packed source is shared by tasks that have some rows each.
   std::int64_t row_blocks = std::min({ceil_div(kTasks, units), ceil_div(g.rows, 2 * kernels.rows),
                                       std::max<std::int64_t>(1, static_cast<std::int64_t>(unit_work / kTaskWork))});
-  const std::int64_t shared_size = units * plan.channel_blocks * plan.block_size;
+  const std::int64_t shared_size = units * blocking.channel_blocks * blocking.block_size;
   if (shared_size * static_cast<std::int64_t>(sizeof(T)) > kSharedBytes) row_blocks = 1;
   if (row_blocks > 1) {
     const Scratch shared(static_cast<std::size_t>(shared_size) * sizeof(T));
     const auto packed = [&](std::int64_t unit) {
-      return shared.as<T>() + unit * plan.channel_blocks * plan.block_size;
+      return shared.as<T>() + unit * blocking.channel_blocks * blocking.block_size;
     };
-    parallel_for(units * plan.channel_blocks, [&](std::int64_t i) {
-      const std::int64_t unit = i / plan.channel_blocks, block = i % plan.channel_blocks;
-      pack_block(kernels, g, plan, gather_unit(g, plan, unit), block, source, packed(unit) + block * plan.block_size);
+    parallel_for(units * blocking.channel_blocks, [&](std::int64_t i) {
+      const std::int64_t unit = i / blocking.channel_blocks, block = i % blocking.channel_blocks;
+      pack_block(kernels, g, blocking, conv_unit(g, blocking, unit), block, source,
+                 packed(unit) + block * blocking.block_size);
     });
     const std::int64_t rows = ceil_div(ceil_div(g.rows, row_blocks), kernels.rows) * kernels.rows;
     row_blocks = ceil_div(g.rows, rows);
     parallel_for(units * row_blocks, [&](std::int64_t i) {
       const std::int64_t unit = i / row_blocks, first = i % row_blocks * rows;
-      run.run_rows(gather_unit(g, plan, unit), first, std::min(rows, g.rows - first), packed(unit), true);
+      run.run_rows(conv_unit(g, blocking, unit), first, std::min(rows, g.rows - first), packed(unit), true);
     });
     return;
   }
   const std::int64_t chunk = std::max<std::int64_t>(1, static_cast<std::int64_t>(kTaskWork / 2 / unit_work));
   parallel_for(ceil_div(units, chunk), [&](std::int64_t i) {
-    const Scratch packed(static_cast<std::size_t>(plan.block_size) * sizeof(T));
+    const Scratch packed(static_cast<std::size_t>(blocking.block_size) * sizeof(T));
     for (std::int64_t unit = i * chunk; unit < std::min(units, (i + 1) * chunk); ++unit) {
-      run.run_rows(gather_unit(g, plan, unit), 0, g.rows, packed.as<T>(), false);
+      run.run_rows(conv_unit(g, blocking, unit), 0, g.rows, packed.as<T>(), false);
     }
   });
 }
 
-template void pack_block(const ConvKernels<float>&, const Gather&, const GatherPlan&, const GatherUnit&, std::int64_t,
-                         const float*, float*);
-template void pack_block(const ConvKernels<double>&, const Gather&, const GatherPlan&, const GatherUnit&, std::int64_t,
-                         const double*, double*);
-template void run_gather(const ConvKernels<float>&, const Gather&, const float*, const float*, float*);
-template void run_gather(const ConvKernels<double>&, const Gather&, const double*, const double*, double*);
+template void pack_block(const ConvKernels<float>&, const Correlation&, const ConvBlocking&, const ConvUnit&,
+                         std::int64_t, const float*, float*);
+template void pack_block(const ConvKernels<double>&, const Correlation&, const ConvBlocking&, const ConvUnit&,
+                         std::int64_t, const double*, double*);
+template void run_correlation(const ConvKernels<float>&, const Correlation&, const float*, const float*, float*);
+template void run_correlation(const ConvKernels<double>&, const Correlation&, const double*, const double*, double*);
 
 }  // namespace sg::kernels

@@ -1,4 +1,4 @@
-// The plan of a compiled tile program: what CompiledTile's constructor works out and its run() follows.
+// The schedule of a compiled tile program: what CompiledTile's constructor works out and its run() follows.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ namespace sg::kernels {
 
 /// The iteration space is a box of `dims` dimensions, the last innermost. It is cut into tasks (smaller boxes), and a
 /// task into tiles: `tile_rows` indices of the dimension `tile_dim`, times everything inside it.
-struct CompiledTile::Plan {
+struct CompiledTile::Schedule {
   using Extents = std::int64_t[kMaxTileDims];
 
   const TileKernels* kernels = nullptr;
@@ -51,7 +51,7 @@ struct CompiledTile::Plan {
     std::uint16_t slot;
     double value;
   };
-  struct TileStep {
+  struct TileCall {
     TileKernels::Operation operation;
     std::uint16_t out, a, b, c;  // indices of pointers: slots, then loads, then stores
     double immediate;
@@ -63,7 +63,7 @@ struct CompiledTile::Plan {
   struct Code {
     std::vector<Constant> constants;
     std::vector<std::uint16_t> load_slots;  // for each load its slot, or kDirect
-    std::vector<TileStep> steps;
+    std::vector<TileCall> calls;
     std::vector<LateStore> late_stores;
     std::vector<std::uint16_t> reduction_pointers;
     int slots = 0;
@@ -104,13 +104,13 @@ struct CompiledTile::Plan {
   void combine(void* const* outputs, char* partials) const;
 };
 
-using TilePlan = CompiledTile::Plan;
+using TileSchedule = CompiledTile::Schedule;
 
-/// Works the plan out.
-std::unique_ptr<const TilePlan> make_tile_plan(const TileProgram& program, std::span<const std::int64_t> shape,
-                                               Isa isa);
-/// Gives each value of the program its slot, once the plan's tiles and operands are known (tile_slots.cpp).
-TilePlan::Code assign_slots(const TileProgram& program, const TilePlan& plan, bool aliased);
+/// Works the schedule out.
+std::unique_ptr<const TileSchedule> make_tile_schedule(const TileProgram& program, std::span<const std::int64_t> shape,
+                                                       Isa isa);
+/// Gives each value of the program its slot, once the schedule's tiles and operands are known (tile_slots.cpp).
+TileSchedule::Code assign_slots(const TileProgram& program, const TileSchedule& schedule, bool aliased);
 /// The program without copies, dead code and foldable constants, and with products joined to sums.
 TileProgram simplify(const TileProgram& program);
 

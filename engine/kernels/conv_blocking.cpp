@@ -1,5 +1,5 @@
 // How a convolution is cut into blocks.
-#include "engine/kernels/conv_plan.h"
+#include "engine/kernels/conv_blocking.h"
 
 #include <algorithm>
 
@@ -25,7 +25,7 @@ std::int64_t even_share(std::int64_t total, std::int64_t most) {
   return ceil_div(total, ceil_div(total, std::max<std::int64_t>(most, 1)));
 }
 
-PackedAxis pack_axis(const GatherAxis& axis, bool copy_per_tap) {
+PackedAxis pack_axis(const CorrelationAxis& axis, bool copy_per_tap) {
   PackedAxis packed;
   const std::int64_t lowest = *std::min_element(axis.tap.begin(), axis.tap.end());
   for (const std::int64_t tap : axis.tap) {
@@ -39,53 +39,54 @@ PackedAxis pack_axis(const GatherAxis& axis, bool copy_per_tap) {
   return packed;
 }
 
-/// Plans one choice of packed copies, a pass after another: channels, units of work, the blocks' memory, the cost.
-class LayoutPlanner {
+/// Works one choice of packed copies out, a pass after another: channels, units of work, the blocks' memory, the cost.
+class BlockingChooser {
  public:
-  LayoutPlanner(const Gather& gather, int lanes, int element_size, bool reduction)
-      : g_(gather), lanes_(lanes), element_size_(element_size), reduction_(reduction) {}
+  BlockingChooser(const Correlation& correlation, int lanes, int element_size, bool reduction)
+      : g_(correlation), lanes_(lanes), element_size_(element_size), reduction_(reduction) {}
 
-  GatherPlan run(bool copy_per_row_tap, bool copy_per_column_tap) {
-    plan_.packed[0] = pack_axis(g_.axis[0], copy_per_row_tap);
-    plan_.packed[1] = pack_axis(g_.axis[1], copy_per_column_tap);
-    copies_ = static_cast<std::int64_t>(plan_.packed[0].begin.size() * plan_.packed[1].begin.size());
-    extra_ = plan_.packed[0].extra;
-    plan_.row_pitch = width_ + plan_.packed[1].extra;
-    plan_.flat_rows = plan_.packed[1].extra == 0;
-    plan_.flat_images = plan_.flat_rows && extra_ == 0;
-    plan_.row_vectors = ceil_div(width_, lanes_);
+  ConvBlocking run(bool copy_per_row_tap, bool copy_per_column_tap) {
+    blocking_.packed[0] = pack_axis(g_.axis[0], copy_per_row_tap);
+    blocking_.packed[1] = pack_axis(g_.axis[1], copy_per_column_tap);
+    copies_ = static_cast<std::int64_t>(blocking_.packed[0].begin.size() * blocking_.packed[1].begin.size());
+    extra_ = blocking_.packed[0].extra;
+    blocking_.row_pitch = width_ + blocking_.packed[1].extra;
+    blocking_.flat_rows = blocking_.packed[1].extra == 0;
+    blocking_.flat_images = blocking_.flat_rows && extra_ == 0;
+    blocking_.row_vectors = ceil_div(width_, lanes_);
     choose_channels();
     fill_cache();
     // The gradient by the weight has partial sums a unit, and no use for more of them.
     if (!reduction_) share_among_threads();
-    plan_.channel_blocks = ceil_div(g_.channels, plan_.channel_block);
-    plan_.image_blocks = ceil_div(g_.batch, plan_.images);
-    plan_.strips = ceil_div(height_, plan_.strip);
+    blocking_.channel_blocks = ceil_div(g_.channels, blocking_.channel_block);
+    blocking_.image_blocks = ceil_div(g_.batch, blocking_.images);
+    blocking_.strips = ceil_div(height_, blocking_.strip);
     lay_blocks_out();
-    plan_.cost = cost();
-    return std::move(plan_);
+    blocking_.cost = cost();
+    return std::move(blocking_);
   }
 
  private:
   /// Of one row of one channel, all copies.
-  std::int64_t channel_bytes() const { return copies_ * plan_.row_pitch * element_size_; }
+  std::int64_t channel_bytes() const { return copies_ * blocking_.row_pitch * element_size_; }
 
   /// How many channels a block has.
   void choose_channels() {
     const std::int64_t depth = reduction_ ? kReductionDepth : kDepth;
-    plan_.channel_block = even_share(g_.channels, std::max<std::int64_t>(1, depth * phases_ / taps_));
+    blocking_.channel_block = even_share(g_.channels, std::max<std::int64_t>(1, depth * phases_ / taps_));
     // Small images: fewer channels at once, so that a unit has enough of them.
     const std::int64_t slots = reduction_ ? kReductionSlots : kSlots;
     const std::int64_t images =
         std::max<std::int64_t>(1, std::min(g_.batch, slots * lanes_ / std::max<std::int64_t>(1, height_ * width_)));
-    while (plan_.channel_block * taps_ >= 2 * kLeastDepth * phases_ &&
-           plan_.channel_block * channel_bytes() * (height_ + extra_) * images > kBlockBytes) {
-      plan_.channel_block = even_share(g_.channels, plan_.channel_block / 2);
+    while (blocking_.channel_block * taps_ >= 2 * kLeastDepth * phases_ &&
+           blocking_.channel_block * channel_bytes() * (height_ + extra_) * images > kBlockBytes) {
+      blocking_.channel_block = even_share(g_.channels, blocking_.channel_block / 2);
     }
     // A strip should be taller than what it shares with its neighbours.
     const std::int64_t least_strip = std::min(height_, 3 * extra_ + 1);
-    while (plan_.channel_block > 1 && plan_.channel_block * channel_bytes() * (least_strip + extra_) > kBlockBytes) {
-      plan_.channel_block = even_share(g_.channels, plan_.channel_block - 1);
+    while (blocking_.channel_block > 1 &&
+           blocking_.channel_block * channel_bytes() * (least_strip + extra_) > kBlockBytes) {
+      blocking_.channel_block = even_share(g_.channels, blocking_.channel_block - 1);
     }
   }
 
@@ -93,52 +94,56 @@ class LayoutPlanner {
   void fill_cache() {
     // Of one row of the results, which is held between phases.
     const std::int64_t result_bytes = phases_ > 1 ? g_.rows * phases_ * width_ * element_size_ : 0;
-    const std::int64_t row_bytes = plan_.channel_block * channel_bytes() + result_bytes;
-    plan_.images = 1;
-    plan_.strip = height_;
+    const std::int64_t row_bytes = blocking_.channel_block * channel_bytes() + result_bytes;
+    blocking_.images = 1;
+    blocking_.strip = height_;
     if ((height_ + extra_) * row_bytes > kBlockBytes) {
-      plan_.strip = even_share(height_, std::max(kBlockBytes / row_bytes - extra_, std::min(height_, 2 * extra_ + 1)));
+      blocking_.strip =
+          even_share(height_, std::max(kBlockBytes / row_bytes - extra_, std::min(height_, 2 * extra_ + 1)));
     } else {
-      plan_.images = std::min(g_.batch, kBlockBytes / ((height_ + extra_) * row_bytes));
+      blocking_.images = std::min(g_.batch, kBlockBytes / ((height_ + extra_) * row_bytes));
     }
-    plan_.images = even_share(g_.batch, plan_.images);
+    blocking_.images = even_share(g_.batch, blocking_.images);
   }
 
   /// Halves units until there are enough for all threads, as long as what that wastes stays small.
   void share_among_threads() {
     const double row_work = static_cast<double>(g_.channels * taps_ * g_.rows * width_);
-    const auto units = [&] { return g_.groups * ceil_div(g_.batch, plan_.images) * ceil_div(height_, plan_.strip); };
-    const auto slots_of = [&](std::int64_t images) {
-      return static_cast<double>(plan_.slots(images, height_, width_, lanes_) * ceil_div(g_.batch, images));
+    const auto units = [&] {
+      return g_.groups * ceil_div(g_.batch, blocking_.images) * ceil_div(height_, blocking_.strip);
     };
-    while (plan_.images > 1 && units() < kUnits &&
-           row_work * static_cast<double>(height_ * plan_.images) > 2 * kUnitWork &&
-           plan_.images * height_ * width_ > kLeastVectors * lanes_) {
-      const std::int64_t half = even_share(g_.batch, ceil_div(plan_.images, 2));
-      if (slots_of(half) > kWaste * slots_of(plan_.images)) break;
-      plan_.images = half;
+    const auto slots_of = [&](std::int64_t images) {
+      return static_cast<double>(blocking_.slots(images, height_, width_, lanes_) * ceil_div(g_.batch, images));
+    };
+    while (blocking_.images > 1 && units() < kUnits &&
+           row_work * static_cast<double>(height_ * blocking_.images) > 2 * kUnitWork &&
+           blocking_.images * height_ * width_ > kLeastVectors * lanes_) {
+      const std::int64_t half = even_share(g_.batch, ceil_div(blocking_.images, 2));
+      if (slots_of(half) > kWaste * slots_of(blocking_.images)) break;
+      blocking_.images = half;
     }
-    while (plan_.strip > 3 * extra_ + 1 && plan_.images == 1 && units() < kUnits &&
-           row_work * static_cast<double>(plan_.strip) > 2 * kUnitWork &&
-           plan_.strip * width_ > kLeastVectors * lanes_) {
-      plan_.strip = even_share(height_, ceil_div(plan_.strip, 2));
+    while (blocking_.strip > 3 * extra_ + 1 && blocking_.images == 1 && units() < kUnits &&
+           row_work * static_cast<double>(blocking_.strip) > 2 * kUnitWork &&
+           blocking_.strip * width_ > kLeastVectors * lanes_) {
+      blocking_.strip = even_share(height_, ceil_div(blocking_.strip, 2));
     }
   }
 
   /// Copies begin at odd multiples of a cache line, so that they spread over the sets of the first-level cache.
   void lay_blocks_out() {
     const std::int64_t line = 64 / element_size_;
-    plan_.copy_pitch = (ceil_div(plan_.images * plan_.image_pitch(plan_.strip) + lanes_, line) | 1) * line;
-    plan_.block_size = plan_.channel_block * copies_ * plan_.copy_pitch;
+    blocking_.copy_pitch =
+        (ceil_div(blocking_.images * blocking_.image_pitch(blocking_.strip) + lanes_, line) | 1) * line;
+    blocking_.block_size = blocking_.channel_block * copies_ * blocking_.copy_pitch;
   }
 
   /// Estimated cycles of the whole: packing, multiply-adds, and sums over lanes that cross images.
   double cost() const {
-    const double slots =
-        static_cast<double>(plan_.slots(plan_.images, plan_.strip, width_, lanes_) * plan_.image_blocks * plan_.strips);
+    const double slots = static_cast<double>(blocking_.slots(blocking_.images, blocking_.strip, width_, lanes_) *
+                                             blocking_.image_blocks * blocking_.strips);
     // A single copy is made from the source; several are, from a staging area that splits and pads its rows.
-    const double rows = static_cast<double>(plan_.strips * (plan_.strip + extra_) * g_.batch * g_.channels);
-    const double vectors = static_cast<double>(ceil_div(plan_.row_pitch, lanes_));
+    const double rows = static_cast<double>(blocking_.strips * (blocking_.strip + extra_) * g_.batch * g_.channels);
+    const double vectors = static_cast<double>(ceil_div(blocking_.row_pitch, lanes_));
     const double staging =
         static_cast<double>(g_.axis[0].stride) * (8 + 2 * static_cast<double>(g_.axis[1].stride) * vectors);
     const double packing =
@@ -147,10 +152,10 @@ class LayoutPlanner {
         slots * static_cast<double>(g_.channels * taps_) * static_cast<double>(ceil_div(g_.rows, 4) * 4) / 2;
     return static_cast<double>(g_.groups) *
            (packing + arithmetic +
-            (plan_.flat_images && plan_.images > 1 ? slots * static_cast<double>(g_.rows) * 4 : 0));
+            (blocking_.flat_images && blocking_.images > 1 ? slots * static_cast<double>(g_.rows) * 4 : 0));
   }
 
-  const Gather& g_;
+  const Correlation& g_;
   const int lanes_, element_size_;
   const bool reduction_;
   const std::int64_t height_ = g_.axis[0].positions, width_ = g_.axis[1].positions;
@@ -158,21 +163,21 @@ class LayoutPlanner {
   const std::int64_t phases_ = g_.axis[0].phases * g_.axis[1].phases;
   std::int64_t copies_ = 0;  // of a channel, packed
   std::int64_t extra_ = 0;   // rows that a strip shares with the next
-  GatherPlan plan_;
+  ConvBlocking blocking_;
 };
 
 }  // namespace
 
-std::int64_t GatherPlan::slots(std::int64_t image_count, std::int64_t rows, std::int64_t columns, int lanes) const {
+std::int64_t ConvBlocking::slots(std::int64_t image_count, std::int64_t rows, std::int64_t columns, int lanes) const {
   if (flat_images) return ceil_div(image_count * rows * columns, lanes);
   if (flat_rows) return image_count * ceil_div(rows * columns, lanes);
   return image_count * rows * row_vectors;
 }
 
-Gather forward_gather(const ConvGeometry& g) {
-  Gather gather{g.batch, g.groups, g.in_channels / g.groups, g.out_channels / g.groups, {}};
+Correlation forward_correlation(const ConvGeometry& g) {
+  Correlation correlation{g.batch, g.groups, g.in_channels / g.groups, g.out_channels / g.groups, {}};
   for (int i = 0; i < 2; ++i) {
-    GatherAxis& axis = gather.axis[i];
+    CorrelationAxis& axis = correlation.axis[i];
     axis.size = i == 0 ? g.in_height : g.in_width;
     axis.positions = axis.results = i == 0 ? g.out_height : g.out_width;
     axis.stride = g.stride[i];
@@ -182,13 +187,13 @@ Gather forward_gather(const ConvGeometry& g) {
       axis.phase.push_back(0);
     }
   }
-  return gather;
+  return correlation;
 }
 
-Gather input_gradient_gather(const ConvGeometry& g) {
-  Gather gather{g.batch, g.groups, g.out_channels / g.groups, g.in_channels / g.groups, {}};
+Correlation input_gradient_correlation(const ConvGeometry& g) {
+  Correlation correlation{g.batch, g.groups, g.out_channels / g.groups, g.in_channels / g.groups, {}};
   for (int i = 0; i < 2; ++i) {
-    GatherAxis& axis = gather.axis[i];
+    CorrelationAxis& axis = correlation.axis[i];
     axis.size = i == 0 ? g.out_height : g.out_width;
     axis.results = i == 0 ? g.in_height : g.in_width;
     axis.stride = 1;
@@ -202,17 +207,17 @@ Gather input_gradient_gather(const ConvGeometry& g) {
       axis.tap.push_back(-floor_div(shift, g.stride[i]));
     }
   }
-  return gather;
+  return correlation;
 }
 
-GatherPlan plan_gather(const Gather& gather, int lanes, int element_size, bool reduction) {
-  const auto plan_of = [&](bool copy_per_row_tap, bool copy_per_column_tap) {
-    return LayoutPlanner(gather, lanes, element_size, reduction).run(copy_per_row_tap, copy_per_column_tap);
+ConvBlocking choose_blocking(const Correlation& correlation, int lanes, int element_size, bool reduction) {
+  const auto blocking_of = [&](bool copy_per_row_tap, bool copy_per_column_tap) {
+    return BlockingChooser(correlation, lanes, element_size, reduction).run(copy_per_row_tap, copy_per_column_tap);
   };
-  GatherPlan best = plan_of(false, false);
+  ConvBlocking best = blocking_of(false, false);
   for (const bool copy_per_row_tap : {false, true}) {
-    GatherPlan plan = plan_of(copy_per_row_tap, true);
-    if (plan.cost < best.cost) best = std::move(plan);
+    ConvBlocking blocking = blocking_of(copy_per_row_tap, true);
+    if (blocking.cost < best.cost) best = std::move(blocking);
   }
   return best;
 }
