@@ -1,0 +1,106 @@
+// Trains every network for 20 steps of Adam in f32 and in f64 from the same starts, and prints the losses: the engine's
+// side of tests/reference/precision.py, which trains the same in PyTorch and makes the table of tests/README.md.
+//   bench_precision STARTS       a line a run: network.loss, number of the start, dtype, and the loss of every step
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <numbers>
+#include <string>
+#include <vector>
+
+#include "engine/autodiff.h"
+#include "engine/ops.h"
+#include "losses/route.h"
+#include "losses/sobolev.h"
+#include "nn/models/denoiser.h"
+#include "nn/models/mlp.h"
+#include "nn/models/resnet.h"
+#include "nn/models/unet.h"
+#include "nn/optim/adam.h"
+#include "tests/nn/formula.h"
+
+namespace {
+
+using namespace sg;
+using namespace sg::tests;
+
+constexpr int steps = 20;
+constexpr std::int64_t batch = 8;
+
+Tensor batch_of(const Tensor& pictures, int step) {
+  const std::int64_t first = batch * (step % 2);
+  return slice(pictures, 0, first, first + batch);
+}
+
+Tensor picture_loss(const std::string& loss, const Tensor& residual) {
+  return loss == "l2" ? mean(square(residual)) : spectral_loss(residual);
+}
+
+void train(const std::string& name, int start, Dtype dtype, nn::Module& network, nn::AdamOptions options,
+           const std::function<Tensor(int)>& loss) {
+  fill(network, dtype, fmt::format("start {}/", start));
+  nn::Adam adam(network, options);
+  std::string line = fmt::format("{} {} {}", name, start, dtype == f64 ? "f64" : "f32");
+  for (int step = 0; step < steps; ++step) {
+    const Tensor value = loss(step);
+    adam.minimise(value);
+    line += fmt::format(" {:.17g}", value.item());
+  }
+  fmt::print("{}\n", line);
+}
+
+void train_all(int start, Dtype dtype) {
+  for (const int order : {0, 1, 2}) {
+    const Tensor x = cast(reshape(linspace(-1, 1, 1000, f32), {1000, 1}), dtype);
+    const Tensor target = x + sin(pow(x, 4) * (2 * std::numbers::pi));
+    Tensors targets{target.detach()};
+    Tensor derivative = target;
+    for (int k = 1; k <= order; ++k) targets.push_back((derivative = grad(derivative, x)).detach());
+    nn::MLP network({1, 64, 64, 64, 1});
+    const std::string names[] = {"mlp.l2", "mlp.h1", "mlp.h2"};
+    train(names[order], start, dtype, network, {.learning_rate = 1e-3}, [&](int) {
+      return losses::sobolev(losses::derivatives([&](const Tensor& points) { return network(points); }, x, order),
+                             targets);
+    });
+  }
+  for (const std::string loss : {"l2", "hs1"}) {
+    const Tensor digits = formula_pictures(2 * batch, 1, 28, dtype),
+                 pictures = formula_pictures(2 * batch, 3, 64, dtype);
+    nn::DenoisingAutoencoder denoiser;
+    const Tensor noise = unit_noise("noise", digits.shape(), dtype) * 0.3;
+    train("denoiser." + loss, start, dtype, denoiser, {.learning_rate = 1e-3}, [&](int step) {
+      const Tensor clean = batch_of(digits, step);
+      return picture_loss(loss, denoiser(clean + batch_of(noise, step)) - clean);
+    });
+    for (const auto kind : {nn::ResnetKind::light, nn::ResnetKind::resnet18}) {
+      nn::ResnetAutoencoder network(kind);
+      const std::string name = kind == nn::ResnetKind::light ? "resnet18-light." : "resnet18.";
+      train(name + loss, start, dtype, network, {.learning_rate = 1e-3, .weight_decay = 1e-5}, [&](int step) {
+        const Tensor clean = batch_of(pictures, step);
+        return picture_loss(loss, network(clean) - clean);
+      });
+    }
+    nn::Unet unet({.dim = 16, .channels = 1});
+    const Tensor times = arange(2 * batch, dtype) * 60;
+    const Tensor unet_noise = unit_noise("noise", digits.shape(), dtype);
+    train("unet16." + loss, start, dtype, unet, {.learning_rate = 1e-3}, [&](int step) {
+      const Tensor clean = batch_of(digits, step) * 2 - 1;
+      return picture_loss(loss, unet(clean + batch_of(unet_noise, step), batch_of(times, step)) - clean);
+    });
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int starts = argc == 2 ? std::atoi(argv[1]) : 0;
+  if (starts < 1) {
+    fmt::print(stderr, "usage: bench_precision STARTS\n");
+    return 2;
+  }
+  for (int start = 0; start < starts; ++start) {
+    for (const Dtype dtype : {f64, f32}) train_all(start, dtype);
+  }
+}
