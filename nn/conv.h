@@ -18,7 +18,7 @@ struct Extent2d {
 /// Extents along depth, height and width; one number stands for all.
 struct Extent3d {
   Extent3d(std::int64_t all) : depth(all), height(all), width(all) {}  // NOLINT: implicit on purpose
-  Extent3d(std::int64_t depth, std::int64_t height, std::int64_t width) : depth(depth), height(height), width(width) {}
+  Extent3d(std::int64_t d, std::int64_t h, std::int64_t w) : depth(d), height(h), width(w) {}
   std::array<std::int64_t, 3> array() const { return {depth, height, width}; }
   std::int64_t depth, height, width;
 };

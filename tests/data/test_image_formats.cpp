@@ -208,7 +208,7 @@ std::string bmp(int bits, bool from_top) {
   const unsigned begin = 54 + static_cast<unsigned>(palette.size());
   return "BM" + little(begin + static_cast<unsigned>(pixels.size()), 4) + little(0, 4) + little(begin, 4) +
          little(40, 4) + little(width, 4) + little(from_top ? ~static_cast<unsigned>(height) + 1 : height, 4) +
-         little(1, 2) + little(static_cast<unsigned>(bits), 2) + little(0, 24) + palette + pixels;
+         little(1, 2) + little(static_cast<unsigned>(bits), 2) + std::string(24, '\0') + palette + pixels;
 }
 
 std::string tga(int type, int bits, int descriptor) {

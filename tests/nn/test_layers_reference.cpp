@@ -24,9 +24,7 @@ namespace {
 struct Case {
   Shape input;
   std::shared_ptr<nn::Module> module;
-  std::function<Tensor(nn::Module&, const Tensor&)> apply = [](nn::Module& module, const Tensor& x) {
-    return module(x);
-  };
+  std::function<Tensor(nn::Module&, const Tensor&)> apply = [](nn::Module& of, const Tensor& x) { return of(x); };
 };
 
 template <class Layer, class... Arguments>
@@ -118,7 +116,9 @@ TEST_CASE("layers give PyTorch's values, first and second derivatives by inputs 
   const auto file = reference("layers.safetensors");
   std::map<std::string, Tensor> wanted(file.tensors.begin(), file.tensors.end());
   std::size_t compared = 0;
-  for (auto& [name, test] : cases()) {
+  for (auto& entry : cases()) {
+    const std::string& name = entry.first;
+    Case& test = entry.second;
     INFO(name);
     fill(*test.module, f64, name + ".");
     for (auto& [slot_name, slot] : test.module->named_slots()) {
