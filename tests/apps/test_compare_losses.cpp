@@ -1,5 +1,6 @@
 // A set of seeds and losses: its folders, its report, and going on in the middle of it to the same bits.
 #include <catch2/catch_test_macros.hpp>
+#include <chrono>
 #include <csignal>
 #include <thread>
 
@@ -43,7 +44,7 @@ TEST_CASE("a set that is interrupted goes on in its middle to the same bits") {
   REQUIRE(whole.status == 0);
   CHECK(whole.out.find("reaches L2's end") != std::string::npos);
   std::thread interrupter([&] {
-    while (!fs::exists(place / "parts/seed0/h1/metrics.csv")) std::this_thread::yield();
+    while (!fs::exists(place / "parts/seed0/h1/metrics.csv")) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     ::kill(::getpid(), SIGINT);
   });
   const RunResult stopped = denoise(small(place / "parts"));

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
+#include <chrono>
 #include <csignal>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -84,7 +85,7 @@ TEST_CASE("Ctrl-C ends an autoencoder's run with a checkpoint, from which it goe
   const AutoencoderFolder folder;
   REQUIRE(train_autoencoder(folder, {"--out", folder / "whole", "--steps", "40", "--loss", "h1"}).status == 0);
   std::thread interrupter([&] {
-    while (!fs::exists(folder / "parts/metrics.csv")) std::this_thread::yield();
+    while (!fs::exists(folder / "parts/metrics.csv")) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     ::kill(::getpid(), SIGINT);
   });
   const RunResult stopped = train_autoencoder(folder, {"--out", folder / "parts", "--steps", "40", "--loss", "h1"});

@@ -3,6 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -105,7 +106,7 @@ TEST_CASE("Ctrl-C ends a denoising run with a checkpoint, from which it goes on 
   REQUIRE(train({"--out", folder / "whole", "--steps", "60", "--loss", "l2"}).status == 0);
   // The signal comes once the run has shown that it is under way.
   std::thread interrupter([&] {
-    while (!fs::exists(folder / "parts/metrics.csv")) std::this_thread::yield();
+    while (!fs::exists(folder / "parts/metrics.csv")) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     ::kill(::getpid(), SIGINT);
   });
   const RunResult stopped = train({"--out", folder / "parts", "--steps", "60", "--loss", "l2"});
