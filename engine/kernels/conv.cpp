@@ -2,6 +2,7 @@
 #include "engine/kernels/conv.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "engine/kernels/conv_packed.h"
@@ -103,6 +104,44 @@ bool is_empty(const ConvGeometry& g) {
          g.out_height == 0 || g.out_width == 0 || g.kernel_height == 0 || g.kernel_width == 0;
 }
 
+/// The gradient by the weight with the two sides in each other's place: with stride 1 a pixel of the cotangent is read
+/// by those of the input just as a pixel of the input is by those of the cotangent, through the taps in reverse.
+ConvGeometry with_sides_swapped(const ConvGeometry& g) {
+  ConvGeometry swapped = g;
+  std::swap(swapped.in_channels, swapped.out_channels);
+  std::swap(swapped.in_height, swapped.out_height);
+  std::swap(swapped.in_width, swapped.out_width);
+  swapped.padding[0] = (g.kernel_height - 1) * g.dilation[0] - g.padding[0];
+  swapped.padding[1] = (g.kernel_width - 1) * g.dilation[1] - g.padding[1];
+  return swapped;
+}
+
+/// Register tiles have several rows of output channels: where there are fewer of these than input channels, and too few
+/// for a tile, the sides are swapped (32 to 1 channels at 28 x 28: 19 microseconds for 4 pictures instead of 60).
+template <class T>
+bool swapping_pays(const ConvGeometry& g) {
+  return g.stride[0] == 1 && g.stride[1] == 1 && g.out_channels < g.in_channels &&
+         g.out_channels / g.groups < conv_kernels<T>().rows;
+}
+
+template <class T>
+void run_swapped_weight_gradient(const ConvGeometry& g, const T* input, const T* output_cotangent,
+                                 T* weight_cotangent) {
+  const std::int64_t rows = g.out_channels / g.groups, channels = g.in_channels / g.groups;
+  const std::int64_t taps = g.kernel_height * g.kernel_width;
+  const Scratch scratch(static_cast<std::size_t>(g.out_channels * channels * taps) * sizeof(T));
+  run_weight_gradient(conv_kernels<T>(), forward_correlation(with_sides_swapped(g)), output_cotangent, input,
+                      scratch.as<T>());
+  const T* from = scratch.as<T>();
+  for (std::int64_t group = 0; group < g.groups; ++group) {
+    for (std::int64_t c = 0; c < channels; ++c) {
+      for (std::int64_t row = 0; row < rows; ++row, from += taps) {
+        std::reverse_copy(from, from + taps, weight_cotangent + ((group * rows + row) * channels + c) * taps);
+      }
+    }
+  }
+}
+
 }  // namespace
 
 template <class T>
@@ -136,6 +175,9 @@ void conv2d_weight_gradient(const ConvGeometry& g, const T* input, const T* outp
   const Correlation correlation = forward_correlation(g);
   if (!is_empty(g) && panels_pay<T>(correlation)) {
     return run_panels_weight_gradient(correlation, input, output_cotangent, weight_cotangent);
+  }
+  if (!is_empty(g) && swapping_pays<T>(g)) {
+    return run_swapped_weight_gradient(g, input, output_cotangent, weight_cotangent);
   }
   run_weight_gradient(conv_kernels<T>(), correlation, input, output_cotangent, weight_cotangent);
 }

@@ -63,39 +63,9 @@ struct Run {
     return result + (((unit.image + image) * g.groups + unit.group) * g.rows + row) * plane();
   }
 
-  void list_targets(const ConvUnit& unit, std::int64_t count, std::int64_t* targets, std::int32_t* counts) const;
   void write_rows(const ConvUnit& unit, std::int64_t first_row, std::int64_t rows, const T* laid_out) const;
   void run_rows(const ConvUnit& unit, std::int64_t first_row, std::int64_t rows, T* packed, bool is_packed) const;
 };
-
-/// Where each slot goes, relative to the result plane of the unit's first image or within the laid out rows.
-template <class T>
-void Run<T>::list_targets(const ConvUnit& unit, std::int64_t count, std::int64_t* targets, std::int32_t* counts) const {
-  const std::int64_t lanes = kernels.lanes, width = g.axis[1].positions;
-  if (!direct) {
-    for (std::int64_t s = 0; s < count; ++s) {
-      targets[s] = s * lanes;
-      counts[s] = static_cast<std::int32_t>(lanes);
-    }
-    return;
-  }
-  const std::int64_t run = blocking.flat_images && unit.images > 1 ? unit.images * unit.rows * width
-                           : blocking.flat_rows                    ? unit.rows * width
-                                                                   : width;
-  const std::int64_t runs_per_image = blocking.flat_rows ? 1 : unit.rows;
-  std::int64_t s = 0;
-  for (std::int64_t image = 0; s < count; ++image) {
-    for (std::int64_t y = 0; y < runs_per_image; ++y) {
-      const std::int64_t start = image * g.groups * g.rows * plane() + (unit.row + y) * width;
-      for (std::int64_t x = 0; x < run; x += lanes, ++s) {
-        // Only whole vectors run on into the next image.
-        const std::int64_t past = blocking.flat_images && unit.images > 1 ? x / plane() : 0;
-        targets[s] = start + past * g.groups * g.rows * plane() + x - past * plane();
-        counts[s] = static_cast<std::int32_t>(std::min(lanes, run - x));
-      }
-    }
-  }
-}
 
 template <class T>
 void Run<T>::write_rows(const ConvUnit& unit, std::int64_t first_row, std::int64_t rows, const T* laid_out) const {
@@ -140,7 +110,14 @@ void Run<T>::run_rows(const ConvUnit& unit, std::int64_t first_row, std::int64_t
   std::int32_t* const counts = reinterpret_cast<std::int32_t*>(targets + most);
   std::int32_t* const slots = counts + most;
   const std::int64_t count = list_slots(g, blocking, unit, kernels.lanes, slots);
-  list_targets(unit, count, targets, counts);
+  if (direct) {
+    list_planes(g, blocking, unit, kernels.lanes, targets, counts);
+  } else {
+    for (std::int64_t s = 0; s < count; ++s) {
+      targets[s] = s * lanes;
+      counts[s] = static_cast<std::int32_t>(lanes);
+    }
+  }
   const std::int64_t length = count * lanes;
   const Scratch laid_out(direct ? 0 : phases.size() * static_cast<std::size_t>(rows * length) * sizeof(T));
   for (std::int64_t block = 0; block < blocking.channel_blocks; ++block) {
@@ -213,6 +190,27 @@ std::int64_t list_slots(const Correlation& g, const ConvBlocking& blocking, cons
     }
   }
   return count;
+}
+
+void list_planes(const Correlation& g, const ConvBlocking& blocking, const ConvUnit& unit, int lanes,
+                 std::int64_t* offsets, std::int32_t* counts) {
+  const std::int64_t width = g.axis[1].positions, plane = g.axis[0].positions * width;
+  const std::int64_t image_step = g.groups * g.rows * plane;
+  const bool flat_images = blocking.flat_images && unit.images > 1;
+  const std::int64_t run = flat_images ? unit.images * plane : blocking.flat_rows ? unit.rows * width : width;
+  const std::int64_t runs_per_image = blocking.flat_rows ? 1 : unit.rows;
+  std::int64_t s = 0;
+  for (std::int64_t image = 0; image < (flat_images ? 1 : unit.images); ++image) {
+    for (std::int64_t y = 0; y < runs_per_image; ++y) {
+      const std::int64_t start = image * image_step + (unit.row + y) * width;
+      for (std::int64_t x = 0; x < run; x += lanes, ++s) {
+        // Only whole vectors run on into the next image.
+        const std::int64_t past = flat_images ? x / plane : 0;
+        offsets[s] = start + past * image_step + x - past * plane;
+        counts[s] = static_cast<std::int32_t>(std::min<std::int64_t>(lanes, run - x));
+      }
+    }
+  }
 }
 
 namespace {

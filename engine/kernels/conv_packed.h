@@ -26,6 +26,11 @@ void pack_block(const ConvKernels<T>& kernels, const Correlation& correlation, c
 std::int64_t list_slots(const Correlation& correlation, const ConvBlocking& blocking, const ConvUnit& unit, int lanes,
                         std::int32_t* slots);
 
+/// Where the same vectors lie in the planes of the result, relative to those of the unit's first image, and how many of
+/// their lanes are pixels. They do where the result has one phase and no vector straddles two images.
+void list_planes(const Correlation& correlation, const ConvBlocking& blocking, const ConvUnit& unit, int lanes,
+                 std::int64_t* offsets, std::int32_t* counts);
+
 /// Where tap (y, x) of a block's channel reads in the packed block, relative to a slot.
 std::int32_t tap_offset(const ConvBlocking& blocking, std::int64_t channel, std::int64_t y, std::int64_t x);
 

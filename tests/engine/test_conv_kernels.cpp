@@ -151,6 +151,31 @@ TEST_CASE("convolutions agree with plain loops for every small number of channel
   }
 }
 
+TEST_CASE("convolutions of fewer outputs than inputs agree with plain loops", "[conv]") {
+  for (const std::int64_t kernel : {1, 2, 3}) {
+    for (const std::int64_t padding : {0, 1, 2, 5}) {
+      for (const std::int64_t dilation : {1, 3}) {
+        check_against_loops<float>(square(3, 12, 1, 8, kernel, 1, padding, dilation));
+        check_against_loops<float>(square(2, 18, 6, 9, kernel, 1, padding, dilation, 3));
+        check_against_loops<double>(square(2, 10, 4, 7, kernel, 1, padding, dilation, 2));
+      }
+    }
+  }
+  check_against_loops<float>({2, 20, 9, 31, 2, 3, 5, 10, 23, {1, 1}, {2, 0}, {1, 2}, 1});
+  // Fewer pixels than the outputs would read, and more.
+  check_against_loops<float>({2, 12, 6, 6, 3, 3, 3, 9, 9, {1, 1}, {1, 1}, {1, 1}, 1});
+  check_against_loops<float>({2, 12, 20, 20, 3, 3, 3, 4, 5, {1, 1}, {1, 1}, {1, 1}, 1});
+}
+
+TEST_CASE("convolutions whose planes are whole vectors agree with plain loops", "[conv]") {
+  for (const std::int64_t side : {4, 16, 28, 48, 64}) {
+    check_against_loops<float>(square(5, 1, 9, side, 3, 1, 1));
+    check_against_loops<float>(square(5, 9, 1, side, 3, 1, 1));
+    check_against_loops<float>(square(5, 20, 12, side, 1, 1, 0));
+    check_against_loops<double>(square(3, 6, 9, side, 3, 2, 1, 1, 3));
+  }
+}
+
 TEST_CASE("convolutions agree with plain loops on sizes that are cut into blocks", "[conv]") {
   check_against_loops<float>(square(9, 40, 33, 14, 3, 1, 1));
   check_against_loops<float>(square(1, 70, 9, 40, 3, 1, 1));
@@ -242,7 +267,8 @@ TEST_CASE("empty convolutions give zeros or nothing", "[conv]") {
 const std::vector<ConvGeometry> kShapes = {square(13, 16, 24, 14, 3, 1, 1),  square(6, 24, 40, 13, 3, 2, 1),
                                            square(16, 128, 128, 2, 3, 1, 1), square(2, 3, 16, 50, 7, 2, 3),
                                            square(5, 40, 9, 17, 1, 1, 0),    square(3, 16, 16, 20, 3, 1, 1, 1, 16),
-                                           square(6, 20, 33, 21, 3, 1, 2),   square(6, 20, 33, 28, 3, 2, 1)};
+                                           square(6, 20, 33, 21, 3, 1, 2),   square(6, 20, 33, 28, 3, 2, 1),
+                                           square(9, 32, 1, 28, 3, 1, 1),    square(9, 1, 32, 28, 3, 1, 1)};
 
 TEST_CASE("convolutions give the same bits on any number of threads", "[conv]") {
   const int before = threads();

@@ -25,12 +25,13 @@ struct ConvProduct {
   bool accumulate;
 };
 
-/// Sums over slots: c[m * c_row + k] (+)= sum over s and lanes of a[m * a_row + s * lanes + lane] * b[slots[s] +
+/// Sums over slots: c[m * c_row + k] (+)= sum over s and lanes of a[m * a_row + a_slots[s] + lane] * b[slots[s] +
 /// offsets[k] + lane].
 template <class T>
 struct ConvReduction {
   const T* a;
   std::int64_t a_row;
+  const std::int64_t* a_slots;
   std::int64_t rows;
   const std::int32_t* offsets;
   std::int64_t depth;

@@ -19,13 +19,21 @@ constexpr int widest_tile(int rows) {
 template <class T, int Lanes, int Rows, int Slots>
 void product_tile(const ConvProduct<T>& p, std::int64_t row, std::int64_t slot) {
   using V = Vector<T, Lanes>;
-  V sums[Rows][Slots] = {};
+  // Every loop over the tile is unrolled, the first too: an array that is indexed by a variable anywhere lies in
+  // memory, which cost as much as a depth of nine.
+  V sums[Rows][Slots];
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 8
+    for (int s = 0; s < Slots; ++s) sums[r][s] = V{};
+  }
   const T* b[Slots];
+#pragma GCC unroll 8
   for (int s = 0; s < Slots; ++s) b[s] = p.b + p.slots[slot + s];
   const T* a = p.a + row * p.a_row;
-  const std::int64_t a_row = p.a_row;
+  const std::int64_t a_row = p.a_row, c_row = p.c_row, depth = p.depth;
   const std::int32_t* const offsets = p.offsets;
-  const std::int64_t depth = p.depth;
+  const bool accumulate = p.accumulate;
 #pragma GCC unroll 1
   for (std::int64_t k = 0; k < depth; ++k, ++a) {
     const std::int64_t offset = offsets[k];
@@ -39,16 +47,17 @@ void product_tile(const ConvProduct<T>& p, std::int64_t row, std::int64_t slot) 
       for (int s = 0; s < Slots; ++s) sums[r][s] = multiply_add(weight, vectors[s], sums[r][s]);
     }
   }
+#pragma GCC unroll 8
   for (int s = 0; s < Slots; ++s) {
-    T* c = p.c + row * p.c_row + p.c_offsets[slot + s];
+    T* c = p.c + row * c_row + p.c_offsets[slot + s];
     const std::int32_t count = p.counts[slot + s];
     if (count == Lanes) {
 #pragma GCC unroll 8
-      for (int r = 0; r < Rows; ++r, c += p.c_row) store(c, p.accumulate ? load<V>(c) + sums[r][s] : sums[r][s]);
+      for (int r = 0; r < Rows; ++r, c += c_row) store(c, accumulate ? load<V>(c) + sums[r][s] : sums[r][s]);
     } else {
 #pragma GCC unroll 8
-      for (int r = 0; r < Rows; ++r, c += p.c_row) {
-        store_partial(c, p.accumulate ? load_partial<V>(c, count) + sums[r][s] : sums[r][s], count);
+      for (int r = 0; r < Rows; ++r, c += c_row) {
+        store_partial(c, accumulate ? load_partial<V>(c, count) + sums[r][s] : sums[r][s], count);
       }
     }
   }
@@ -137,15 +146,22 @@ inline V sums_of_lanes(const V* vectors) {
 template <class T, int Lanes, int Rows, int Columns>
 void reduction_tile(const ConvReduction<T>& p, std::int64_t row, std::int64_t column) {
   using V = Vector<T, Lanes>;
-  V sums[Rows][Columns] = {};
+  V sums[Rows][Columns];
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 8
+    for (int k = 0; k < Columns; ++k) sums[r][k] = V{};
+  }
   const T* b[Columns];
+#pragma GCC unroll 8
   for (int k = 0; k < Columns; ++k) b[k] = p.b + p.offsets[column + k];
-  const T* a = p.a + row * p.a_row;
   const std::int64_t a_row = p.a_row, slot_count = p.slot_count;
+  const std::int64_t* const a_slots = p.a_slots;
   const std::int32_t* const slots = p.slots;
 #pragma GCC unroll 1
-  for (std::int64_t s = 0; s < slot_count; ++s, a += Lanes) {
+  for (std::int64_t s = 0; s < slot_count; ++s) {
     const std::int64_t slot = slots[s];
+    const T* const a = p.a + row * a_row + a_slots[s];
     V vectors[Columns];
 #pragma GCC unroll 8
     for (int k = 0; k < Columns; ++k) vectors[k] = load<V>(b[k] + slot);
