@@ -120,7 +120,8 @@ TEST_CASE("pictures of fitting sides come back in their own shape, and others ar
   }
 }
 
-TEST_CASE("the light autoencoder trains as PyTorch's does") {
+// Half an hour under a sanitizer, and nothing but arithmetic that other tests go through as well.
+TEST_CASE("the light autoencoder trains as PyTorch's does", "[release]") {
   check_training(nn::ResnetKind::light, "l2", 1e-8);
   check_training(nn::ResnetKind::light, "hs1", 1e-8);
 }

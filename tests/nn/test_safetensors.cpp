@@ -254,7 +254,8 @@ TEST_CASE("JSON is read strictly") {
 TEST_CASE(
     "16 bits: every number is written as it is read, and what lies between two goes to the nearest, ties to even") {
   const Folder folder;
-  for (const auto& [name, form] : {std::pair{"F16", nn::Storage::f16}, std::pair{"BF16", nn::Storage::bf16}}) {
+  for (const nn::Storage form : {nn::Storage::f16, nn::Storage::bf16}) {
+    const char* const name = form == nn::Storage::f16 ? "F16" : "BF16";
     INFO(name);
     // All bit patterns but NaNs, in ascending order of their values.
     const int infinity = form == nn::Storage::f16 ? 0x7C00 : 0x7F80;
@@ -273,7 +274,7 @@ TEST_CASE(
     const Tensor numbers = read(file);
     const auto stored = [&](const Tensor& x) {
       const auto path = folder / "x.safetensors";
-      nn::save_safetensors(path, {{"x", x}}, {}, {}, [f = form](const std::string&, const Tensor&) { return f; });
+      nn::save_safetensors(path, {{"x", x}}, {}, {}, [form](const std::string&, const Tensor&) { return form; });
       std::ifstream stream(path, std::ios::binary);
       const std::string whole{std::istreambuf_iterator<char>(stream), {}};
       std::vector<std::uint16_t> result(static_cast<std::size_t>(x.size()));
