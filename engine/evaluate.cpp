@@ -375,6 +375,11 @@ std::string print_plan(const Tensors& tensors) {
   return roots.empty() ? std::string() : to_string(make_plan(plan_input(roots), !checking_finite()));
 }
 
+std::string print_tile_programs(const Tensors& tensors) {
+  const Tensors roots = without_values("print_tile_programs", tensors);
+  return roots.empty() ? std::string() : tile_programs(make_plan(plan_input(roots), !checking_finite()));
+}
+
 /// The plan of a graph of this form that this thread has kept, made now where there is none.
 static std::pair<const Plan&, bool> kept_plan(const PlanInput& input, bool fuse) {
   PlanCache& cache = plan_cache();

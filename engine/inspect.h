@@ -17,6 +17,8 @@ std::string graphviz(const Tensors& roots);
 
 /// The plan by which these would be computed now: its steps, and the regions that stream rows. Computes nothing.
 std::string print_plan(const Tensors& roots);
+/// The fused kernels of that plan, each with the instructions of its tile program (kernels/tile_ops.def).
+std::string print_tile_programs(const Tensors& roots);
 
 /// While it lives, every value that this thread computes is looked at, and the first primitive that makes a NaN or an
 /// infinity throws an Error that names it. Nothing is fused meanwhile, so it is slow.

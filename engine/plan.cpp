@@ -292,7 +292,6 @@ class Planner {
       if (step.kind != PlanStep::Kind::fused) continue;
       step.tile = std::make_shared<const kernels::CompiledTile>(
           *step.program, std::span<const std::int64_t>(step.iteration.data(), step.iteration.size()));
-      step.program = nullptr;
     }
   }
 

@@ -24,7 +24,7 @@ struct Place {
 struct PlanStep {
   enum class Kind { fused, primitive, copy, region };
   Kind kind = Kind::fused;
-  std::shared_ptr<const kernels::TileProgram> program;  // fused, until it is compiled
+  std::shared_ptr<const kernels::TileProgram> program;  // fused
   Shape iteration;                                      // fused: what the program runs over
   std::shared_ptr<const kernels::CompiledTile> tile;    // fused
   PrimitivePointer primitive;                           // primitive
@@ -113,6 +113,9 @@ class FreshPlans {
 /// itself, with its rows, blocks and memory, and one for each of its steps, with what stays in cache between them.
 std::string to_string(const Plan& plan);
 std::string to_string(const Region& region);
+/// A line as above for each fused step, regions' included, and under it the instructions of its tile program as they
+/// are run: without copies and dead code, constants folded, products joined to sums.
+std::string tile_programs(const Plan& plan);
 
 /// What the calling thread's last evaluation did.
 struct EvaluationStatistics {

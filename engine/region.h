@@ -33,6 +33,7 @@ struct Region {
   };
   struct Step {
     PlanStep::Kind kind = PlanStep::Kind::fused;
+    std::shared_ptr<const kernels::TileProgram> program;
     PrimitivePointer primitive;
     std::vector<Operand> operands;  // inputs, then outputs
     std::vector<Shape> strides;     // theirs

@@ -228,6 +228,7 @@ class Streamer {
     const Cut& cut = groups_.cuts[s];
     Region::Step step;
     step.kind = from.kind;
+    step.program = from.program;
     step.primitive = from.primitive;
     step.input_count = from.inputs.size();
     step.store_count = from.store_count;

@@ -268,4 +268,9 @@ TEST_CASE("a plan's text shows regions, blocks and what stays in cache", "[strea
   CHECK(static_cast<bool>(x.node()->value()));
   CHECK_FALSE(static_cast<bool>(h.node()->value()));
   CHECK(print_plan({x}).empty());
+  const std::string programs = print_tile_programs({sum(square(matmul(h, w) - x))});
+  CHECK(programs.find("  %1 = tanh %0\n  store %1 to output 0\n") != std::string::npos);
+  CHECK(programs.find("  sum of %") != std::string::npos);
+  CHECK(programs.find("matmul") == std::string::npos);
+  CHECK(print_tile_programs({x}).empty());
 }

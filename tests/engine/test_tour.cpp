@@ -66,6 +66,11 @@ std::string small_plan() {
   return text + fmt::format("{} nodes, {} kernels, {} buffers\n", last.nodes, last.kernels, last.buffers);
 }
 
+std::string small_tile_program() {
+  const Example e;
+  return print_tile_programs({grad(grad(e.y, e.x), e.x)});
+}
+
 std::map<std::string, std::function<std::string()>> listings() {
   const auto e = std::make_shared<Example>();
   return {
@@ -78,6 +83,7 @@ std::map<std::string, std::function<std::string()>> listings() {
       {"laplacian", [e] { return print_graph({laplacian(e->y, e->x)}); }},
       {"growth", growth},
       {"plan", small_plan},
+      {"tile program", small_tile_program},
       {"streamed", streamed_plan},
   };
 }
