@@ -9,7 +9,7 @@ cmake --preset odr >/dev/null
 # All files but those that hold a main function, and the tests that engine_tests has a second time.
 mapfile -t objects < <(ninja -C build-odr -t targets all | sed -n 's/^\(.*\.cpp\.o\): CXX_COMPILER.*/\1/p' |
   grep -vE '^apps/CMakeFiles/([a-z_]+)\.dir/\1\.cpp|^tests/CMakeFiles/(bench|engine_tests)|catch2_main')
-ninja -C build-odr "${objects[@]}"
+ninja -C build-odr -k 0 "${objects[@]}"
 # The linker merges types and symbols, which is what finds the collisions, and makes no code.
 cd build-odr
 c++ -flto -r -flinker-output=rel -Wodr -Werror=odr -o everything.o "${objects[@]}"

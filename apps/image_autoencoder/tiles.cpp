@@ -55,11 +55,12 @@ std::vector<std::vector<double>> tile_weights(const std::vector<std::int64_t>& p
   return weights;
 }
 
-TileGrid::TileGrid(std::int64_t height, std::int64_t width, std::int64_t tile, std::int64_t overlap)
-    : height(height),
-      width(width),
-      tile(tile),
-      overlap(overlap),
+TileGrid::TileGrid(std::int64_t picture_height, std::int64_t picture_width, std::int64_t tile_side,
+                   std::int64_t least_overlap)
+    : height(picture_height),
+      width(picture_width),
+      tile(tile_side),
+      overlap(least_overlap),
       rows(tile_places(height, tile, overlap)),
       columns(tile_places(width, tile, overlap)) {}
 

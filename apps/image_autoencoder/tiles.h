@@ -21,7 +21,7 @@ std::vector<std::vector<double>> tile_weights(const std::vector<std::int64_t>& p
 
 /// The tiles of a picture, in rows.
 struct TileGrid {
-  TileGrid(std::int64_t height, std::int64_t width, std::int64_t tile, std::int64_t overlap);
+  TileGrid(std::int64_t picture_height, std::int64_t picture_width, std::int64_t tile_side, std::int64_t least_overlap);
   std::int64_t count() const { return static_cast<std::int64_t>(rows.size() * columns.size()); }
 
   std::int64_t height, width, tile, overlap;
