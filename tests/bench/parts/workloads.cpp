@@ -57,8 +57,7 @@ Step mlp(int order, std::int64_t points = 1000) {
   return training<nn::MLP>(std::make_shared<nn::MLP>(std::vector<std::int64_t>{1, 64, 64, 64, 1}),
                            {.learning_rate = 1e-4}, [=](nn::MLP& net) {
                              return losses::sobolev(
-                                 losses::derivatives([&](const Tensor& points) { return net(points); }, x, order),
-                                 targets);
+                                 losses::derivatives([&](const Tensor& at) { return net(at); }, x, order), targets);
                            });
 }
 
@@ -72,8 +71,7 @@ Step mlp2d(std::int64_t points, int order) {
   return training<nn::MLP>(std::make_shared<nn::MLP>(std::vector<std::int64_t>{2, 64, 64, 64, 64, 1}),
                            {.learning_rate = 1e-4}, [=](nn::MLP& net) {
                              return losses::sobolev(
-                                 losses::derivatives([&](const Tensor& points) { return net(points); }, x, order),
-                                 targets);
+                                 losses::derivatives([&](const Tensor& at) { return net(at); }, x, order), targets);
                            });
 }
 
