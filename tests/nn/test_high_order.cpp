@@ -76,8 +76,8 @@ constexpr std::int64_t kN = 2, kC = 4, kH = 4, kW = 4;
 struct Pictures {
   std::int64_t n = kN, c = kC, h = kH, w = kW;
   Numbers values;
-  Pictures(std::int64_t n, std::int64_t c, std::int64_t h, std::int64_t w)
-      : n(n), c(c), h(h), w(w), values(n * c * h * w) {}
+  Pictures(std::int64_t count, std::int64_t channels, std::int64_t height, std::int64_t width)
+      : n(count), c(channels), h(height), w(width), values(n * c * h * w) {}
   Series& at(std::int64_t i, std::int64_t j, std::int64_t k, std::int64_t l) {
     return values[((i * c + j) * h + k) * w + l];
   }
