@@ -84,7 +84,8 @@ LevenbergMarquardt::Linearised LevenbergMarquardt::linearise(const ResidualFunct
   at.largest_gradient = largest.item();
 
   if (size_ <= options_.dense_parameters) {
-    // A parameter at a time: the tangents of all that comes before it in the network are zero, and nobody computes them.
+    // A parameter at a time: the tangents of all that comes before it in the network are zero, and nobody computes
+    // them.
     Tensors rows;
     for (const Tensor& value : at.values) {
       const TensorFunction column = vmap([&](const Tensors& direction) {
