@@ -93,7 +93,11 @@ Reached first_below(const apps::Metrics& metrics, double level) {
 void write_png(const fs::path& path, const Picture& picture) {
   const bool maps = std::holds_alternative<apps::HeatMap>(picture.front());
   const std::string png = apps::figures_png(picture, maps ? 3 : 1, maps ? 340 : 1000, 300);
-  if (!png.empty()) apps::write_file_atomically(path, png);
+  if (png.empty()) return;
+  // With several seeds a group has folders within those of the seeds, and none of its own yet.
+  std::error_code ignored;
+  fs::create_directories(path.parent_path(), ignored);
+  apps::write_file_atomically(path, png);
 }
 
 void summarise(const Settings& settings, const Task& task, const fs::path& folder, const std::vector<apps::Run>& runs,

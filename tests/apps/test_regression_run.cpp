@@ -77,6 +77,15 @@ TEST_CASE("a run leaves the files of the contract", "[regression]") {
   CHECK_THROWS_AS(run(with(small, {"--out", folder / "run", "--steps", "10"})), Error);
 }
 
+TEST_CASE("several seeds of several activations end with their pictures", "[regression]") {
+  const Folder folder;
+  run({"fit", "--target", "waves2d", "--points", "30", "--sizes", "2,5,1", "--activation", "tanh,sine", "--loss",
+       "l2,h1", "--seeds", "2", "--steps", "4", "--eval-steps", "2", "--out", folder / "set"});
+  CHECK(fs::exists(folder.path / "set/seed1/sine/h1/model.safetensors"));
+  CHECK(fs::exists(folder.path / "set/sine/comparison.png"));
+  CHECK(fs::exists(folder.path / "set/report.html"));
+}
+
 TEST_CASE("a resumed run has the bits of one that never stopped", "[regression]") {
   const std::string optimizer = GENERATE("adam", "sgd", "adam+lbfgs", "lm");
   const std::string batch = GENERATE("12", "1000");
