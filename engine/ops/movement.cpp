@@ -432,48 +432,4 @@ Tensor concat(const Tensors& parts, std::int64_t axis) {
   return make_node(make_primitive<Concat>(AlongAxis{axis}), parts, shape, parts[0].dtype());
 }
 
-Tensor stack(const Tensors& parts, std::int64_t axis) {
-  if (parts.empty()) fail("stack: no parts");
-  axis = normalise_axis("stack", axis, parts[0].rank() + 1);
-  Tensors expanded;
-  for (const Tensor& part : parts) expanded.push_back(unsqueeze(part, axis));
-  return concat(expanded, axis);
-}
-
-Tensor flatten(const Tensor& x, std::int64_t first_axis) {
-  first_axis = normalise_axis("flatten", first_axis, std::max<std::size_t>(x.rank(), 1));
-  Shape shape(x.shape().begin(), x.shape().begin() + std::min<std::int64_t>(first_axis, x.rank()));
-  std::int64_t rest = 1;
-  for (std::size_t i = first_axis; i < x.rank(); ++i) rest *= x.shape()[i];
-  shape.push_back(rest);
-  return reshape(x, shape);
-}
-
-Tensor unsqueeze(const Tensor& x, std::int64_t axis) {
-  axis = normalise_axis("unsqueeze", axis, x.rank() + 1);
-  Shape shape = x.shape();
-  shape.insert(shape.begin() + axis, 1);
-  return reshape(x, shape);
-}
-
-Tensor unsqueeze(const Tensor& x, const Axes& axes) {
-  Tensor result = x;
-  for (std::int64_t axis : normalise_axes("unsqueeze", axes, x.rank() + axes.size())) result = unsqueeze(result, axis);
-  return result;
-}
-Tensor squeeze(const Tensor& x, const Axes& unsorted) {
-  const Axes axes = normalise_axes("squeeze", unsorted, x.rank());
-  Tensor result = x;
-  for (std::size_t i = axes.size(); i-- > 0;) result = squeeze(result, axes[i]);
-  return result;
-}
-
-Tensor squeeze(const Tensor& x, std::int64_t axis) {
-  axis = normalise_axis("squeeze", axis, x.rank());
-  Shape shape = x.shape();
-  if (shape[axis] != 1) fail("squeeze: axis {} of {} has extent {}, needs 1", axis, shape, shape[axis]);
-  shape.erase(shape.begin() + axis);
-  return reshape(x, shape);
-}
-
 }  // namespace sg
