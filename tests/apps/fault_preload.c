@@ -6,7 +6,8 @@
      interrupt  sends it SIGINT twice
      full       fails, as all later writes do, because no room is left
      readonly   fails, as all later ones do, because the file system has become read-only
-     count      N is a file's descriptor, to which the number of calls is written at the end */
+     count      N is a file's descriptor, to which the number of calls is written at the end
+   SOBOGRAD_FAULT=clock:N makes the day's time jump back by N seconds whenever it is asked for. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -15,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 static char kind[16];
@@ -107,4 +110,38 @@ int link(const char* from, const char* to) {
     return -1;
   }
   return next(from, to);
+}
+
+/* How many seconds the day's time is behind; the time since the start of the machine is not touched. */
+static long behind(void) {
+  if (strcmp(kind, "clock") != 0) {
+    return 0;
+  }
+  static long asked = 0;
+  return wanted * __atomic_add_fetch(&asked, 1, __ATOMIC_RELAXED);
+}
+
+int clock_gettime(clockid_t clock, struct timespec* now) {
+  NEXT(clock_gettime);
+  const int result = next(clock, now);
+  if (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE) {
+    now->tv_sec -= behind();
+  }
+  return result;
+}
+
+time_t time(time_t* copy) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  if (copy) {
+    *copy = now.tv_sec;
+  }
+  return now.tv_sec;
+}
+
+int gettimeofday(struct timeval* restrict now, void* restrict zone) {
+  NEXT(gettimeofday);
+  const int result = next(now, zone);
+  now->tv_sec -= behind();
+  return result;
 }

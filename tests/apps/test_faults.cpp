@@ -73,6 +73,24 @@ std::string metrics_of(const fs::path& folder) {
   return kept;
 }
 
+/// The column of seconds in metrics.csv.
+std::vector<double> seconds_of(const fs::path& folder) {
+  std::istringstream lines(data::read_file(folder / "metrics.csv", 1 << 20));
+  std::vector<double> seconds;
+  std::string line;
+  std::getline(lines, line);
+  while (std::getline(lines, line)) {
+    const std::size_t epoch = line.find(',', line.find(',') + 1);
+    seconds.push_back(std::stod(line.substr(epoch + 1)));
+  }
+  REQUIRE(!seconds.empty());
+  return seconds;
+}
+
+std::string steps_of(const Trainer& trainer) {
+  return *(std::find(trainer.arguments.begin(), trainer.arguments.end(), "--steps") + 1);
+}
+
 void check_same(const Trainer& trainer, const fs::path& whole, const fs::path& parts) {
   for (const std::string& folder : trainer.folders) {
     INFO(folder);
@@ -176,6 +194,35 @@ TEST_CASE("SIGTERM ends a run with a checkpoint, a second Ctrl-C at once", "[fau
     CHECK((kind == "interrupt" || ended.error.find("--resume '" + out.string() + "'") != std::string::npos));
     REQUIRE(run_process(trainer.resume(out)).status == 0);
     check_same(trainer, folder / "whole", out);
+  }
+}
+
+TEST_CASE("a clock that jumps back changes neither bits nor rows, and no time is negative", "[faults]") {
+  if (!can_preload) {
+    return;
+  }
+  for (const Trainer& trainer : trainers()) {
+    INFO(trainer.arguments[0]);
+    const TemporaryFolder folder(memory());
+    REQUIRE(run_process(trainer.into(folder / "whole")).status == 0);
+    // An hour with every look at it; the run stops midway, goes on with the same clock, and says what time is left.
+    const fs::path out = folder / "jumps";
+    std::vector<std::string> first = trainer.into(out), second = trainer.resume(out);
+    for (const char* argument : {"--steps", "2"}) first.emplace_back(argument);
+    for (const std::string& argument : {std::string("--steps"), steps_of(trainer)}) second.push_back(argument);
+    REQUIRE(run_process(first, "clock:3600").status == 0);
+    const Ended ended = run_process(second, "clock:3600");
+    INFO(ended.error);
+    REQUIRE(ended.status == 0);
+    check_same(trainer, folder / "whole", out);
+    for (const std::string& run : trainer.folders) {
+      double last = 0;
+      for (const double seconds : seconds_of(out / run)) {
+        CHECK(seconds >= last);
+        last = seconds;
+      }
+      CHECK(last < 600);
+    }
   }
 }
 

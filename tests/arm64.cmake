@@ -1,0 +1,21 @@
+# Debian's cross compiler for arm64, and the packages that tests/arm64.sh unpacks.
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR aarch64)
+set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
+set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
+set(CMAKE_LIBRARY_ARCHITECTURE aarch64-linux-gnu)
+
+set(packages ${CMAKE_CURRENT_LIST_DIR}/../build-arm64/packages)
+set(libraries ${packages}/usr/lib/aarch64-linux-gnu)
+set(CMAKE_FIND_ROOT_PATH ${packages} /usr/aarch64-linux-gnu)
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
+# What they call system folders are not those of this compiler.
+include_directories(SYSTEM ${packages}/usr/include ${packages}/usr/include/aarch64-linux-gnu)
+link_directories(${libraries} ${libraries}/openblas-pthread)
+set(OPENBLAS ${libraries}/openblas-pthread/libopenblas.so CACHE FILEPATH "")
+set(OPENBLAS_INCLUDE ${packages}/usr/include/aarch64-linux-gnu/openblas-pthread CACHE PATH "")
+set(CMAKE_EXE_LINKER_FLAGS_INIT "-Wl,-rpath-link,${libraries}")
+set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64 -L /usr/aarch64-linux-gnu -E LD_LIBRARY_PATH=${libraries}:${libraries}/openblas-pthread)
