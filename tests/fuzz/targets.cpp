@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <set>
 
 #include "engine/error.h"
 #include "engine/printable.h"
@@ -38,7 +39,10 @@ const fs::path& folder() {
 
 fs::path write(const std::string& name, std::span<const std::byte> bytes) {
   const fs::path path = folder() / name;
-  fs::create_directories(path.parent_path());
+  static std::set<std::string> written;
+  if (written.insert(name).second) {
+    fs::create_directories(path.parent_path());
+  }
   std::ofstream(path, std::ios::binary)
       .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
   return path;
