@@ -72,6 +72,8 @@ TEST_CASE("a damaged IDX file is refused in words that say how", "[idx]") {
       {"<html>not found</html>", "neither an IDX file nor gzip"},
       {idx({2, 3, 4}, 24, 13), "type 0x0d"},
       {idx({24}, 24), "1 axes instead of 3"},
+      {std::string("\x03\x08\0\0", 4) + good.substr(4), "neither an IDX file nor gzip"},  // in the other order
+      {good.substr(0, 4) + std::string("\2\0\0\0\3\0\0\0\4\0\0\0", 12) + good.substr(16), "the limit"},
       {good.substr(0, 10), "the header ends before extent 1"},
       {idx({2, 0, 4}, 0), "extent 1 is 0"},
       {good.substr(0, 30), "truncated: 14 bytes of elements instead of 24"},

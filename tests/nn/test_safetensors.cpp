@@ -124,6 +124,7 @@ TEST_CASE("files that lie are one clear error each") {
       {"1234567", "7 bytes"},
       {length_of(~0ull) + "{}", "a header of 18446744073709551615 bytes"},
       {length_of(3) + "{}", "a header of 3 bytes"},
+      {std::string("\0\0\0\0\0\0\0\2{}", 10), "a header of 144115188075855872 bytes"},  // big-endian
       {length_of(0), "bad JSON"},
       {file_of("[]", 0), "no object"},
       {file_of("{} x", 0), "expected end of input"},

@@ -6,7 +6,8 @@
 
 #include "engine/kernels/vector.h"
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) || defined(__aarch64__)
+#define SG_HAS_SLEEF
 #include <sleef.h>
 #endif
 
@@ -19,9 +20,13 @@
 #elif defined(__x86_64__)
 #define SG_SLEEF_F64(name) Sleef_##name##d2_u10sse2
 #define SG_SLEEF_F32(name) Sleef_##name##f4_u10sse2
+#elif defined(__aarch64__)
+#define SG_SLEEF_F64(name) Sleef_##name##d2_u10advsimd
+#define SG_SLEEF_F32(name) Sleef_##name##f4_u10advsimd
 #else
-#define SG_SLEEF_F64(name) std::name
-#define SG_SLEEF_F32(name) std::name
+// A lambda picks the function of the argument's type.
+#define SG_SLEEF_F64(name) [](auto... x) { return std::name(x...); }
+#define SG_SLEEF_F32(name) [](auto... x) { return std::name(x...); }
 #endif
 
 namespace sg::kernels::SG_ISA {
@@ -29,7 +34,7 @@ namespace sg::kernels::SG_ISA {
 /// Calls `function` on the processor's vectors, or on each element where only a scalar function exists.
 template <class V, class Function, class... Arguments>
 inline V call_lanes(Function function, V first, Arguments... rest) {
-#if defined(__x86_64__)
+#if defined(SG_HAS_SLEEF)
   if constexpr (sizeof(V) == kVectorBytes) {
     return (V)function(first, rest...);
   } else {
