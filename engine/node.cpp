@@ -44,8 +44,10 @@ void destroy(Node* node) {
 
 }  // namespace
 
-/// Whether derivatives through what `primitive` makes of `inputs` need products in which zero annihilates.
-static bool any_guarded(const Primitive& primitive, const Tensors& inputs) {
+/// Whether derivatives through what `primitive` makes of `inputs` need products in which zero annihilates: not where no
+/// derivative goes through, as in a detached target.
+static bool any_guarded(const Primitive& primitive, const Tensors& inputs, const Context& here) {
+  if (!here.grad_enabled || primitive.stops_derivatives()) return false;
   return primitive.guarded() ||
          std::any_of(inputs.begin(), inputs.end(), [](const Tensor& input) { return input.node()->guarded(); });
 }
@@ -56,7 +58,7 @@ Node::Node(PrimitivePointer primitive, Tensors inputs, const Shape& extents, Dty
       without_history(!here.grad_enabled),
       from_derivative(here.taking_derivative),
       mark{here.thread},
-      guarded_(any_guarded(*primitive, inputs)),
+      guarded_(any_guarded(*primitive, inputs, here)),
       primitive_(std::move(primitive)),
       inputs_(std::move(inputs)) {}
 

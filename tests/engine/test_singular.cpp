@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "engine/inspect.h"
 #include "losses/sobolev.h"
 #include "nn/optim/gradient_clipping.h"
 #include "tests/gradcheck.h"
@@ -79,6 +80,14 @@ TEST_CASE("roots behind a relu, a maximum or a clamp are flat where those are", 
   check_all_modes([](const Tensor& x) { return maximum(log(x), full_like(x, -10)) + x; }, 0, {1, 0, 0});
   check_all_modes([](const Tensor& x) { return max(concat({log(x), x - 7}, 1), {1}, true); }, 0, {1, 0, 0});
   check_all_modes([](const Tensor& x) { return sqrt(square(x)) + x; }, 0, {1});
+}
+
+TEST_CASE("what is detached asks for no products in which zero annihilates", "[singular]") {
+  const Tensor x = linspace(1, 2, 5), w = full({5}, 0.5).eval();
+  const auto slope = [&](const Tensor& target) { return print_graph({grad(sum(square(tanh(w) - target)), w)}); };
+  CHECK(slope(sqrt(x)).find("mul_no_nan") != std::string::npos);
+  CHECK(slope(sqrt(x).detach()).find("mul_no_nan") == std::string::npos);
+  CHECK(slope(stop_gradient(sqrt(x))).find("mul_no_nan") == std::string::npos);
 }
 
 TEST_CASE("a NaN of the user's is not hidden", "[singular]") {

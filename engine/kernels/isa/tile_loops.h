@@ -143,6 +143,8 @@ void add_functions(TileKernels& table) {
   binary(TileOp::pow, [](V a, V b) { return power(a, b); });
   const auto fused = [](V a, V b, V c) { return multiply_add(a, b, c); };
   set(TileOp::multiply_add, operation<T, 3, 4, decltype(fused)>);
+  const auto subtracted = [](V a, V b, V c) { return multiply_add(-a, b, c); };
+  set(TileOp::subtract_product, operation<T, 3, 4, decltype(subtracted)>);
 }
 
 }  // namespace sg::kernels::SG_ISA

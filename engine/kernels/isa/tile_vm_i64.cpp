@@ -28,9 +28,12 @@ const TileKernels& tile_kernels_i64() {
     const auto abs = [](V a) { return select<V>(a < 0, -a, a); };
     const auto div = [](V a, V b) { return divide(a, b); };
     const auto multiply_add = [](V a, V b, V c) { return a * b + c; };
+    const auto subtract_product = [](V a, V b, V c) { return c - a * b; };
     made.operations[static_cast<int>(TileOp::abs)] = operation<std::int64_t, 1, 1, decltype(abs)>;
     made.operations[static_cast<int>(TileOp::div)] = operation<std::int64_t, 2, 1, decltype(div)>;
     made.operations[static_cast<int>(TileOp::multiply_add)] = operation<std::int64_t, 3, 1, decltype(multiply_add)>;
+    made.operations[static_cast<int>(TileOp::subtract_product)] =
+        operation<std::int64_t, 3, 1, decltype(subtract_product)>;
     return made;
   }();
   return table;
