@@ -1,5 +1,7 @@
 // Times the convolutions and matrix products on the shapes of the applications' networks.
-//   bench_kernels [--peak] [--threads N] [--seconds S] [--filter TEXT] [--double] [--cold]
+//   bench_kernels [--peak] [--threads N] [--seconds S] [--filter TEXT] [--double] [--cold] [--batch N]
+// Beside each rate stands its share of the machine's peak, and, where passing the tensors through memory once would
+// take longer than the multiply-adds at the peak, the share of the memory's rate.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -49,9 +51,25 @@ double fastest(double budget, const Function& function) {
   return best;
 }
 
-void print_peak(double budget) {
-  std::printf("%s, %d threads: %.1f GFLOPS f32", name_of(isa()), threads(), sg::bench::peak_gflops(budget));
-  std::printf(", copies %.1f GB/s (read and written)\n", sg::bench::copy_gigabytes(budget));
+/// What the machine does at most.
+struct Peak {
+  double gflops, gigabytes;  // a second, on the threads in use
+};
+
+Peak measure_peak(double budget) {
+  const Peak peak{sg::bench::peak_gflops(budget), sg::bench::copy_gigabytes(budget)};
+  std::printf("%s, %d threads: %.1f GFLOPS f32, copies %.1f GB/s (read and written)\n", name_of(isa()), threads(),
+              peak.gflops, peak.gigabytes);
+  return peak;
+}
+
+/// "GFLOP/s share-of-peak share-of-memory" of 10^9 operations on 10^9 bytes.
+std::string rates(const Peak& peak, double work, double gigabytes, double seconds) {
+  char text[64], memory[16] = "-";
+  const double at_peak = work / peak.gflops, through_memory = gigabytes / peak.gigabytes;
+  if (through_memory > at_peak) std::snprintf(memory, sizeof memory, "%.0f%%", 100 * through_memory / seconds);
+  std::snprintf(text, sizeof text, "%8.1f %4.0f%% %5s", work / seconds, 100 * at_peak / seconds, memory);
+  return text;
 }
 
 struct Shape {
@@ -71,6 +89,7 @@ const std::vector<Shape> kShapes = {
     {"denoiser 32-64 28 s2", square(128, 32, 64, 28, 3, 2, 1)},
     {"denoiser 64-64 14 s2", square(128, 64, 64, 14, 3, 2, 1)},
     {"denoiser 32-1 28", square(128, 32, 1, 28, 3, 1, 1)},
+    {"conv_h1 1-32 28", square(32, 1, 32, 28, 3, 1, 1)},
     {"conv_h1 32-32 28 s2", square(32, 32, 32, 28, 3, 2, 1)},
     {"conv_h1 32-32 14 s2", square(32, 32, 32, 14, 3, 2, 1)},
     {"light 3-16 64", square(32, 3, 16, 64, 3, 1, 1)},
@@ -98,31 +117,37 @@ const std::vector<Shape> kShapes = {
 };
 
 template <class T>
-void time_convolutions(double budget, const std::string& filter) {
-  std::printf("%-26s %9s %9s %9s   %8s %8s %8s\n", "convolution", "fwd ms", "input ms", "weight ms", "GFLOPS", "GFLOPS",
-              "GFLOPS");
+void time_convolutions(const Peak& peak, double budget, const std::string& filter, std::int64_t batch) {
+  std::printf("%-26s", "convolution");
+  for (const char* const pass : {"forward ms", "by input ms", "by weight ms"}) {
+    std::printf(" %12s %8s %5s %5s", pass, "GFLOP/s", "peak", "mem");
+  }
+  std::printf("\n");
   for (const Shape& shape : kShapes) {
     const char* const name = shape.name;
-    const ConvGeometry& g = shape.geometry;
+    ConvGeometry g = shape.geometry;
+    if (batch > 0) g.batch = batch;
     if (std::string(name).find(filter) == std::string::npos) continue;
     std::vector<T> input(g.batch * g.in_channels * g.in_height * g.in_width, T(0.5));
     std::vector<T> weight(g.out_channels * g.in_channels / g.groups * g.kernel_height * g.kernel_width, T(0.25));
     std::vector<T> output(g.batch * g.out_channels * g.out_height * g.out_width, T(1));
     const double work = 2e-9 * static_cast<double>(output.size()) * static_cast<double>(weight.size()) /
                         static_cast<double>(g.out_channels);
-    const double forward = fastest(budget, [&] { conv2d(g, input.data(), weight.data(), output.data()); });
-    const double by_input =
-        fastest(budget, [&] { conv2d_input_gradient(g, output.data(), weight.data(), input.data()); });
-    const double by_weight =
-        fastest(budget, [&] { conv2d_weight_gradient(g, input.data(), output.data(), weight.data()); });
-    std::printf("%-26s %9.3f %9.3f %9.3f   %8.1f %8.1f %8.1f\n", name, 1e3 * forward, 1e3 * by_input, 1e3 * by_weight,
-                work / forward, work / by_input, work / by_weight);
+    const double gigabytes = 1e-9 * static_cast<double>((input.size() + weight.size() + output.size()) * sizeof(T));
+    const double times[] = {
+        fastest(budget, [&] { conv2d(g, input.data(), weight.data(), output.data()); }),
+        fastest(budget, [&] { conv2d_input_gradient(g, output.data(), weight.data(), input.data()); }),
+        fastest(budget, [&] { conv2d_weight_gradient(g, input.data(), output.data(), weight.data()); }),
+    };
+    std::printf("%-26s", name);
+    for (const double time : times) std::printf(" %12.3f %s", 1e3 * time, rates(peak, work, gigabytes, time).c_str());
+    std::printf("\n");
   }
 }
 
 template <class T>
-void time_products(double budget, const std::string& filter) {
-  std::printf("%-26s %9s %9s\n", "product", "ms", "GFLOPS");
+void time_products(const Peak& peak, double budget, const std::string& filter) {
+  std::printf("%-32s %9s %8s %5s %5s\n", "product", "ms", "GFLOP/s", "peak", "mem");
   struct Product {
     std::int64_t batch, m, n, k;
     bool transpose_a, transpose_b;
@@ -156,8 +181,9 @@ void time_products(double budget, const std::string& filter) {
                             p.k * p.n,
                             p.m * p.n};
     const double time = fastest(budget, [&] { matmul(shape, a.data(), b.data(), c.data()); });
-    std::printf("%-32s %9.4f %9.1f\n", name, 1e3 * time,
-                2e-9 * static_cast<double>(p.batch * p.m) * static_cast<double>(p.n * p.k) / time);
+    const double work = 2e-9 * static_cast<double>(p.batch * p.m) * static_cast<double>(p.n * p.k);
+    const double gigabytes = 1e-9 * static_cast<double>((a.size() + b.size() + c.size()) * sizeof(T));
+    std::printf("%-32s %9.4f %s\n", name, 1e3 * time, rates(peak, work, gigabytes, time).c_str());
   }
 }
 
@@ -166,11 +192,12 @@ void time_products(double budget, const std::string& filter) {
 int main(int count, char** arguments) {
   double budget = 0.2;
   std::string filter;
-  bool peak = false, in_double = false;
+  std::int64_t batch = 0;
+  bool peak_only = false, in_double = false;
   for (int i = 1; i < count; ++i) {
     const std::string option = arguments[i];
     if (option == "--peak") {
-      peak = true;
+      peak_only = true;
     } else if (option == "--double") {
       in_double = true;
     } else if (option == "--cold") {
@@ -181,24 +208,25 @@ int main(int count, char** arguments) {
       budget = std::atof(arguments[++i]);
     } else if (i + 1 < count && option == "--filter") {
       filter = arguments[++i];
+    } else if (i + 1 < count && option == "--batch") {
+      batch = std::atoll(arguments[++i]);
     } else {
       std::fprintf(stderr,
                    "bench_kernels: error: unknown option %s; there are --peak, --double, --cold, --threads N, "
-                   "--seconds S, --filter TEXT\n",
+                   "--seconds S, --filter TEXT, --batch N\n",
                    option.c_str());
       return 2;
     }
   }
-  if (peak) {
-    print_peak(budget);
-    return 0;
-  }
+  Peak peak = measure_peak(budget);
+  if (peak_only) return 0;
   if (in_double) {
-    time_convolutions<double>(budget, filter);
-    time_products<double>(budget, filter);
+    peak.gflops /= 2;  // half as many lanes
+    time_convolutions<double>(peak, budget, filter, batch);
+    time_products<double>(peak, budget, filter);
   } else {
-    time_convolutions<float>(budget, filter);
-    time_products<float>(budget, filter);
+    time_convolutions<float>(peak, budget, filter, batch);
+    time_products<float>(peak, budget, filter);
   }
   return 0;
 }
