@@ -2,8 +2,6 @@
 // and turned back.
 #include "engine/kernels/conv_panel.h"
 
-#include <cstring>
-
 #include "engine/kernels/conv_panel_parts.h"
 #include "engine/kernels/cpu.h"
 
@@ -53,8 +51,8 @@ void run_panels(const Correlation& g, bool of_gradient, const T* source, const T
   if (!few_units) {
     parallel_for(panels.units, [&](std::int64_t i) {
       const Scratch staged(unit_size * sizeof(T));
-      std::memset(staged.as<T>(), 0, unit_size * sizeof(T));
       const PanelUnit unit = panels.unit(i);
+      panels.clear_margins(unit, staged.as<T>());
       panels.stage(unit, 0, panels.channel_vectors, source, staged.as<T>());
       for (const PanelSlab& slab : panels.slabs) {
         panels.multiply(unit, slab, staged.as<T>(), weights.as<T>() + panels.weights_before(slab), result);
@@ -64,7 +62,7 @@ void run_panels(const Correlation& g, bool of_gradient, const T* source, const T
   }
   const Scratch staged(static_cast<std::size_t>(panels.units) * unit_size * sizeof(T));
   const auto of_unit = [&](std::int64_t i) { return staged.as<T>() + static_cast<std::size_t>(i) * unit_size; };
-  parallel_for(panels.units, [&](std::int64_t i) { std::memset(of_unit(i), 0, unit_size * sizeof(T)); });
+  parallel_for(panels.units, [&](std::int64_t i) { panels.clear_margins(panels.unit(i), of_unit(i)); });
   parallel_for(panels.units * panels.channel_vectors, [&](std::int64_t i) {
     const std::int64_t unit = i / panels.channel_vectors, vector = i % panels.channel_vectors;
     panels.stage(panels.unit(unit), vector, vector + 1, source, of_unit(unit));

@@ -14,11 +14,12 @@ template <class T>
 const PanelKernels<T>& panel_kernels();
 
 /// Elements between the channels of neighbouring pixels: whole vectors, and an odd number of cache lines, so that
-/// neighbouring pixels spread over the sets of the first-level cache.
+/// neighbouring pixels spread over the sets of the first-level cache. Two lines spread well enough, and a third would
+/// make all that is staged half as large again.
 template <class T>
 std::int64_t channel_pitch(std::int64_t channels, int lanes) {
-  const std::int64_t line = 64 / static_cast<std::int64_t>(sizeof(T));
-  return std::max<std::int64_t>(ceil_div(channels, lanes) * lanes, (ceil_div(channels, line) | 1) * line);
+  const std::int64_t line = 64 / static_cast<std::int64_t>(sizeof(T)), lines = ceil_div(channels, line);
+  return std::max<std::int64_t>(ceil_div(channels, lanes) * lanes, (lines == 2 ? 2 : lines | 1) * line);
 }
 
 /// Whether there are channels enough to fill vectors, and products enough to pay for turning pixels: a single tap has

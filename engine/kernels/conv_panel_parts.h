@@ -59,6 +59,7 @@ struct Panels {
   std::vector<std::int64_t> slab_of;  // by vector of rows
   std::int64_t images, strip, strips, units;
   std::vector<std::vector<PanelTap>> phases;
+  std::vector<std::int32_t> pixel_offsets;  // where the pixels of the source's rows are staged, from a row's first on
 
   Panels(const Correlation& correlation, std::int64_t extra_bytes_per_pixel) : g(correlation) {
     const std::int64_t height = vertical.positions, width = horizontal.positions;
@@ -89,6 +90,12 @@ struct Panels {
       slabs.push_back({first, static_cast<int>(vectors)});
       first += vectors;
     }
+    const std::int64_t source_rows = std::min(staged_rows(strip), vertical.size);
+    for (std::int64_t y = 0; y < source_rows; ++y) {
+      for (std::int64_t x = 0; x < horizontal.size; ++x) {
+        pixel_offsets.push_back(static_cast<std::int32_t>((y * staged_columns + x - first_column) * pitch));
+      }
+    }
     std::int64_t order = 0;
     for (int py = 0; py < vertical.phases; ++py) {
       for (int px = 0; px < horizontal.phases; ++px) {
@@ -117,24 +124,38 @@ struct Panels {
     return u;
   }
 
-  /// Vectors [first, last) of the channels of a unit's source; `to` is zero where no pixel is staged.
+  /// Zeros around the pixels of a unit's source.
+  void clear_margins(const PanelUnit& u, T* to) const {
+    const std::int64_t first_row = u.row * vertical.stride + low_y, rows = staged_rows(u.rows);
+    const std::int64_t begin = std::clamp<std::int64_t>(first_row, 0, vertical.size) - first_row;
+    const std::int64_t end = std::clamp<std::int64_t>(first_row + rows, begin + first_row, vertical.size) - first_row;
+    const std::int64_t row_size = staged_columns * pitch, left = -first_column * pitch;
+    const std::int64_t inside = left + horizontal.size * pitch;
+    for (std::int64_t i = 0; i < u.images; ++i, to += rows * row_size) {
+      if (begin >= end) {
+        std::fill_n(to, rows * row_size, T(0));
+        continue;
+      }
+      std::fill_n(to, begin * row_size + left, T(0));
+      for (std::int64_t y = begin; y + 1 < end; ++y) {
+        std::fill_n(to + y * row_size + inside, row_size - inside + left, T(0));
+      }
+      std::fill(to + (end - 1) * row_size + inside, to + rows * row_size, T(0));
+    }
+  }
+
+  /// Vectors [first, last) of the channels of a unit's source.
   void stage(const PanelUnit& u, std::int64_t first, std::int64_t last, const T* source, T* to) const {
     const std::int64_t first_row = u.row * vertical.stride + low_y, rows = staged_rows(u.rows);
     const std::int64_t begin = std::clamp<std::int64_t>(first_row, 0, vertical.size);
     const std::int64_t end = std::clamp<std::int64_t>(first_row + rows, begin, vertical.size);
-    const std::int64_t image_size = staged_image(u.rows);
-    std::vector<std::int32_t> offsets;
-    for (std::int64_t y = begin; y < end; ++y) {
-      for (std::int64_t x = 0; x < horizontal.size; ++x) {
-        offsets.push_back(static_cast<std::int32_t>(((y - first_row) * staged_columns + x - first_column) * pitch));
-      }
-    }
-    const std::int64_t plane = vertical.size * horizontal.size;
+    const std::int64_t image_size = staged_image(u.rows), plane = vertical.size * horizontal.size;
+    to += (begin - first_row) * staged_columns * pitch;
     for (std::int64_t i = 0; i < u.images; ++i) {
       const T* const image = source + (u.image + i) * g.channels * plane + begin * horizontal.size;
       for (std::int64_t v = first; v < last; ++v) {
-        kernels.load_pixels(to + i * image_size + v * lanes, offsets.data(), image + v * lanes * plane, plane,
-                            std::min(lanes, g.channels - v * lanes), static_cast<std::int64_t>(offsets.size()));
+        kernels.load_pixels(to + i * image_size + v * lanes, pixel_offsets.data(), image + v * lanes * plane, plane,
+                            std::min(lanes, g.channels - v * lanes), (end - begin) * horizontal.size);
       }
     }
   }

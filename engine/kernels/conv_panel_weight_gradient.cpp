@@ -98,7 +98,7 @@ void run_panels_weight_gradient(const Correlation& g, const T* source, const T* 
       const std::int64_t first = piece * units_per_piece, last = std::min(panels.units, first + units_per_piece);
       for (std::int64_t i = first; i < last; ++i) {
         const PanelUnit unit = panels.unit(i);
-        std::memset(staged.as<T>(), 0, static_cast<std::size_t>(staged_size) * sizeof(T));
+        panels.clear_margins(unit, staged.as<T>());
         panels.stage(unit, 0, panels.channel_vectors, source, staged.as<T>());
         stage_cotangent(panels, unit, 0, panels.row_vectors, cotangent, cotangent_pitch, staged.as<T>() + staged_size);
         for (const PanelTap& tap : taps) {
@@ -116,7 +116,7 @@ void run_panels_weight_gradient(const Correlation& g, const T* source, const T* 
     for (std::int64_t first = 0; first < panels.units; first += wave) {
       const std::int64_t last = std::min(panels.units, first + wave);
       parallel_for(last - first, [&](std::int64_t i) {
-        std::memset(staged.as<T>() + i * unit_size, 0, static_cast<std::size_t>(staged_size) * sizeof(T));
+        panels.clear_margins(panels.unit(first + i), staged.as<T>() + i * unit_size);
       });
       parallel_for((last - first) * vectors, [&](std::int64_t i) {
         const PanelUnit unit = panels.unit(first + i / vectors);

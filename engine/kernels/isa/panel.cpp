@@ -114,7 +114,7 @@ void product_tile(const PanelProduct<T>& p, std::int64_t row) {
   for (const PanelTerm *term = p.terms, *end = term + p.term_count; term < end; ++term) {
     const T* a = p.a + term->a + row * a_row;
     const T* b = p.b + term->b;
-#pragma GCC unroll 1
+#pragma GCC unroll 2
     for (std::int64_t d = 0; d < depth; ++d, a += a_depth, b += b_row) {
       V vectors[Vectors];
 #pragma GCC unroll 4
