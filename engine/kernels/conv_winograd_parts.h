@@ -67,41 +67,55 @@ struct WinogradUnits {
   }
 };
 
-/// Images of which some rows are staged with a channel in each lane, zeros around, for the transforms of a unit.
-template <class T>
-class WinogradStage {
- public:
-  /// The unit's tiles read `rows` by `columns` pixels of each image, the first at (first_row, first_column);
-  /// first_column is not inside of the image.
-  WinogradStage(const PanelKernels<T>& kernels, std::int64_t height, std::int64_t width, std::int64_t first_row,
-                std::int64_t first_column, std::int64_t rows, std::int64_t columns)
-      : kernels_(kernels),
-        plane_(height * width),
-        columns_(std::max(columns, width - first_column)),
-        pixels_(static_cast<std::size_t>(rows * columns_ * kernels.lanes) * sizeof(T)) {
-    std::memset(pixels_.template as<T>(), 0, static_cast<std::size_t>(rows * columns_ * kernels.lanes) * sizeof(T));
-    const std::int64_t begin = std::clamp<std::int64_t>(first_row, 0, height);
-    const std::int64_t end = std::clamp<std::int64_t>(first_row + rows, begin, height);
-    first_pixel_ = begin * width;
-    for (std::int64_t y = begin; y < end; ++y) {
+/// How images are staged with a channel in each lane, zeros around: the same for all units of a call.
+struct WinogradPixels {
+  std::int64_t height, width, first_column, columns;  // first_column is not inside of the image
+  std::vector<std::int32_t> offsets;                  // of the pixels of neighbouring rows of the image, from the first
+
+  WinogradPixels(std::int64_t image_height, std::int64_t image_width, std::int64_t first, std::int64_t most_rows,
+                 std::int64_t staged_columns, std::int64_t lanes)
+      : height(image_height),
+        width(image_width),
+        first_column(first),
+        columns(std::max(staged_columns, image_width - first)) {
+    const std::int64_t rows = std::min(most_rows, height);
+    offsets.reserve(static_cast<std::size_t>(rows * width));
+    for (std::int64_t y = 0; y < rows; ++y) {
       for (std::int64_t x = 0; x < width; ++x) {
-        offsets_.push_back(static_cast<std::int32_t>(((y - first_row) * columns_ + x - first_column) * kernels.lanes));
+        offsets.push_back(static_cast<std::int32_t>((y * columns + x - first_column) * lanes));
       }
     }
   }
-  std::int64_t columns() const { return columns_; }
+};
+
+/// Rows of images for the transforms of a unit, one vector of channels of an image at a time.
+template <class T>
+class WinogradStage {
+ public:
+  /// The unit's tiles read `rows` rows of each image from first_row on.
+  WinogradStage(const PanelKernels<T>& kernels, const WinogradPixels& pixels, std::int64_t first_row, std::int64_t rows)
+      : kernels_(kernels),
+        pixels_(pixels),
+        begin_(std::clamp<std::int64_t>(first_row, 0, pixels.height)),
+        end_(std::clamp<std::int64_t>(first_row + rows, begin_, pixels.height)),
+        first_offset_((begin_ - first_row) * pixels.columns * kernels.lanes),
+        staged_(static_cast<std::size_t>(rows * pixels.columns * kernels.lanes) * sizeof(T)) {
+    std::memset(staged_.template as<T>(), 0,
+                static_cast<std::size_t>(rows * pixels.columns * kernels.lanes) * sizeof(T));
+  }
   /// Stages one vector of the channels of an image and returns where it begins.
   const T* load(const T* image, std::int64_t channels) const {
-    kernels_.load_pixels(pixels_.template as<T>(), offsets_.data(), image + first_pixel_, plane_, channels,
-                         static_cast<std::int64_t>(offsets_.size()));
-    return pixels_.template as<T>();
+    kernels_.load_pixels(staged_.template as<T>() + first_offset_, pixels_.offsets.data(),
+                         image + begin_ * pixels_.width, pixels_.height * pixels_.width, channels,
+                         (end_ - begin_) * pixels_.width);
+    return staged_.template as<T>();
   }
 
  private:
   const PanelKernels<T>& kernels_;
-  std::int64_t plane_, columns_, first_pixel_;
-  std::vector<std::int32_t> offsets_;
-  Scratch pixels_;
+  const WinogradPixels& pixels_;
+  std::int64_t begin_, end_, first_offset_;
+  Scratch staged_;
 };
 
 /// What all parts of one call share.
@@ -114,10 +128,15 @@ struct Winograd {
   std::int64_t pitch = channel_pitch<T>(shape.channels, kernels.lanes);        // of the transformed source
   std::int64_t cotangent_pitch = channel_pitch<T>(shape.rows, kernels.lanes);  // of the transformed cotangent
   WinogradUnits units;
+  std::int64_t margin = algorithm.patch - algorithm.step;  // that neighbouring patches share
+  WinogradPixels source_pixels;
 
   /// A unit of `elements_per_tile` at each point shall stay in the second-level cache.
   Winograd(const WinogradShape& of, std::int64_t elements_per_tile)
-      : shape(of), units(of, algorithm.results, points * elements_per_tile * static_cast<std::int64_t>(sizeof(T))) {}
+      : shape(of),
+        units(of, algorithm.results, points * elements_per_tile * static_cast<std::int64_t>(sizeof(T))),
+        source_pixels(of.height, of.width, -of.padding[1], algorithm.step * units.strip + margin,
+                      algorithm.step * units.columns + margin, lanes) {}
 
   std::int64_t source_size() const { return points * units.most_tiles() * pitch; }
   std::int64_t channel_vectors() const { return ceil_div(shape.channels, lanes); }
@@ -125,31 +144,38 @@ struct Winograd {
 
   /// Vectors [first, last) of the channels of a unit's source.
   void transform_source(const WinogradUnit& u, std::int64_t first, std::int64_t last, const T* source, T* to) const {
-    const std::int64_t step = algorithm.step, margin = algorithm.patch - step;
-    const WinogradStage<T> stage(kernels, shape.height, shape.width, step * u.row - shape.padding[0], -shape.padding[1],
-                                 step * u.rows + margin, step * units.columns + margin);
+    const std::int64_t step = algorithm.step;
+    const WinogradStage<T> stage(kernels, source_pixels, step * u.row - shape.padding[0], step * u.rows + margin);
     const std::int64_t plane = shape.height * shape.width, image_tiles = u.rows * units.columns;
     for (std::int64_t v = first; v < last; ++v) {
       const std::int64_t channel = v * lanes, channels = std::min(lanes, shape.channels - channel);
       for (std::int64_t i = 0; i < u.images; ++i) {
         const T* staged = stage.load(source + ((u.image + i) * shape.channels + channel) * plane, channels);
-        algorithm.transform_source(units.tiles(u, stage.columns()), staged, to + i * image_tiles * pitch + channel,
-                                   pitch, u.tiles * pitch);
+        algorithm.transform_source(units.tiles(u, source_pixels.columns), staged,
+                                   to + i * image_tiles * pitch + channel, pitch, u.tiles * pitch);
       }
     }
   }
 
-  void transform_cotangent(const WinogradUnit& u, std::int64_t first, std::int64_t last, const T* cotangent,
-                           T* to) const {
+  WinogradPixels cotangent_pixels() const {
+    return {shape.result_height,
+            shape.result_width,
+            0,
+            algorithm.results * units.strip,
+            algorithm.results * units.columns,
+            lanes};
+  }
+
+  void transform_cotangent(const WinogradPixels& pixels, const WinogradUnit& u, std::int64_t first, std::int64_t last,
+                           const T* cotangent, T* to) const {
     const std::int64_t results = algorithm.results;
-    const WinogradStage<T> stage(kernels, shape.result_height, shape.result_width, results * u.row, 0, results * u.rows,
-                                 results * units.columns);
+    const WinogradStage<T> stage(kernels, pixels, results * u.row, results * u.rows);
     const std::int64_t plane = shape.result_height * shape.result_width, image_tiles = u.rows * units.columns;
     for (std::int64_t v = first; v < last; ++v) {
       const std::int64_t row = v * lanes, rows = std::min(lanes, shape.rows - row);
       for (std::int64_t i = 0; i < u.images; ++i) {
         const T* staged = stage.load(cotangent + ((u.image + i) * shape.rows + row) * plane, rows);
-        algorithm.transform_cotangent(units.tiles(u, stage.columns()), staged,
+        algorithm.transform_cotangent(units.tiles(u, pixels.columns), staged,
                                       to + i * image_tiles * cotangent_pitch + row, cotangent_pitch,
                                       u.tiles * cotangent_pitch);
       }

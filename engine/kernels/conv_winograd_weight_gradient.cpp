@@ -17,6 +17,7 @@ void run_winograd_weight_gradient(const WinogradShape& shape, const T* source, c
   const Winograd<T> winograd(shape,
                              (channel_pitch<T>(shape.channels, vector) + channel_pitch<T>(shape.rows, vector)) / 2);
   const WinogradUnits& units = winograd.units;
+  const WinogradPixels cotangent_pixels = winograd.cotangent_pixels();
   const std::int64_t lanes = winograd.lanes, points = winograd.points, row_pitch = winograd.cotangent_pitch;
   const std::int64_t size = static_cast<std::int64_t>(sizeof(T));
   const std::int64_t channel_vectors = winograd.channel_vectors(), row_vectors = winograd.row_vectors();
@@ -60,7 +61,8 @@ void run_winograd_weight_gradient(const WinogradShape& shape, const T* source, c
       for (std::int64_t i = first; i < last; ++i) {
         const WinogradUnit unit = units.unit(i);
         winograd.transform_source(unit, 0, channel_vectors, source, transformed.as<T>());
-        winograd.transform_cotangent(unit, 0, row_vectors, cotangent, transformed.as<T>() + source_size);
+        winograd.transform_cotangent(cotangent_pixels, unit, 0, row_vectors, cotangent,
+                                     transformed.as<T>() + source_size);
         for (int point = 0; point < points; ++point) {
           add_point(unit, point, transformed.as<T>(), i == first, sums.as<T>() + piece * sum_size);
         }
@@ -79,8 +81,8 @@ void run_winograd_weight_gradient(const WinogradShape& shape, const T* source, c
         if (which < channel_vectors) {
           winograd.transform_source(unit, which, which + 1, source, to);
         } else {
-          winograd.transform_cotangent(unit, which - channel_vectors, which - channel_vectors + 1, cotangent,
-                                       to + source_size);
+          winograd.transform_cotangent(cotangent_pixels, unit, which - channel_vectors, which - channel_vectors + 1,
+                                       cotangent, to + source_size);
         }
       });
       parallel_for(points, [&](std::int64_t point) {

@@ -162,6 +162,14 @@ TEST_CASE("convolutions of fewer outputs than inputs agree with plain loops", "[
     }
   }
   check_against_loops<float>({2, 20, 9, 31, 2, 3, 5, 10, 23, {1, 1}, {2, 0}, {1, 2}, 1});
+  check_against_loops<float>({2, 20, 9, 31, 2, 5, 3, 9, 31, {1, 1}, {2, 1}, {1, 1}, 1});
+  // Results of the image's size: few of many channels, and taps that are further apart than the image is wide.
+  check_against_loops<float>(square(3, 12, 3, 7, 3, 1, 3, 3));
+  check_against_loops<float>(square(3, 2, 12, 9, 3, 1, 1));
+  check_against_loops<float>(square(2, 20, 4, 9, 3, 1, 1, 1, 2));
+  check_against_loops<float>(square(2, 150, 1, 9, 3, 1, 1));
+  check_against_loops<float>(square(2, 9, 2, 4, 3, 1, 5, 5));
+  check_against_loops<double>(square(2, 12, 3, 5, 5, 1, 2));
   // Fewer pixels than the outputs would read, and more.
   check_against_loops<float>({2, 12, 6, 6, 3, 3, 3, 9, 9, {1, 1}, {1, 1}, {1, 1}, 1});
   check_against_loops<float>({2, 12, 20, 20, 3, 3, 3, 4, 5, {1, 1}, {1, 1}, {1, 1}, 1});
@@ -210,6 +218,13 @@ TEST_CASE("3 x 3 convolutions of many channels agree with plain loops over paddi
       check_against_loops<double>(square(1, 33, 18, side, 3, 2, padding));
     }
   }
+  // Enough channels to pay for the transforms of stride 2.
+  for (const std::int64_t side : {28, 29, 30}) {
+    for (const std::int64_t padding : {0, 1, 2}) check_against_loops<float>(square(1, 65, 70, side, 3, 2, padding));
+  }
+  check_against_loops<double>(square(1, 66, 65, 28, 3, 2, 1));
+  check_against_loops<float>({1, 66, 36, 24, 65, 3, 3, 18, 13, {2, 2}, {1, 2}, {1, 1}, 1});
+  check_against_loops<float>({1, 66, 36, 24, 65, 3, 3, 19, 12, {2, 2}, {2, 0}, {1, 1}, 1});
   check_against_loops<float>(square(2, 16, 16, 60, 3, 2, 1, 1, 1, 1));
   check_against_loops<float>(square(40, 20, 33, 16, 3, 2, 1));
   check_against_loops<float>({2, 20, 16, 36, 24, 3, 3, 8, 19, {2, 2}, {1, 2}, {1, 1}, 1});
@@ -264,11 +279,11 @@ TEST_CASE("empty convolutions give zeros or nothing", "[conv]") {
   check_against_loops<float>({2, 3, 2, 2, 4, 3, 3, 0, 0, {1, 1}, {0, 0}, {1, 1}, 1});
 }
 
-const std::vector<ConvGeometry> kShapes = {square(13, 16, 24, 14, 3, 1, 1),  square(6, 24, 40, 13, 3, 2, 1),
-                                           square(16, 128, 128, 2, 3, 1, 1), square(2, 3, 16, 50, 7, 2, 3),
-                                           square(5, 40, 9, 17, 1, 1, 0),    square(3, 16, 16, 20, 3, 1, 1, 1, 16),
-                                           square(6, 20, 33, 21, 3, 1, 2),   square(6, 20, 33, 28, 3, 2, 1),
-                                           square(9, 32, 1, 28, 3, 1, 1),    square(9, 1, 32, 28, 3, 1, 1)};
+const std::vector<ConvGeometry> kShapes = {
+    square(13, 16, 24, 14, 3, 1, 1), square(6, 24, 40, 13, 3, 2, 1), square(16, 128, 128, 2, 3, 1, 1),
+    square(2, 3, 16, 50, 7, 2, 3),   square(5, 40, 9, 17, 1, 1, 0),  square(3, 16, 16, 20, 3, 1, 1, 1, 16),
+    square(6, 20, 33, 21, 3, 1, 2),  square(6, 20, 33, 28, 3, 2, 1), square(9, 32, 1, 28, 3, 1, 1),
+    square(9, 1, 32, 28, 3, 1, 1),   square(7, 64, 72, 28, 3, 2, 1)};
 
 TEST_CASE("convolutions give the same bits on any number of threads", "[conv]") {
   const int before = threads();
