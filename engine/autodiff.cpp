@@ -21,9 +21,9 @@ namespace {
 /// written down at once, because a rule may walk the graph itself.
 struct Path {
   std::vector<Node*> nodes;
-  std::vector<std::vector<std::int64_t>> inputs;  // for each node, its inputs' indices; -1 outside the path
-  std::vector<std::int64_t> xs, ys;               // indices of the xs and ys; -1 outside the path
-  std::vector<bool> depends;                      // on an x
+  IndexLists inputs;                 // for each node, its inputs' indices; -1 outside the path
+  std::vector<std::int64_t> xs, ys;  // indices of the xs and ys; -1 outside the path
+  std::vector<bool> depends;         // on an x
   std::vector<bool> is_x;
 
   Path(const Tensors& y_tensors, const Tensors& x_tensors) {
@@ -44,14 +44,16 @@ struct Path {
       if (x >= 0) is_x[x] = true;
     }
     depends = is_x;
-    inputs.resize(nodes.size());
+    inputs.reserve(nodes.size(), 2 * nodes.size());
     for (std::size_t i = 0; i < nodes.size(); ++i) {
-      if (!expand(*nodes[i])) continue;
-      for (const Tensor& input : nodes[i]->inputs()) {
-        const std::int64_t from = walk.index_of(input.node());
-        inputs[i].push_back(from);
-        if (from >= 0 && depends[from]) depends[i] = true;
+      if (expand(*nodes[i])) {
+        for (const Tensor& input : nodes[i]->inputs()) {
+          const std::int64_t from = walk.index_of(input.node());
+          inputs.add(from);
+          if (from >= 0 && depends[from]) depends[i] = true;
+        }
       }
+      inputs.close();
     }
   }
 };

@@ -9,6 +9,7 @@
 
 #include "engine/kernels/tile_vm.h"
 #include "engine/node.h"
+#include "engine/walk.h"
 
 namespace sg {
 
@@ -59,26 +60,6 @@ struct Plan {
   };
   std::vector<Kept> kept;  // values that outlive the run
   std::int64_t new_buffers = 0;
-};
-
-/// Lists of indices, one after another in one piece of memory.
-class IndexLists {
- public:
-  void reserve(std::size_t lists, std::size_t indices) {
-    ends_.reserve(lists);
-    indices_.reserve(indices);
-  }
-  /// Appends to the list that `close` ends.
-  void add(std::int64_t index) { indices_.push_back(index); }
-  void close() { ends_.push_back(indices_.size()); }
-  std::span<const std::int64_t> operator[](std::size_t list) const {
-    const std::size_t begin = list == 0 ? 0 : ends_[list - 1];
-    return {indices_.data() + begin, ends_[list] - begin};
-  }
-
- private:
-  std::vector<std::int64_t> indices_;
-  std::vector<std::size_t> ends_;
 };
 
 /// A graph as the planner sees it: nodes in topological order, with what it must know of each of them.

@@ -1,6 +1,7 @@
 // Walk: the nodes of a graph in order, inputs before outputs.
 #pragma once
 
+#include <span>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -69,6 +70,26 @@ class Walk {
   std::uint64_t number_;
   std::vector<Node*> nodes_;
   std::unordered_map<const Node*, std::int64_t> others_;
+};
+
+/// Lists of indices, one after another in one piece of memory.
+class IndexLists {
+ public:
+  void reserve(std::size_t lists, std::size_t indices) {
+    ends_.reserve(lists);
+    indices_.reserve(indices);
+  }
+  /// Appends to the list that `close` ends.
+  void add(std::int64_t index) { indices_.push_back(index); }
+  void close() { ends_.push_back(indices_.size()); }
+  std::span<const std::int64_t> operator[](std::size_t list) const {
+    const std::size_t begin = list == 0 ? 0 : ends_[list - 1];
+    return {indices_.data() + begin, ends_[list] - begin};
+  }
+
+ private:
+  std::vector<std::int64_t> indices_;
+  std::vector<std::size_t> ends_;
 };
 
 }  // namespace sg
