@@ -220,6 +220,16 @@ void interleave_row(T* to, const T* even, const T* odd, std::int64_t count) {
 }
 
 template <class T, int Lanes>
+void sum_shifted(T* to, const T* from, const std::int64_t* shifts, std::int64_t terms, std::int64_t count) {
+  for_each_vector<Lanes>(count, [&](auto lanes, std::int64_t i) {
+    using V = Vector<T, lanes()>;
+    V sum = load<V>(from + shifts[0] + i);
+    for (std::int64_t k = 1; k < terms; ++k) sum += load<V>(from + shifts[k] + i);
+    store(to + i, sum);
+  });
+}
+
+template <class T, int Lanes>
 constexpr ConvKernels<T> make_kernels() {
   return {Lanes,
           kTileRows,
@@ -230,7 +240,8 @@ constexpr ConvKernels<T> make_kernels() {
           split_rows<T, Lanes>,
           join_rows<T, Lanes>,
           scatter_row<T>,
-          interleave_row<T, Lanes>};
+          interleave_row<T, Lanes>,
+          sum_shifted<T, Lanes>};
 }
 
 }  // namespace

@@ -72,6 +72,8 @@ struct ConvKernels {
   void (*scatter_row)(T* to, std::int64_t stride, const T* from, std::int64_t count);
   /// to[2 i] = even[i] for 2 i < count, to[2 i + 1] = odd[i]
   void (*interleave_row)(T* to, const T* even, const T* odd, std::int64_t count);
+  /// to[i] = sum over k < terms of from[shifts[k] + i], for i < count.
+  void (*sum_shifted)(T* to, const T* from, const std::int64_t* shifts, std::int64_t terms, std::int64_t count);
 };
 
 namespace baseline {

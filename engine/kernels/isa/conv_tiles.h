@@ -72,12 +72,16 @@ void product_rows(const ConvProduct<T>& p, std::int64_t slot, int rows, std::int
   }
 }
 
-/// All rows of `Slots` neighbouring slots, whose vectors stay in the first-level cache.
+/// All rows of `Slots` neighbouring slots, whose vectors stay in the first-level cache. Rows are shared out evenly: a
+/// tile of one would leave the multiply-adds waiting for each other.
 template <class T, int Lanes, int Slots>
 void product_column(const ConvProduct<T>& p, std::int64_t slot) {
-  std::int64_t row = 0;
-  for (; row + kTileRows <= p.rows; row += kTileRows) product_tile<T, Lanes, kTileRows, Slots>(p, row, slot);
-  if (row < p.rows) product_rows<T, Lanes, kTileRows - 1, Slots>(p, slot, static_cast<int>(p.rows - row), row);
+  std::int64_t tiles = (p.rows + kTileRows - 1) / kTileRows;
+  for (std::int64_t row = 0; row < p.rows; --tiles) {
+    const std::int64_t rows = (p.rows - row + tiles - 1) / tiles;
+    product_rows<T, Lanes, kTileRows, Slots>(p, slot, static_cast<int>(rows), row);
+    row += rows;
+  }
 }
 
 template <class T, int Lanes, int Rows>

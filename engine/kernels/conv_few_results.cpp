@@ -1,0 +1,147 @@
+// A convolution with few results as a product over channels for each tap, and then a sum of the taps' planes, each
+// shifted to where it is read: the product needs no packed source, and has as many rows as there are taps.
+#include "engine/kernels/conv_few_results.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <vector>
+
+#include "engine/kernels/conv_packed.h"
+#include "engine/kernels/memory.h"
+#include "engine/kernels/parallel.h"
+
+namespace sg::kernels {
+namespace {
+
+constexpr std::int64_t kMostRows = 1;  // three results of 16 channels at 64 x 64 gained nothing
+constexpr std::int64_t kLeastChannels = 8, kMostTaps = 32;
+constexpr std::int64_t kDepth = 128;  // channels at once: their vectors stay in the first-level cache
+constexpr double kTaskWork = 3e5;     // multiply-adds that are worth a task
+
+/// The planes of one result, one for each tap, with zeros around them.
+template <class T>
+class TapPlanes {
+ public:
+  TapPlanes(const Correlation& g, int lanes) : height_(g.axis[0].size), width_(g.axis[1].size) {
+    std::int64_t margin = 0;
+    for (const std::int64_t y : g.axis[0].tap) {
+      for (const std::int64_t x : g.axis[1].tap) {
+        columns_.push_back(x);
+        shifts_.push_back(y * width_ + x);
+        margin = std::max(margin, std::abs(shifts_.back()));
+      }
+    }
+    margin_ = ceil_div(margin, lanes) * lanes;
+    pitch_ = margin_ + ceil_div(height_ * width_, lanes) * lanes + margin_;
+    for (std::size_t t = 0; t < shifts_.size(); ++t) shifts_[t] += static_cast<std::int64_t>(t) * pitch_;
+  }
+  std::int64_t count() const { return static_cast<std::int64_t>(shifts_.size()); }
+  std::int64_t pitch() const { return pitch_; }
+  std::int64_t margin() const { return margin_; }
+  const std::int64_t* shifts() const { return shifts_.data(); }
+
+  /// Zeros that the products leave alone.
+  void clear_margins(T* planes) const {
+    for (std::int64_t t = 0; t < count(); ++t, planes += pitch_) {
+      std::fill_n(planes, margin_, T(0));
+      std::fill(planes + margin_ + height_ * width_, planes + pitch_, T(0));
+    }
+  }
+  /// Zeros in the columns that a shifted plane would carry over into a neighbouring row.
+  void clear_columns(T* planes) const {
+    for (std::int64_t t = 0; t < count(); ++t, planes += pitch_) {
+      const std::int64_t shift = columns_[static_cast<std::size_t>(t)], columns = std::min(std::abs(shift), width_);
+      T* first = planes + margin_ + (shift < 0 ? width_ - columns : 0);
+      for (std::int64_t y = 0; y < height_; ++y, first += width_) {
+        for (std::int64_t x = 0; x < columns; ++x) first[x] = 0;
+      }
+    }
+  }
+
+ private:
+  std::int64_t height_, width_, margin_, pitch_;
+  std::vector<std::int64_t> shifts_, columns_;
+};
+
+}  // namespace
+
+template <class T>
+bool few_results_pay(const Correlation& g) {
+  for (const CorrelationAxis& axis : g.axis) {
+    if (axis.stride != 1 || axis.phases != 1 || axis.results != axis.size) return false;
+  }
+  const std::int64_t taps = static_cast<std::int64_t>(g.axis[0].tap.size() * g.axis[1].tap.size());
+  const std::int64_t plane = g.axis[0].size * g.axis[1].size;
+  return g.rows <= kMostRows && g.channels >= kLeastChannels && taps > 1 && taps <= kMostTaps &&
+         plane >= conv_kernels<T>().lanes && g.channels * plane <= INT32_MAX &&
+         // The last vector of pixels overlaps its neighbour, and must not be added to twice.
+         (g.channels <= kDepth || plane % conv_kernels<T>().lanes == 0);
+}
+
+template <class T>
+void run_few_results(const Correlation& g, bool of_gradient, const T* source, const T* weight, T* result) {
+  const ConvKernels<T>& kernels = conv_kernels<T>();
+  const TapPlanes<T> planes(g, kernels.lanes);
+  const std::int64_t taps = planes.count(), plane = g.axis[0].size * g.axis[1].size;
+  // [groups * rows, taps, channels]
+  const Scratch turned(static_cast<std::size_t>(g.groups * g.rows * taps * g.channels) * sizeof(T));
+  T* to = turned.as<T>();
+  for (std::int64_t row = 0; row < g.groups * g.rows; ++row) {
+    const std::int64_t group = row / g.rows;
+    const T* const from =
+        weight + (of_gradient ? (group * g.channels * g.rows + row % g.rows) * taps : row * g.channels * taps);
+    const std::int64_t step = of_gradient ? g.rows * taps : taps;
+    for (std::int64_t t = 0; t < taps; ++t) {
+      for (std::int64_t c = 0; c < g.channels; ++c) *to++ = from[c * step + t];
+    }
+  }
+  std::vector<std::int32_t> offsets, slots, counts;
+  std::vector<std::int64_t> targets;
+  for (std::int64_t c = 0; c < std::min(kDepth, g.channels); ++c) {
+    offsets.push_back(static_cast<std::int32_t>(c * plane));
+  }
+  for (std::int64_t p = 0; p < plane; p += kernels.lanes) {
+    targets.push_back(std::min(p, plane - kernels.lanes));  // the last overlaps its neighbour
+    slots.push_back(static_cast<std::int32_t>(targets.back()));
+    counts.push_back(kernels.lanes);
+  }
+  const std::int64_t images = g.batch * g.groups;
+  const double image_work = static_cast<double>(g.rows * taps) * static_cast<double>(g.channels * plane);
+  const std::int64_t chunk = std::max<std::int64_t>(1, static_cast<std::int64_t>(kTaskWork / image_work));
+  parallel_for(ceil_div(images, chunk), [&](std::int64_t task) {
+    const Scratch scratch(static_cast<std::size_t>(taps * planes.pitch()) * sizeof(T));
+    T* const products = scratch.as<T>();
+    planes.clear_margins(products);
+    for (std::int64_t image = task * chunk; image < std::min(images, (task + 1) * chunk); ++image) {
+      for (std::int64_t row = 0; row < g.rows; ++row) {
+        for (std::int64_t first = 0; first < g.channels; first += kDepth) {
+          ConvProduct<T> product;
+          product.a = turned.as<T>() + (image % g.groups * g.rows + row) * taps * g.channels + first;
+          product.a_row = g.channels;
+          product.rows = taps;
+          product.offsets = offsets.data();
+          product.depth = std::min(kDepth, g.channels - first);
+          product.b = source + (image * g.channels + first) * plane;
+          product.slots = slots.data();
+          product.slot_count = static_cast<std::int64_t>(slots.size());
+          product.c = products + planes.margin();
+          product.c_offsets = targets.data();
+          product.counts = counts.data();
+          product.c_row = planes.pitch();
+          product.accumulate = first > 0;
+          kernels.product(product);
+        }
+        planes.clear_columns(products);
+        kernels.sum_shifted(result + (image * g.rows + row) * plane, products + planes.margin(), planes.shifts(), taps,
+                            plane);
+      }
+    }
+  });
+}
+
+template bool few_results_pay<float>(const Correlation&);
+template bool few_results_pay<double>(const Correlation&);
+template void run_few_results(const Correlation&, bool, const float*, const float*, float*);
+template void run_few_results(const Correlation&, bool, const double*, const double*, double*);
+
+}  // namespace sg::kernels
