@@ -14,7 +14,7 @@ namespace sg::kernels {
 namespace {
 
 /// How often a waiting thread looks again before it goes to sleep: some tens of microseconds, the usual gap between
-/// kernels.
+/// kernels. It never yields: the scheduler would give its core to some other program for milliseconds.
 constexpr int kSpins = 4000;
 
 inline void pause() {
@@ -51,20 +51,14 @@ class Pool {
       shares_[i].next.store(share_begin(tasks, i), std::memory_order_relaxed);
       shares_[i].end = share_begin(tasks, i + 1);
     }
-    busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+    door_.store(0, std::memory_order_release);
     {
       const std::lock_guard wake(mutex_);
       generation_.fetch_add(1, std::memory_order_release);
     }
     if (sleeping_.load() > 0) wake_.notify_all();
     work(0);
-    for (int spins = 0; busy_.load(std::memory_order_acquire) > 0; ++spins) {
-      if (spins < kSpins) {
-        pause();
-      } else {
-        std::this_thread::yield();
-      }
-    }
+    close();
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
     return true;
   }
@@ -95,6 +89,34 @@ class Pool {
     workers_.clear();
   }
 
+  /// Waits for the workers that are inside. One that has not come by now finds nothing to do: where other programs have
+  /// the cores it may take milliseconds to come, and a step has hundreds of kernels.
+  void close() {
+    door_.fetch_or(kClosed, std::memory_order_acq_rel);
+    for (int spins = 0; spins < kSpins; ++spins) {
+      if ((door_.load(std::memory_order_acquire) & kInside) == 0) return;
+      pause();
+    }
+    std::unique_lock lock(mutex_);
+    door_.fetch_or(kAwaited, std::memory_order_acq_rel);
+    left_.wait(lock, [&] { return (door_.load(std::memory_order_acquire) & kInside) == 0; });
+  }
+
+  bool enter() {
+    unsigned door = door_.load(std::memory_order_acquire);
+    while (!(door & kClosed)) {
+      if (door_.compare_exchange_weak(door, door + 1, std::memory_order_acq_rel)) return true;
+    }
+    return false;
+  }
+
+  void leave() {
+    const unsigned door = door_.fetch_sub(1, std::memory_order_acq_rel);
+    if (!(door & kAwaited) || (door & kInside) != 1) return;
+    const std::lock_guard lock(mutex_);
+    left_.notify_one();
+  }
+
   void live(std::size_t own, std::uint64_t seen) {
     inside_task = true;
     while (true) {
@@ -107,8 +129,9 @@ class Pool {
       }
       seen = generation_.load(std::memory_order_acquire);
       if (stopping_.load()) return;
+      if (!enter()) continue;
       work(own);
-      busy_.fetch_sub(1, std::memory_order_release);
+      leave();
     }
   }
 
@@ -149,7 +172,10 @@ class Pool {
 
   const TaskReference* task_ = nullptr;
   std::vector<Share> shares_;
-  alignas(64) std::atomic<int> busy_{0};
+  /// How many workers are inside of the work at hand, whether more may come in, and whether the last one is waited for.
+  static constexpr unsigned kInside = 0xffff, kClosed = 1 << 16, kAwaited = 1 << 17;
+  alignas(64) std::atomic<unsigned> door_{kClosed};
+  std::condition_variable left_;
   std::mutex error_mutex_;
   std::exception_ptr error_;
 };
