@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <span>
+
 namespace sg {
 
 void Shape::refuse_another_axis() { fail("shape: more than {} axes", max_rank); }
@@ -14,7 +16,26 @@ std::int64_t element_count(const Shape& shape) {
   return static_cast<std::int64_t>(count);
 }
 
-std::string to_string(const Shape& shape) { return fmt::format("{}", shape); }
+namespace {
+
+/// `2, 3`. Not by fmt::join: fmt's formatters of all kinds of numbers would be compiled here.
+std::string list_text(std::span<const std::int64_t> numbers) {
+  std::string text;
+  for (std::int64_t number : numbers) {
+    if (!text.empty()) text += ", ";
+    text += std::to_string(number);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string to_string(const Shape& shape) {
+  std::string text = "[";
+  text += list_text(shape);
+  text += ']';
+  return text;
+}
 
 Shape contiguous_strides(const Shape& shape) {
   Shape strides(shape.size(), 1);
@@ -55,7 +76,7 @@ Axes normalise_axes(std::string_view operation, const Axes& axes, std::size_t ra
   for (std::int64_t axis : axes) result.push_back(normalise_axis(operation, axis, rank));
   std::sort(result.begin(), result.end());
   if (std::adjacent_find(result.begin(), result.end()) != result.end()) {
-    fail("{}: an axis is named twice: [{}]", operation, fmt::join(axes, ", "));
+    fail("{}: an axis is named twice: [{}]", operation, list_text(axes));
   }
   return result;
 }
@@ -64,5 +85,6 @@ Axes normalise_axes(std::string_view operation, const Axes& axes, std::size_t ra
 
 fmt::format_context::iterator fmt::formatter<sg::Shape>::format(const sg::Shape& shape,
                                                                 fmt::format_context& context) const {
-  return fmt::format_to(context.out(), "[{}]", fmt::join(shape.begin(), shape.end(), ", "));
+  const std::string text = sg::to_string(shape);
+  return std::copy(text.begin(), text.end(), context.out());
 }

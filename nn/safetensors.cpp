@@ -10,14 +10,13 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
-#include <limits>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "engine/node.h"
 #include "engine/printable.h"
 #include "nn/float16.h"
 #include "nn/json.h"
+#include "nn/safetensors_header.h"
 
 static_assert(std::endian::native == std::endian::little,
               "safetensors files are little-endian and are read as they lie");
@@ -26,7 +25,6 @@ namespace sg::nn {
 namespace {
 
 constexpr std::uint64_t longest_header = 32 << 20;
-constexpr std::int64_t most_elements = std::int64_t{1} << 48;
 
 /// A file descriptor that closes itself.
 class File {
@@ -77,93 +75,6 @@ class Source {
   std::span<const std::byte> bytes_;
 };
 
-struct Format {
-  std::string_view name;
-  std::uint64_t bytes;
-  Dtype dtype;
-};
-constexpr Format formats[] = {{"F32", 4, f32},  {"F64", 8, f64},  {"I64", 8, i64}, {"F16", 2, f32},
-                              {"BF16", 2, f32}, {"BOOL", 1, i64}, {"U8", 1, i64},  {"I8", 1, i64},
-                              {"I16", 2, i64},  {"U16", 2, i64},  {"I32", 4, i64}, {"U32", 4, i64}};
-
-struct Entry {
-  std::string name;
-  const Format* format;
-  Shape shape;
-  std::uint64_t count;
-  std::uint64_t begin, end;
-};
-
-/// One entry of the header, every number of it checked against `data_bytes`.
-Entry parse_entry(const std::string& who, const std::string& name, const nlohmann::json& value,
-                  std::uint64_t data_bytes) {
-  const auto member = [&](const char* key) {
-    return value.is_object() && value.contains(key) ? value.at(key) : nlohmann::json();
-  };
-  const nlohmann::json dtype = member("dtype"), shape = member("shape"), offsets = member("data_offsets");
-  if (!dtype.is_string() || !shape.is_array() || !offsets.is_array() || offsets.size() != 2) {
-    fail("{}: the entry {} needs dtype, shape and two data_offsets", who, show_name(name));
-  }
-  // -1 for what is no count.
-  const auto count = [](const nlohmann::json& number) {
-    return number.is_number_unsigned() && number.get<std::uint64_t>() <= std::numeric_limits<std::int64_t>::max()
-               ? number.get<std::int64_t>()
-               : -1;
-  };
-  Entry entry{name, nullptr, {}, 1, 0, 0};
-  for (const Format& format : formats) {
-    if (format.name == dtype.get_ref<const std::string&>()) entry.format = &format;
-  }
-  if (!entry.format) fail("{}: {} has the dtype {}, which is not supported", who, show_name(name), show_json(dtype));
-  if (shape.size() > Shape::max_rank) {
-    fail("{}: {} has {} axes, at most {} are supported", who, show_name(name), shape.size(), Shape::max_rank);
-  }
-  bool overflows = false, is_empty = false;
-  std::int64_t nonzero_product = 1;  // whose parts are the strides, also of an empty tensor
-  for (const nlohmann::json& extent : shape) {
-    const std::int64_t number = count(extent);
-    if (number < 0) fail("{}: the shape of {} is not a list of extents", who, show_name(name));
-    entry.shape.push_back(number);
-    is_empty = is_empty || number == 0;
-    overflows =
-        overflows || __builtin_mul_overflow(nonzero_product, std::max<std::int64_t>(number, 1), &nonzero_product);
-  }
-  if (is_empty && (overflows || nonzero_product > most_elements)) {
-    fail("{}: {} has the shape {}, whose extents are too large", who, show_name(name), to_string(entry.shape));
-  }
-  entry.count = is_empty ? 0 : static_cast<std::uint64_t>(nonzero_product);
-  const std::int64_t begin = count(offsets[0]), end = count(offsets[1]);
-  if (begin < 0 || end < begin || static_cast<std::uint64_t>(end) > data_bytes) {
-    fail("{}: the data_offsets of {} do not lie within the {} bytes of data", who, show_name(name), data_bytes);
-  }
-  entry.begin = static_cast<std::uint64_t>(begin);
-  entry.end = static_cast<std::uint64_t>(end);
-  std::uint64_t bytes = 0;
-  overflows = overflows || __builtin_mul_overflow(entry.count, entry.format->bytes, &bytes);
-  if (overflows || bytes != entry.end - entry.begin) {
-    fail("{}: {} has {} bytes, which is not {} of shape {}", who, show_name(name), entry.end - entry.begin,
-         entry.format->name, to_string(entry.shape));
-  }
-  return entry;
-}
-
-/// Every byte of the data belongs to one tensor.
-void check_cover(const std::string& who, const std::vector<Entry>& entries, std::uint64_t data_bytes) {
-  std::vector<const Entry*> by_place;
-  for (const Entry& entry : entries) by_place.push_back(&entry);
-  std::sort(by_place.begin(), by_place.end(),
-            [](const Entry* a, const Entry* b) { return std::pair(a->begin, a->end) < std::pair(b->begin, b->end); });
-  std::uint64_t place = 0;
-  for (const Entry* entry : by_place) {
-    if (entry->begin < place) fail("{}: the bytes of {} overlap those of another tensor", who, show_name(entry->name));
-    if (entry->begin > place) {
-      fail("{}: {} bytes before {} belong to no tensor", who, entry->begin - place, show_name(entry->name));
-    }
-    place = entry->end;
-  }
-  if (place != data_bytes) fail("{}: the last {} bytes belong to no tensor", who, data_bytes - place);
-}
-
 /// Reads the elements piece by piece, so that no more is held than they take as a tensor.
 template <class Stored, class Element, class Convert>
 void read_converted(const Source& source, const std::string& who, std::uint64_t place, std::span<Element> target,
@@ -183,7 +94,8 @@ std::int64_t to_integer(Stored value) {
   return static_cast<std::int64_t>(value);
 }
 
-Tensor read_tensor(const Source& source, const std::string& who, const Entry& entry, std::uint64_t data_begin) {
+Tensor read_tensor(const Source& source, const std::string& who, const SafetensorsEntry& entry,
+                   std::uint64_t data_begin) {
   const Dtype dtype = entry.format->dtype;
   auto buffer = std::make_shared<sg::Buffer>(entry.count * static_cast<std::uint64_t>(size_of(dtype)));
   const std::uint64_t place = data_begin + entry.begin;
@@ -210,48 +122,6 @@ Tensor read_tensor(const Source& source, const std::string& who, const Entry& en
     source.read(who, buffer->data(), entry.end - entry.begin, place);
   }
   return make_leaf(std::move(buffer), entry.shape, dtype);
-}
-
-/// How one tensor is written.
-const Format& format_of(const std::string& who, const std::string& name, const Tensor& tensor, Storage storage) {
-  const auto named = [](std::string_view format) -> const Format& {
-    return *std::find_if(std::begin(formats), std::end(formats), [&](const Format& f) { return f.name == format; });
-  };
-  if (storage == Storage::same) return named(tensor.dtype() == f32 ? "F32" : tensor.dtype() == f64 ? "F64" : "I64");
-  const bool is_integer = storage == Storage::i32 || storage == Storage::boolean;
-  if (is_integer == is_floating(tensor.dtype())) {
-    fail("{}: {} is {}, and cannot be stored as {}", who, show_name(name), name_of(tensor.dtype()),
-         is_integer ? "integers" : "floating numbers of 16 bits");
-  }
-  return named(storage == Storage::f16    ? "F16"
-               : storage == Storage::bf16 ? "BF16"
-               : storage == Storage::i32  ? "I32"
-                                          : "BOOL");
-}
-
-std::string header_text(const NamedTensors& tensors, const std::vector<const Format*>& forms,
-                        const std::map<std::string, std::string>& metadata) {
-  std::string text = "{";
-  if (!metadata.empty()) {
-    text += "\"__metadata__\":{";
-    for (auto& [key, value] : metadata) text += quote_json(key) + ":" + quote_json(value) + ",";
-    text.back() = '}';
-    text += ',';
-  }
-  std::int64_t offset = 0;
-  for (std::size_t i = 0; i < tensors.size(); ++i) {
-    const auto& [name, tensor] = tensors[i];
-    const std::int64_t end = offset + tensor.size() * static_cast<std::int64_t>(forms[i]->bytes);
-    std::string shape;
-    for (std::int64_t extent : tensor.shape()) shape += (shape.empty() ? "" : ",") + std::to_string(extent);
-    text += fmt::format("{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}},", quote_json(name),
-                        forms[i]->name, shape, offset, end);
-    offset = end;
-  }
-  if (text.back() == ',') text.pop_back();
-  text += '}';
-  text.append((8 - text.size() % 8) % 8, ' ');
-  return text;
 }
 
 /// A file under construction, which is removed unless it gets its name.
@@ -308,28 +178,6 @@ class TemporaryFile {
   File file_;
 };
 
-/// All entries of the header; what it takes in memory besides is given back.
-std::vector<Entry> read_header(const Source& source, const std::string& who, std::uint64_t header_bytes,
-                               std::uint64_t data_bytes, std::map<std::string, std::string>& metadata) {
-  std::string header(header_bytes, '\0');
-  source.read(who, header.data(), header_bytes, 8);
-  const nlohmann::json root = parse_json(header, who);
-  if (!root.is_object()) fail("{}: not a safetensors file: the header is no object", who);
-  std::vector<Entry> entries;
-  for (auto& [name, value] : root.items()) {
-    if (name != "__metadata__") {
-      entries.push_back(parse_entry(who, name, value, data_bytes));
-      continue;
-    }
-    if (!value.is_object()) fail("{}: the metadata is no object", who);
-    for (auto& [key, text] : value.items()) {
-      if (!text.is_string()) fail("{}: the metadata's {} is no text", who, show_name(key));
-      metadata[key] = text.get<std::string>();
-    }
-  }
-  return entries;
-}
-
 SafetensorsFile parse(const Source& source, std::uint64_t file_bytes, const std::string& who) {
   if (file_bytes < 8) fail("{}: not a safetensors file: {} bytes", who, file_bytes);
   std::uint64_t header_bytes = 0;
@@ -342,11 +190,14 @@ SafetensorsFile parse(const Source& source, std::uint64_t file_bytes, const std:
   }
   SafetensorsFile result;
   const std::uint64_t data_bytes = file_bytes - 8 - header_bytes;
-  std::vector<Entry> entries = read_header(source, who, header_bytes, data_bytes, result.metadata);
-  // Names come sorted; the file's own order is that of the data.
-  std::ranges::stable_sort(entries, {}, &Entry::begin);
-  check_cover(who, entries, data_bytes);
-  for (const Entry& entry : entries) {
+  SafetensorsHeader header;
+  {
+    std::string text(header_bytes, '\0');
+    source.read(who, text.data(), header_bytes, 8);
+    header = parse_safetensors_header(who, text, data_bytes);
+  }
+  result.metadata = std::move(header.metadata);
+  for (const SafetensorsEntry& entry : header.entries) {
     result.tensors.emplace_back(entry.name, read_tensor(source, who, entry, 8 + header_bytes));
   }
   return result;
@@ -416,17 +267,18 @@ void save_safetensors(const std::filesystem::path& path, const NamedTensors& ten
     values.push_back(tensor);
   }
   sg::eval(values);
-  std::vector<const Format*> forms;
+  std::vector<const SafetensorsFormat*> formats;
   for (auto& [name, tensor] : tensors) {
-    forms.push_back(&format_of(path.string(), name, tensor, storage ? storage(name, tensor) : Storage::same));
+    formats.push_back(
+        &safetensors_format(path.string(), name, tensor.dtype(), storage ? storage(name, tensor) : Storage::same));
   }
-  const std::string header = header_text(tensors, forms, metadata);
+  const std::string header = safetensors_header(tensors, formats, metadata);
   TemporaryFile file(path);
   const std::uint64_t header_bytes = header.size();
   file.write(&header_bytes, sizeof header_bytes);
   file.write(header.data(), header.size());
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const std::string_view form = forms[i]->name;
+    const std::string_view form = formats[i]->name;
     const auto integer = [&, name = tensors[i].first](std::int64_t value, std::int64_t least, std::int64_t most) {
       if (value < least || value > most)
         fail("{}: {} holds {}, which is no {}", path.string(), show_name(name), value, form);

@@ -46,7 +46,7 @@ void info_command(const apps::Arguments& arguments) {
   std::string path;
   ModelSettings options;
   apps::OptionParser parser(
-      std::string(kName) + " info",
+      fmt::format("{} info", kName),
       "Shows a network's parts and its schedule: of --model, or of the options when --model is 'none'.");
   parser.add(
       "--model", path,

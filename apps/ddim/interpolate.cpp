@@ -22,7 +22,7 @@ Tensor spherical(const Tensor& a, const Tensor& b, double share) {
 void interpolate_command(const apps::Arguments& arguments) {
   DrawSettings settings;
   std::int64_t count = 9, pairs = 4;
-  apps::OptionParser parser(std::string(kName) + " interpolate",
+  apps::OptionParser parser(fmt::format("{} interpolate", kName),
                             "Draws pictures between pairs of samples: from noise that goes from that of the one to "
                             "that of the other on a sphere.");
   parser.add("--count", count, "pictures from the one to the other, both included",

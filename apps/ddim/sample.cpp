@@ -52,7 +52,7 @@ void sample_command(const apps::Arguments& arguments) {
   std::int64_t count = 64;
   bool with_trajectory = false;
   apps::OptionParser parser(
-      std::string(kName) + " sample",
+      fmt::format("{} sample", kName),
       "Draws pictures from a trained network; by default digits, from the network that is part of this program.");
   parser.add("--count", count, "pictures", apps::between<std::int64_t>(1, 1'000'000));
   parser.add_flag("--trajectory", with_trajectory,

@@ -27,7 +27,7 @@ void interpolate_latents(const apps::Arguments& arguments) {
   std::vector<std::string> images;
   std::int64_t count = 7, side = 0;
   apps::OptionParser parser(
-      std::string(kName) + " latent",
+      fmt::format("{} latent", kName),
       "Draws the pictures between two: above, those that the decoder makes of latents on the line between theirs; "
       "below, "
       "the same shares of the two pictures themselves. The largest square in the middle of each picture is taken.");

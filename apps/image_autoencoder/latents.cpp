@@ -110,7 +110,7 @@ Latents load_latents(const fs::path& path, const Model& model) {
 void encode_pictures(const apps::Arguments& arguments) {
   ModelOptions options;
   std::vector<std::string> images;
-  apps::OptionParser parser(std::string(kName) + " encode",
+  apps::OptionParser parser(fmt::format("{} encode", kName),
                             "Writes the latents of pictures of any size: a safetensors file each, with the tensor "
                             "latents [tiles, C, h, w] and, as "
                             "metadata, what decode needs to put the tiles together.");
@@ -137,7 +137,7 @@ void decode_latents(const apps::Arguments& arguments) {
   ModelOptions options;
   std::vector<std::string> files;
   apps::OptionParser parser(
-      std::string(kName) + " decode",
+      fmt::format("{} decode", kName),
       "Turns latents back into pictures. A file without encode's metadata gives its rows below each other.");
   add_model_options(parser, options, "folder for the results", false);
   parser.add_positional("FILE", files, "safetensors files as encode writes them", true);

@@ -28,7 +28,7 @@ void reconstruct_pictures(const apps::Arguments& arguments) {
   ModelOptions options;
   std::vector<std::string> images;
   apps::OptionParser parser(
-      std::string(kName) + " reconstruct",
+      fmt::format("{} reconstruct", kName),
       "Applies a trained autoencoder to pictures of any size: in overlapping tiles, whose seams are blended.");
   add_model_options(parser, options, "folder for the results");
   parser.add_positional("IMAGE", images, "pictures, or folders of pictures", true);

@@ -19,7 +19,7 @@ void denoise_pictures(const apps::Arguments& arguments) {
   std::string model, out;
   std::vector<std::string> images;
   bool quiet = false;
-  apps::OptionParser parser(std::string(kName) + " denoise",
+  apps::OptionParser parser(fmt::format("{} denoise", kName),
                             "Applies a trained network to pictures: grey, 28 x 28 (others are resized).");
   parser.add_path("--model", model, "run folder or safetensors file");
   parser.add_path("--out", out, "folder for the results");

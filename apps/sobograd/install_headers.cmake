@@ -2,7 +2,7 @@
 # sobograd/nn/linear.h. What they include of each other gets its new name; a public header that includes another one is an error.
 cmake_policy(VERSION 3.22)
 set(engine_headers autodiff dtype error functions inspect linalg number ops profile random shape tensor threads transforms)
-set(inside_headers nn/crc32c.h nn/float16.h nn/json.h data/byte_reader.h data/embedded_table.h data/exif.h data/files.h data/picture_loader.h data/stb.h
+set(inside_headers nn/crc32c.h nn/float16.h nn/json.h nn/safetensors_header.h data/byte_reader.h data/embedded_table.h data/exif.h data/files.h data/picture_loader.h data/stb.h
   data/streams.h)
 
 set(headers "")
