@@ -190,9 +190,9 @@ void Tensor::backward() const {
     std::size_t left = 0;
     const std::lock_guard lock(grad_mutex());
     for (std::size_t i = 0; i < leaves.size(); ++i) {
-      Tensor& slot = notes_of(*leaves[i].node()).grad;
-      if (slot.node() == before[i].node()) {
-        slot = sums[i].detach();
+      Tensor& total = notes_of(*leaves[i].node()).grad;
+      if (total.node() == before[i].node()) {
+        total = sums[i].detach();
       } else {
         leaves[left] = leaves[i];
         gradients[left++] = gradients[i];

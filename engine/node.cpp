@@ -46,24 +46,25 @@ void destroy(Node* node) {
 
 /// Whether derivatives through what `primitive` makes of `inputs` need products in which zero annihilates: not where no
 /// derivative goes through, as in a detached target.
-static bool any_guarded(const Primitive& primitive, const Tensors& inputs, const Context& here) {
-  if (!here.grad_enabled || primitive.stops_derivatives()) return false;
-  return primitive.guarded() ||
-         std::any_of(inputs.begin(), inputs.end(), [](const Tensor& input) { return input.node()->guarded(); });
+static bool any_guarded(const Primitive& primitive, const Tensors& inputs, Guarded guarded, const Context& here) {
+  if (guarded == Guarded::never || !here.grad_enabled || primitive.stops_derivatives()) return false;
+  if (guarded == Guarded::by_primitive && primitive.guarded()) return true;
+  return std::any_of(inputs.begin(), inputs.end(), [](const Tensor& input) { return input.node()->guarded; });
 }
 
-Node::Node(PrimitivePointer primitive, Tensors inputs, const Shape& extents, Dtype type, const Context& here)
+Node::Node(PrimitivePointer primitive, Tensors inputs, const Shape& extents, Dtype type, Guarded guarded_by,
+           const Context& here)
     : shape(extents),
       dtype(type),
       without_history(!here.grad_enabled),
       from_derivative(here.taking_derivative),
+      guarded(any_guarded(*primitive, inputs, guarded_by, here)),
       mark{here.thread},
-      guarded_(any_guarded(*primitive, inputs, here)),
       primitive_(std::move(primitive)),
       inputs_(std::move(inputs)) {}
 
-Node::Node(PrimitivePointer primitive, Tensors inputs, const Shape& extents, Dtype type)
-    : Node(std::move(primitive), std::move(inputs), extents, type, context()) {}
+Node::Node(PrimitivePointer primitive, Tensors inputs, const Shape& extents, Dtype type, Guarded guarded_by)
+    : Node(std::move(primitive), std::move(inputs), extents, type, guarded_by, context()) {}
 
 Node::Node(const Shape& extents, Dtype type, Value value) : shape(extents), dtype(type), mark{context().thread} {
   set_value(std::move(value));
@@ -124,8 +125,8 @@ bool is_contiguous(const Shape& shape, const Layout& layout) {
   return true;
 }
 
-Tensor make_node(PrimitivePointer primitive, Tensors inputs, Shape shape, Dtype dtype) {
-  return Tensor::adopt(new Node(std::move(primitive), std::move(inputs), shape, dtype));
+Tensor make_node(PrimitivePointer primitive, Tensors inputs, Shape shape, Dtype dtype, Guarded guarded) {
+  return Tensor::adopt(new Node(std::move(primitive), std::move(inputs), shape, dtype, guarded));
 }
 
 Tensor make_leaf(std::shared_ptr<Buffer> buffer, Shape shape, Dtype dtype) {

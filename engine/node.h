@@ -68,13 +68,17 @@ class Once {
   std::atomic<T*> pointer_{nullptr};
 };
 
+/// What makes a node guarded: its primitive or an input that is; an input alone, where the function that makes the node
+/// knows that the primitive cannot do harm here; or nothing, where it knows that all values are finite.
+enum class Guarded { by_primitive, by_inputs, never };
+
 /// What stands behind a tensor. Its meaning is written down once and never changes; apart from that, what of it is in
 /// memory, what its user has noted, and what holds it. A node that has a value, or no inputs, is read by any number of
 /// threads; any other belongs to one thread at a time.
 class Node {
  public:
   /// What `primitive` makes of `inputs`, under the scopes of the calling thread.
-  Node(PrimitivePointer primitive, Tensors inputs, const Shape& shape, Dtype dtype);
+  Node(PrimitivePointer primitive, Tensors inputs, const Shape& shape, Dtype dtype, Guarded guarded);
   /// A leaf.
   Node(const Shape& shape, Dtype dtype, Value value);
 
@@ -88,10 +92,7 @@ class Node {
 
   const bool without_history = false;  // made under NoGrad: becomes a leaf once it is computed
   const bool from_derivative = false;  // made by taking a derivative
-  /// Whether its primitive or one before it is guarded: see `chain` in ops/elementwise.h.
-  bool guarded() const { return guarded_; }
-  /// For the function that makes the node and knows better, before anybody else has it.
-  void set_guarded(bool guarded) { guarded_ = guarded; }
+  const bool guarded = false;          // its primitive or one before it is: see `chain` in ops/elementwise.h
 
   /// Whether no derivative flows through it: where its primitive says so, or it was made under NoGrad.
   bool stops_derivatives() const { return primitive_ && (without_history || primitive_->stops_derivatives()); }
@@ -136,9 +137,9 @@ class Node {
   static void operator delete(void* memory);
 
  private:
-  Node(PrimitivePointer primitive, Tensors inputs, const Shape& shape, Dtype dtype, const Context& here);
+  Node(PrimitivePointer primitive, Tensors inputs, const Shape& shape, Dtype dtype, Guarded guarded,
+       const Context& here);
 
-  bool guarded_ = false;
   PrimitivePointer primitive_;
   Tensors inputs_;
   Once<Value> value_;
@@ -149,7 +150,8 @@ class Node {
 Node::Notes& notes_of(Node& node);
 
 /// A new node that `primitive` makes of `inputs`; the shape rule has been applied by the caller.
-Tensor make_node(PrimitivePointer primitive, Tensors inputs, Shape shape, Dtype dtype);
+Tensor make_node(PrimitivePointer primitive, Tensors inputs, Shape shape, Dtype dtype,
+                 Guarded guarded = Guarded::by_primitive);
 /// A leaf with a value.
 Tensor make_leaf(std::shared_ptr<Buffer> buffer, Shape shape, Dtype dtype);
 

@@ -1,4 +1,4 @@
-// Streaming: makes regions of the steps of one group and phase, and puts them in their order.
+// Streaming: makes regions of the steps of one row set and phase, and puts them in their order.
 #include "engine/stream.h"
 
 #include <algorithm>
@@ -10,8 +10,8 @@
 #include "engine/context.h"
 #include "engine/region.h"
 #include "engine/stream_cost.h"
-#include "engine/stream_groups.h"
 #include "engine/stream_memory.h"
+#include "engine/stream_row_sets.h"
 
 namespace sg {
 namespace {
@@ -22,8 +22,8 @@ using Kind = PlanStep::Kind;
 
 class Streamer {
  public:
-  Streamer(Plan& plan, StepGroups groups)
-      : plan_(plan), count_(plan.steps.size()), groups_(std::move(groups)), region_of_(count_, -1) {}
+  Streamer(Plan& plan, RowSets row_sets)
+      : plan_(plan), count_(plan.steps.size()), row_sets_(std::move(row_sets)), region_of_(count_, -1) {}
 
   void run() {
     make_regions();
@@ -36,7 +36,7 @@ class Streamer {
   void make_regions() {
     std::map<std::pair<std::int64_t, int>, std::vector<std::size_t>> members;
     for (std::size_t s = 0; s < count_; ++s) {
-      if (groups_.group[s] >= 0) members[{groups_.phase[s], groups_.group[s]}].push_back(s);
+      if (row_sets_.set_of[s] >= 0) members[{row_sets_.phase[s], row_sets_.set_of[s]}].push_back(s);
     }
     for (const auto& [key, steps] : members) {
       for (std::size_t s : steps) region_of_[s] = static_cast<std::int64_t>(regions_.size());
@@ -49,9 +49,10 @@ class Streamer {
   }
 
   bool is_local(std::int64_t storage) const {
-    const Made& made = groups_.made[storage];
-    if (made.step < 0 || made.row_elements == 0 || groups_.outlives[storage] || region_of_[made.step] < 0) return false;
-    return std::all_of(groups_.readers[storage].begin(), groups_.readers[storage].end(),
+    const Made& made = row_sets_.made[storage];
+    if (made.step < 0 || made.row_elements == 0 || row_sets_.outlives[storage] || region_of_[made.step] < 0)
+      return false;
+    return std::all_of(row_sets_.readers[storage].begin(), row_sets_.readers[storage].end(),
                        [&](std::size_t reader) { return region_of_[reader] == region_of_[made.step]; });
   }
 
@@ -69,8 +70,8 @@ class Streamer {
         const std::int64_t storage = output.place.storage;
         if (is_local(storage)) {
           block.writes.push_back(
-              {storage, groups_.made[storage].row_elements * size_of(output.dtype), 0, taken(step, o)});
-        } else if (groups_.cuts[s].axes[step.inputs.size() + o] < 0) {
+              {storage, row_sets_.made[storage].row_elements * size_of(output.dtype), 0, taken(step, o)});
+        } else if (row_sets_.cuts[s].axes[step.inputs.size() + o] < 0) {
           block.writes.push_back({storage, 0, element_count(output.shape) * size_of(output.dtype), -1});
         }
       }
@@ -112,7 +113,7 @@ class Streamer {
       for (std::size_t i = 0; i < operand_count(step); ++i) {
         const PlanStep::Operand& o = operand_of(step, i);
         const std::int64_t bytes = element_count(o.shape) * size_of(o.dtype);
-        if (groups_.cuts[s].axes[i] >= 0) {
+        if (row_sets_.cuts[s].axes[i] >= 0) {
           (is_local(o.place.storage) ? figures.traffic : passing) += bytes / rows;
         } else if (i >= step.inputs.size()) {
           figures.sum_elements += element_count(o.shape);
@@ -130,7 +131,7 @@ class Streamer {
   static std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
   std::optional<PlanStep> make_region(const std::vector<std::size_t>& members) {
-    const std::int64_t rows = groups_.row_counts[groups_.group[members[0]]];
+    const std::int64_t rows = row_sets_.row_counts[row_sets_.set_of[members[0]]];
     const std::vector<BlockMemory::Step> block_memory_steps = block_steps(members);
     const RegionFigures figures = figures_of(members, rows, block_memory_steps);
     const auto extent = always_ ? smallest_extent(rows) : choose_extent(figures);
@@ -148,9 +149,9 @@ class Streamer {
     whole.label = "region";
     collect_operands(members, whole);
     for (std::size_t s : members) add_step(s, memory, whole, *region);
-    for (const Made& made : groups_.made) {
+    for (const Made& made : row_sets_.made) {
       if (made.step < 0 || std::find(members.begin(), members.end(), made.step) == members.end()) continue;
-      const std::int64_t storage = &made - groups_.made.data();
+      const std::int64_t storage = &made - row_sets_.made.data();
       if (is_local(storage)) region->saved_bytes += plan_.storage_bytes[storage];
     }
     for (const Region::Step& step : region->steps) {
@@ -168,7 +169,7 @@ class Streamer {
       PlanStep& step = plan_.steps[s];
       if (step.kind != Kind::primitive || step.primitive->rows() != Primitive::Rows::product) continue;
       PlanStep::Operand& weights = step.inputs[1];
-      if (groups_.cuts[s].axes[1] >= 0 || weights.shape.size() != 2 || weights.place.layout.offset != 0) continue;
+      if (row_sets_.cuts[s].axes[1] >= 0 || weights.shape.size() != 2 || weights.place.layout.offset != 0) continue;
       if (is_contiguous(weights.shape, weights.place.layout)) continue;
       const Layout& layout = weights.place.layout;
       const auto [found, added] = turned.emplace(
@@ -177,16 +178,16 @@ class Streamer {
       if (added) {
         found->second = {static_cast<std::int64_t>(plan_.storage_bytes.size()), contiguous_layout(weights.shape)};
         plan_.storage_bytes.push_back(element_count(weights.shape) * size_of(weights.dtype));
-        groups_.made.emplace_back();
-        groups_.readers.emplace_back();
-        groups_.outlives.push_back(false);
+        row_sets_.made.emplace_back();
+        row_sets_.readers.emplace_back();
+        row_sets_.outlives.push_back(false);
         PlanStep copy;
         copy.kind = Kind::copy;
         copy.label = "copy";
         copy.inputs.push_back(weights);
         copy.outputs.push_back({found->second, weights.shape, weights.dtype});
         copy.bytes = 2.0 * static_cast<double>(plan_.storage_bytes.back());
-        turned_.emplace_back(groups_.phase[s], std::move(copy));
+        turned_.emplace_back(row_sets_.phase[s], std::move(copy));
       }
       weights.place = found->second;
     }
@@ -225,7 +226,7 @@ class Streamer {
 
   void add_step(std::size_t s, const BlockMemory& memory, const PlanStep& whole, Region& region) {
     const PlanStep& from = plan_.steps[s];
-    const Cut& cut = groups_.cuts[s];
+    const Cut& cut = row_sets_.cuts[s];
     Region::Step step;
     step.kind = from.kind;
     step.program = from.program;
@@ -295,10 +296,10 @@ class Streamer {
   void put_in_order() {
     std::vector<PlanStep> steps;
     std::int64_t last = 0;
-    for (std::int64_t phase : groups_.phase) last = std::max(last, phase);
+    for (std::int64_t phase : row_sets_.phase) last = std::max(last, phase);
     for (std::int64_t phase = 0; phase <= last; ++phase) {
       for (std::size_t s = 0; s < count_; ++s) {
-        if (groups_.phase[s] == phase && region_of_[s] < 0) steps.push_back(std::move(plan_.steps[s]));
+        if (row_sets_.phase[s] == phase && region_of_[s] < 0) steps.push_back(std::move(plan_.steps[s]));
       }
       for (auto& [of, copy] : turned_) {
         if (of == phase) steps.push_back(std::move(copy));
@@ -313,7 +314,7 @@ class Streamer {
   Plan& plan_;
   const std::size_t count_;
   const bool always_ = streaming() == Streaming::always;
-  StepGroups groups_;
+  RowSets row_sets_;
   std::vector<std::int64_t> region_of_;                     // of each step
   std::vector<std::pair<std::int64_t, PlanStep>> turned_;   // copies of weights for the regions of a phase
   std::vector<std::pair<std::int64_t, PlanStep>> regions_;  // and their phases
@@ -329,8 +330,8 @@ Streaming streaming() { return static_cast<Streaming>(context().streaming); }
 void stream_rows(Plan& plan, std::vector<bool> expendable) {
   if (streaming() == Streaming::off) return;
   expendable.resize(plan.storage_bytes.size());
-  StepGroups groups = group_steps(plan, expendable, streaming() == Streaming::always);
-  if (!groups.row_counts.empty()) Streamer(plan, std::move(groups)).run();
+  RowSets row_sets = find_row_sets(plan, expendable, streaming() == Streaming::always);
+  if (!row_sets.row_counts.empty()) Streamer(plan, std::move(row_sets)).run();
 }
 
 }  // namespace sg

@@ -2,8 +2,6 @@
 #include "apps/common/csv.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <cerrno>
 #include <charconv>
 #include <cmath>
@@ -121,7 +119,7 @@ double CsvReader::finite_number(std::size_t column) const {
 CsvAppender::CsvAppender(std::filesystem::path path, const std::vector<std::string>& names,
                          std::optional<std::int64_t> keep_steps)
     : path_(std::move(path)) {
-  std::string contents = fmt::format("{}\n", fmt::join(names, ","));
+  std::string contents = fmt::format("{}\n", join(names, ","));
   if (keep_steps && std::filesystem::exists(path_)) {
     const std::string old = read_file(path_, std::size_t{1} << 32);
     std::string_view rest = old;

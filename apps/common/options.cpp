@@ -1,13 +1,9 @@
 // Options: the options in common, and what --resume takes from a run folder.
 #include "apps/common/options.h"
 
-#include <fmt/ranges.h>
-
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <functional>
-#include <iostream>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <thread>
@@ -22,7 +18,7 @@ namespace sg::apps {
 struct OptionParser::Entry {
   std::string key;
   OnResume on_resume = OnResume::same;
-  CLI::Option* option = nullptr;
+  std::size_t option = 0;  // of the command line
   std::function<nlohmann::json()> to_json;
   std::function<void(const std::string&)> from_text;
   std::function<void(const nlohmann::json&)> from_json;
@@ -47,7 +43,7 @@ Check<std::string> not_empty() {
 }  // namespace
 
 std::vector<Loss> Options::loss_list(const std::vector<std::string>& kinds) const {
-  if (losses.empty()) fail("--loss: at least one of {} is needed", fmt::join(kinds, ", "));
+  if (losses.empty()) fail("--loss: at least one of {} is needed", join(kinds, ", "));
   std::vector<Loss> list;
   for (const std::string& name : losses) {
     Loss loss{name, name, s};
@@ -62,7 +58,7 @@ std::vector<Loss> Options::loss_list(const std::vector<std::string>& kinds) cons
     }
     if (std::find(kinds.begin(), kinds.end(), loss.kind) == kinds.end()) {
       const std::string meant = nearest(name, kinds);
-      fail("--loss: '{}' is not one of {}{}", printable(name), fmt::join(kinds, ", "),
+      fail("--loss: '{}' is not one of {}{}", printable(name), join(kinds, ", "),
            meant.empty() ? "" : fmt::format("; did you mean {}?", meant));
     }
     for (const Loss& other : list) {
@@ -74,17 +70,10 @@ std::vector<Loss> Options::loss_list(const std::vector<std::string>& kinds) cons
 }
 
 OptionParser::OptionParser(std::string app, std::string description)
-    : app_(std::move(app)), cli_(std::make_unique<CLI::App>(std::move(description), app_)) {
-  cli_->set_help_flag("--help,-h", "print this and stop");
-  cli_->set_version_flag(
-      "--version",
-      [this] {
+    : app_(std::move(app)), command_line_(std::make_unique<CommandLine>(app_, description, [this] {
         return fmt::format("{} (Sobograd) {}, {}", app_.substr(0, app_.find(' ')), SOBOGRAD_VERSION,
                            arithmetic().text());
-      },
-      "print the version, and whose instructions and kernels are used, and stop");
-  cli_->get_formatter()->column_width(36);
-}
+      })) {}
 
 template <class T>
 void OptionParser::add(const std::string& name, T& value, const std::string& help, Check<T> check, OnResume on_resume) {
@@ -138,15 +127,11 @@ nn::Schedule Options::schedule() const {
 
 OptionParser::~OptionParser() = default;
 
-void OptionParser::footer(const std::string& text) { cli_->footer(text); }
+void OptionParser::footer(const std::string& text) { command_line_->set_footer(text); }
 
 void OptionParser::declare(Entry entry, const std::string& name, const std::string& help, const std::string& type,
                            const std::string& shown) {
-  entry.option = cli_->add_option_function<std::string>(name, entry.from_text, help)
-                     ->type_name(type)
-                     ->default_str(shown)
-                     ->group(group_)
-                     ->take_last();
+  entry.option = command_line_->add_option(name, group_, help, type, shown, entry.from_text);
   entries_.push_back(std::move(entry));
 }
 
@@ -257,7 +242,7 @@ void OptionParser::add_common(const CommonUse& use) {
 
 void OptionParser::add_path(const std::string& name, std::string& value, const std::string& help, OnResume on_resume) {
   add(name, value, help, not_empty(), on_resume);
-  entries_.back().option->type_name("PATH");
+  command_line_->set_type(entries_.back().option, "PATH");
   entries_.back().finish = [&value] {
     if (!value.empty()) value = std::filesystem::absolute(value).lexically_normal().string();
   };
@@ -274,13 +259,13 @@ void OptionParser::add_flag(const std::string& name, bool& value, const std::str
       fail("{}: config.json holds {}, which is neither true nor false", name, nn::show_json(json));
     value = json.get<bool>();
   };
-  entry.option = cli_->add_flag(name, value, help + " [off]")->group(group_);
+  entry.option = command_line_->add_flag(name, group_, help + " [off]", value);
   entries_.push_back(std::move(entry));
 }
 
 void OptionParser::add_positional(const std::string& name, std::vector<std::string>& values, const std::string& help,
                                   bool required) {
-  cli_->add_option(name, values, help)->required(required)->type_name("");
+  command_line_->add_positional(name, help, required, values);
 }
 
 std::string OptionParser::key_of(const std::string& name) {
@@ -292,7 +277,7 @@ std::string OptionParser::key_of(const std::string& name) {
 bool OptionParser::given(const std::string& name) const {
   const std::string key = key_of(name);
   for (const Entry& entry : entries_) {
-    if (entry.key == key) return entry.option->count() > 0;
+    if (entry.key == key) return command_line_->given(entry.option);
   }
   return false;
 }
@@ -319,23 +304,7 @@ static void share_between_ranks(Options& o) {
 }
 
 void OptionParser::parse(const std::vector<std::string>& arguments) {
-  std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
-  try {
-    cli_->parse(reversed);
-  } catch (const CLI::Success& success) {
-    cli_->exit(success, std::cout, std::cerr);
-    throw Finished{};
-  } catch (const CLI::ParseError& error) {
-    // A misspelt option comes before what may be missing because of it.
-    const auto extras = cli_->remaining();
-    if (extras.empty()) fail("command line: {}; --help lists the options", printable(error.what()));
-    const std::string& extra = extras.front();
-    std::vector<std::string> names{"--help", "--version"};
-    for (const Entry& entry : entries_) names.push_back(entry.option->get_name());
-    const std::string meant = nearest(extra.substr(0, extra.find('=')), names);
-    fail("{}: no such option or argument{}; --help lists them", printable(extra),
-         meant.empty() ? "" : fmt::format("; did you mean {}?", meant));
-  }
+  command_line_->parse(arguments);
   for (const Entry& entry : entries_) {
     if (entry.finish) entry.finish();
   }
@@ -379,7 +348,7 @@ void OptionParser::take_from_run() {
   const bool epochs_alone = given("--epochs") && !given("--steps");
   for (const Entry& entry : entries_) {
     if (entry.key == "resume" || entry.key == "overwrite") continue;
-    const bool is_given = entry.option->count() > 0;
+    const bool is_given = command_line_->given(entry.option);
     if (entry.key == "out") {
       if (is_given && o.out != o.resume) fail("--out: {} is not the folder of --resume, {}", o.out, o.resume);
       o.out = o.resume;
@@ -396,7 +365,8 @@ void OptionParser::take_from_run() {
       fail(
           "{}: the run in {} has {}, not {}; with --resume only --epochs, --steps, --threads and what shows or logs "
           "may differ",
-          entry.option->get_name(), o.resume, nn::show_json(config[entry.key]), nn::show_json(entry.to_json()));
+          command_line_->name_of(entry.option), o.resume, nn::show_json(config[entry.key]),
+          nn::show_json(entry.to_json()));
     }
   }
   if (epochs_alone) o.steps = 0;

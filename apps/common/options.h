@@ -7,15 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "apps/common/command_line.h"
 #include "apps/common/values.h"
 #include "engine/dtype.h"
 #include "losses/spectral.h"
 #include "nn/optim/schedule.h"
-
-namespace CLI {
-class App;
-class Option;
-}  // namespace CLI
 
 namespace sg::apps {
 
@@ -140,13 +136,10 @@ class OptionParser {
   void take_from_run();
 
   std::string app_;
-  std::unique_ptr<CLI::App> cli_;
+  std::unique_ptr<CommandLine> command_line_;
   Options* options_ = nullptr;
   std::vector<Entry> entries_;
   std::string group_ = "Options";
 };
-
-/// Thrown when there is nothing left to do (--help and --version have been printed): exit status 0.
-struct Finished {};
 
 }  // namespace sg::apps

@@ -1,8 +1,6 @@
 // Values: lists, choices and paths of options.
 #include "apps/common/values.h"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <numeric>
@@ -56,6 +54,15 @@ std::string nearest(const std::string& misspelt, const std::vector<std::string>&
   return best;
 }
 
+std::string join(const std::vector<std::string>& texts, std::string_view separator) {
+  std::string joined;
+  for (const std::string& text : texts) {
+    if (&text != &texts.front()) joined += separator;
+    joined += text;
+  }
+  return joined;
+}
+
 std::vector<std::string> split_list(const std::string& name, const std::string& text) {
   std::vector<std::string> parts;
   std::size_t start = 0;
@@ -72,7 +79,7 @@ Check<std::string> one_of(std::vector<std::string> choices) {
   return [choices = std::move(choices)](const std::string& name, const std::string& value) {
     if (std::find(choices.begin(), choices.end(), value) == choices.end()) {
       const std::string meant = nearest(value, choices);
-      fail("{}: '{}' is not one of {}{}", name, printable(value), fmt::join(choices, ", "),
+      fail("{}: '{}' is not one of {}{}", name, printable(value), join(choices, ", "),
            meant.empty() ? "" : fmt::format("; did you mean {}?", meant));
     }
   };

@@ -37,6 +37,9 @@ std::optional<double> number_in(std::string_view text);
 /// The parts between commas; empty parts are an error.
 std::vector<std::string> split_list(const std::string& name, const std::string& text);
 
+/// The texts with `separator` between them.
+std::string join(const std::vector<std::string>& texts, std::string_view separator);
+
 /// The whole of `text` as a value; throws in the option's name.
 template <class T>
 T parse_value(const std::string& name, const std::string& text) {

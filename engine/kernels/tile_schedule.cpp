@@ -40,7 +40,7 @@ class TileScheduler {
       cut_tiles(length);
       for (TileSchedule::Operand& load : schedule_->loads) look_at(load);
       for (TileSchedule::Operand& store : schedule_->stores) look_at(store);
-      group_reductions();
+      find_bands();
       schedule_->codes[0] = assign_slots(program_, *schedule_, false);
       schedule_->codes[1] = assign_slots(program_, *schedule_, true);
       schedule_->slots =
@@ -339,26 +339,26 @@ class TileScheduler {
     return false;
   }
 
-  /// The tile as the accumulators see it: neighbours that are all kept or all reduced are one group.
-  void group_reductions() {
+  /// The tile as the accumulators see it: neighbours that are all kept or all reduced are one band.
+  void find_bands() {
     TileSchedule& schedule = *schedule_;
-    schedule.groups = 0;
+    schedule.bands = 0;
     schedule.fold_scratch = false;
     if (schedule.reductions.empty()) return;
     int n = 0;
     for (int d = schedule.tile_dim; d < schedule.dims; ++d) {
       const std::int64_t extent = d == schedule.tile_dim ? 1 : schedule.box[d];
-      if (n > 0 && schedule.group_reduced[n - 1] == schedule.reduced[d]) {
-        schedule.group_extent[n - 1] *= extent;
+      if (n > 0 && schedule.band_reduced[n - 1] == schedule.reduced[d]) {
+        schedule.band_extent[n - 1] *= extent;
       } else {
-        schedule.group_extent[n] = extent;
-        schedule.group_reduced[n] = schedule.reduced[d];
+        schedule.band_extent[n] = extent;
+        schedule.band_reduced[n] = schedule.reduced[d];
         ++n;
       }
-      schedule.group_stride[n - 1] = schedule.accumulator_strides[d];
+      schedule.band_stride[n - 1] = schedule.accumulator_strides[d];
     }
-    schedule.groups = n;
-    schedule.fold_scratch = n >= 2 && !schedule.group_reduced[n - 1];
+    schedule.bands = n;
+    schedule.fold_scratch = n >= 2 && !schedule.band_reduced[n - 1];
   }
 
   void lay_scratch_out() {

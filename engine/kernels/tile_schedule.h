@@ -82,10 +82,10 @@ struct CompiledTile::Schedule {
   std::int64_t kept_box = 1;      // elements of an output that one task makes
   std::int64_t reduced_splits = 1;
   int run_dim = -1;  // the innermost kept dimension that is split: outputs are contiguous from it inwards
-  // The tile as the accumulators see it: groups of kept and reduced dimensions, joined.
-  int groups = 0;
-  Extents group_extent{}, group_stride{};
-  bool group_reduced[kMaxTileDims]{};
+  // The tile as the accumulators see it: bands, each of neighbouring dimensions that are all kept or all reduced.
+  int bands = 0;
+  Extents band_extent{}, band_stride{};
+  bool band_reduced[kMaxTileDims]{};
   bool fold_scratch = false;
 
   std::size_t slot_bytes = 0, pointers_offset = 0, accumulators_offset = 0, scratch_bytes = 0;
@@ -99,7 +99,7 @@ struct CompiledTile::Schedule {
   void run_tile(Task& task, std::int64_t rows) const;
   void read(const Operand& load, int dim, std::int64_t rows, const char* source, char*& values) const;
   void write(const Operand& store, int dim, std::int64_t rows, const char*& values, char* destination) const;
-  void reduce(int op, int group, std::int64_t rows, const char*& values, char* accumulators, char* scratch) const;
+  void reduce(int op, int band, std::int64_t rows, const char*& values, char* accumulators, char* scratch) const;
   void write_outputs(const Task& task, void* const* outputs, char* partials) const;
   void combine(void* const* outputs, char* partials) const;
 };

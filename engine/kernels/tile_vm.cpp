@@ -89,28 +89,28 @@ void TileSchedule::write(const Operand& store, int dim, std::int64_t rows, const
   }
 }
 
-void TileSchedule::reduce(int op, int group, std::int64_t rows, const char*& values, char* accumulators,
+void TileSchedule::reduce(int op, int band, std::int64_t rows, const char*& values, char* accumulators,
                           char* scratch) const {
-  const std::int64_t length = group_extent[group] * rows;
-  const int left = groups - group;
+  const std::int64_t length = band_extent[band] * rows;
+  const int left = bands - band;
   if (left == 1) {
-    if (group_reduced[group]) {
+    if (band_reduced[band]) {
       kernels->reduce_rows[op](accumulators, values, 1, length);
     } else {
       kernels->reduce_columns[op](accumulators, values, 1, length, scratch);
     }
     values += length * element_size;
   } else if (left == 2) {
-    const std::int64_t count = group_extent[group + 1];
-    if (group_reduced[group]) {
+    const std::int64_t count = band_extent[band + 1];
+    if (band_reduced[band]) {
       kernels->reduce_columns[op](accumulators, values, length, count, scratch);
     } else {
       kernels->reduce_rows[op](accumulators, values, length, count);
     }
     values += length * count * element_size;
   } else {
-    const std::int64_t stride = group_reduced[group] ? 0 : group_stride[group] * 8;
-    for (std::int64_t i = 0; i < length; ++i) reduce(op, group + 1, 1, values, accumulators + i * stride, scratch);
+    const std::int64_t stride = band_reduced[band] ? 0 : band_stride[band] * 8;
+    for (std::int64_t i = 0; i < length; ++i) reduce(op, band + 1, 1, values, accumulators + i * stride, scratch);
   }
 }
 

@@ -99,15 +99,17 @@ struct MulNoNan final : Primitive {
 Tensor mul_no_nan(const Tensor& a, const Tensor& b) { return binary<MulNoNan>(a, b); }
 
 Tensor chain(const Tensor& differential, const Tensor& slope) {
-  if (!differential.node()->guarded() && !slope.node()->guarded()) return differential * slope;
+  if (!differential.node()->guarded && !slope.node()->guarded) return differential * slope;
   if (literal_value(differential) == 0.0 || literal_value(slope) == 0.0) return literal_like(slope, 0);
   if (literal_value(differential) || literal_value(slope)) return differential * slope;
   return mul_no_nan(differential, slope);
 }
 
-Tensor known_finite(Tensor x) {
-  x.node()->set_guarded(false);
-  return x;
+Tensor known_finite(const Tensor& x) {
+  const Node& node = *x.node();
+  return node.guarded && node.primitive()
+             ? make_node(node.primitive(), node.inputs(), node.shape, node.dtype, Guarded::never)
+             : x;
 }
 
 namespace {
@@ -146,10 +148,8 @@ struct Div final : Primitive {
 }  // namespace
 Tensor div(const Tensor& a, const Tensor& b) {
   if (a.dtype() == i64 && b.dtype() == i64) return cast(div(cast(a, f64), cast(b, f64)), f32);
-  Tensor result = binary<Div>(a, b);
   const auto divisor = literal_value(b);
-  if (divisor && *divisor != 0) result.node()->set_guarded(a.node()->guarded());
-  return result;
+  return binary<Div>(a, b, divisor && *divisor != 0 ? Guarded::by_inputs : Guarded::by_primitive);
 }
 
 Tensor operator-(const Tensor& x) { return neg(x); }

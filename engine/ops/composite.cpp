@@ -28,7 +28,7 @@ Tensor norm(const Tensor& x, const Axes& axes, bool keepdims) {
   need_floating("norm", x);
   normalise_axes("norm", axes, x.rank());
   // Squares leave the range of the dtype long before the norm does: elements are scaled first, by a power of two where
-  // the largest is far from 1 (Blue 1978). The scale is taken as a constant, for the norm does not depend on it.
+  // the largest is far from 1 (Blue 1978). The scale is taken as fixed, for the norm does not depend on it.
   // Scaled so, neither the squares nor what a derivative multiplies leave the range.
   const double far = x.dtype() == f32 ? 0x1p50 : 0x1p400, much = x.dtype() == f32 ? 0x1p80 : 0x1p640;
   const Tensor largest = x.size() == 0 ? literal_like(sum(x, axes, true), 0) : max(abs(stop_gradient(x)), axes, true);
@@ -114,7 +114,8 @@ Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdims) {
 }
 Tensor logsumexp(const Tensor& x) { return logsumexp(x, all_axes(x)); }
 
-// Softmax does not change when a constant is subtracted, so the maximum may be taken as one.
+// Softmax does not change when one number is subtracted from a line, and the maximum may be that number, taken as
+// fixed.
 Tensor softmax(const Tensor& x, std::int64_t axis) {
   need_floating("softmax", x);
   axis = normalise_axis("softmax", axis, x.rank());

@@ -24,8 +24,9 @@ Tensor as_variable(const Tensor& x);
 /// function is. So the branch that `where` does not take, or a sqrt behind a relu, gives zero in every mode and at
 /// every order. A plain product where the history of neither has a primitive that is `guarded`.
 Tensor chain(const Tensor& differential, const Tensor& slope);
-/// Says of a node just made that its values are finite although its primitive is guarded: exp of what is at most 0.
-Tensor known_finite(Tensor x);
+/// The same node, of which it is known that its values are finite although its primitive is guarded: exp of what is at
+/// most 0.
+Tensor known_finite(const Tensor& x);
 
 /// A function of each element; a derived class gives its name, its instruction and its derivative, and its Taylor
 /// series unless the derivative vanishes.
@@ -67,14 +68,14 @@ Tensor unary(const Tensor& x) {
 
 /// The node of an elementwise primitive of two inputs, broadcast to each other.
 template <class P>
-Tensor binary(const Tensor& a, const Tensor& b) {
+Tensor binary(const Tensor& a, const Tensor& b, Guarded guarded = Guarded::by_primitive) {
   const auto& primitive = instance<P>();
   if (a.dtype() != b.dtype()) {
     fail("{}: dtypes differ: {} and {}", primitive->name(), name_of(a.dtype()), name_of(b.dtype()));
   }
-  if (a.shape() == b.shape()) return make_node(primitive, {a, b}, a.shape(), a.dtype());
+  if (a.shape() == b.shape()) return make_node(primitive, {a, b}, a.shape(), a.dtype(), guarded);
   const Shape shape = broadcast_shapes(primitive->name(), a.shape(), b.shape());
-  return make_node(primitive, {broadcast_to(a, shape), broadcast_to(b, shape)}, shape, a.dtype());
+  return make_node(primitive, {broadcast_to(a, shape), broadcast_to(b, shape)}, shape, a.dtype(), guarded);
 }
 
 /// [n, x's shape]: x as it is when it is mapped, else repeated for each of the batch.

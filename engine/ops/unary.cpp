@@ -69,7 +69,7 @@ struct Square final : Unary {
 }  // namespace
 Tensor square(const Tensor& x) { return is_floating(x.dtype()) ? unary<Square>(x) : x * x; }
 
-/// The series of x to a constant power, from x y' = power y x'; x[0] must not be 0.
+/// The series of x to a fixed power, from x y' = power y x'; x[0] must not be 0.
 static Series power_jet(const Series& x, const Tensor& output, double power, int order) {
   const Tensor inverse = reciprocal(x[0]);
   Series y{output};

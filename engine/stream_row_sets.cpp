@@ -1,5 +1,5 @@
-// Groups: which steps of a plan share a number of rows, and in which phase each of them can run.
-#include "engine/stream_groups.h"
+// Row sets: which steps of a plan share a number of rows, and in which phase each of them can run.
+#include "engine/stream_row_sets.h"
 
 #include <algorithm>
 #include <map>
@@ -10,25 +10,25 @@ namespace {
 
 constexpr std::int64_t kFewestRows = 32;           // a leading axis that is worth cutting: blocks for eight threads
 constexpr std::int64_t kFewestBytes = 256 * 1024;  // of results with one number of rows
-constexpr int kMostGroups = 3;                     // numbers of rows that are looked for
+constexpr int kMostSets = 3;                       // numbers of rows that are looked for
 
 using Kind = PlanStep::Kind;
 
-class Grouper {
+class Finder {
  public:
-  Grouper(const Plan& plan, const std::vector<bool>& expendable, bool always)
+  Finder(const Plan& plan, const std::vector<bool>& expendable, bool always)
       : plan_(plan), count_(plan.steps.size()), expendable_(expendable), always_(always) {}
 
-  StepGroups run() {
+  RowSets run() {
     find_row_counts();
-    if (groups_.row_counts.empty()) return std::move(groups_);
-    groups_.group.assign(count_, -1);
-    groups_.phase.assign(count_, 0);
-    groups_.cuts.resize(count_);
-    groups_.made.resize(plan_.storage_bytes.size());
+    if (row_sets_.row_counts.empty()) return std::move(row_sets_);
+    row_sets_.set_of.assign(count_, -1);
+    row_sets_.phase.assign(count_, 0);
+    row_sets_.cuts.resize(count_);
+    row_sets_.made.resize(plan_.storage_bytes.size());
     find_readers();
     for (std::size_t s = 0; s < count_; ++s) put(s);
-    return std::move(groups_);
+    return std::move(row_sets_);
   }
 
  private:
@@ -53,7 +53,7 @@ class Grouper {
         results.push_back({extent, static_cast<double>(element_count(output.shape) * size_of(output.dtype))});
       }
     }
-    while (!results.empty() && groups_.row_counts.size() < kMostGroups) {
+    while (!results.empty() && row_sets_.row_counts.size() < kMostSets) {
       std::map<std::int64_t, double> bytes;
       for (const Result& result : results) bytes.emplace(result.extent, 0);
       double most = 0;
@@ -66,21 +66,21 @@ class Grouper {
       for (const auto& [rows, sum] : bytes) {
         if (sum >= 0.8 * most) chosen = rows;
       }
-      groups_.row_counts.push_back(chosen);
+      row_sets_.row_counts.push_back(chosen);
       std::erase_if(results, [&](const Result& result) { return result.extent % chosen == 0; });
     }
   }
 
-  /// The phase of step s in `group` (-1 for none), cut this way.
-  std::int64_t phase_of(const PlanStep& step, int group, const Cut& cut) const {
+  /// The phase of step s in row set `set` (-1 for none), cut this way.
+  std::int64_t phase_of(const PlanStep& step, int set, const Cut& cut) const {
     std::int64_t phase = 0;
     for (std::size_t i = 0; i < step.inputs.size(); ++i) {
       const PlanStep::Operand& input = step.inputs[i];
-      const Made& made = groups_.made[input.place.storage];
+      const Made& made = row_sets_.made[input.place.storage];
       if (made.step < 0) continue;
-      const bool inside = group >= 0 && groups_.group[made.step] == group &&
+      const bool inside = set >= 0 && row_sets_.set_of[made.step] == set &&
                           reads_rows(input, cut.axes[i], cut.width, made.row_elements);
-      phase = std::max(phase, groups_.phase[made.step] + (groups_.group[made.step] >= 0 && !inside ? 1 : 0));
+      phase = std::max(phase, row_sets_.phase[made.step] + (row_sets_.set_of[made.step] >= 0 && !inside ? 1 : 0));
     }
     return phase;
   }
@@ -90,7 +90,7 @@ class Grouper {
   bool updates_in_place(const PlanStep& step) const {
     if (step.kind != Kind::fused) return false;
     for (std::size_t o = 0; o < step.store_count; ++o) {
-      if (!groups_.outlives[step.outputs[o].place.storage]) continue;
+      if (!row_sets_.outlives[step.outputs[o].place.storage]) continue;
       for (const PlanStep::Operand& input : step.inputs) {
         if (expendable_[input.place.storage] && input.shape == step.outputs[o].shape &&
             input.dtype == step.outputs[o].dtype) {
@@ -101,49 +101,50 @@ class Grouper {
     return false;
   }
 
-  /// Puts step s into the first group that it can be cut for, where it waits least.
+  /// Puts step s into the first row set that it can be cut for, where it waits least.
   void put(std::size_t s) {
     const PlanStep& step = plan_.steps[s];
-    groups_.phase[s] = phase_of(step, -1, {});
-    for (std::size_t g = 0; g < groups_.row_counts.size() && groups_.group[s] < 0 && !updates_in_place(step); ++g) {
-      for (Cut& cut : possible_cuts(step, groups_.row_counts[g])) {
-        const std::int64_t phase = phase_of(step, static_cast<int>(g), cut);
-        if (groups_.group[s] >= 0 && phase >= groups_.phase[s]) continue;
-        groups_.group[s] = static_cast<int>(g);
-        groups_.phase[s] = phase;
-        groups_.cuts[s] = std::move(cut);
+    row_sets_.phase[s] = phase_of(step, -1, {});
+    for (std::size_t set = 0; set < row_sets_.row_counts.size() && row_sets_.set_of[s] < 0 && !updates_in_place(step);
+         ++set) {
+      for (Cut& cut : possible_cuts(step, row_sets_.row_counts[set])) {
+        const std::int64_t phase = phase_of(step, static_cast<int>(set), cut);
+        if (row_sets_.set_of[s] >= 0 && phase >= row_sets_.phase[s]) continue;
+        row_sets_.set_of[s] = static_cast<int>(set);
+        row_sets_.phase[s] = phase;
+        row_sets_.cuts[s] = std::move(cut);
       }
     }
     for (std::size_t o = 0; o < step.outputs.size(); ++o) {
       const PlanStep::Operand& output = step.outputs[o];
-      Made& made = groups_.made[output.place.storage];
+      Made& made = row_sets_.made[output.place.storage];
       made = {static_cast<std::int64_t>(s), 0};
-      if (groups_.group[s] >= 0 && groups_.cuts[s].axes[step.inputs.size() + o] >= 0) {
-        made.row_elements = element_count(output.shape) / groups_.row_counts[groups_.group[s]];
+      if (row_sets_.set_of[s] >= 0 && row_sets_.cuts[s].axes[step.inputs.size() + o] >= 0) {
+        made.row_elements = element_count(output.shape) / row_sets_.row_counts[row_sets_.set_of[s]];
       }
     }
   }
 
   void find_readers() {
-    groups_.readers.resize(groups_.made.size());
-    groups_.outlives.assign(groups_.made.size(), false);
+    row_sets_.readers.resize(row_sets_.made.size());
+    row_sets_.outlives.assign(row_sets_.made.size(), false);
     for (std::size_t s = 0; s < count_; ++s) {
-      for (const PlanStep::Operand& input : plan_.steps[s].inputs) groups_.readers[input.place.storage].push_back(s);
+      for (const PlanStep::Operand& input : plan_.steps[s].inputs) row_sets_.readers[input.place.storage].push_back(s);
     }
-    for (const Plan::Kept& kept : plan_.kept) groups_.outlives[kept.place.storage] = true;
+    for (const Plan::Kept& kept : plan_.kept) row_sets_.outlives[kept.place.storage] = true;
   }
 
   const Plan& plan_;
   const std::size_t count_;
   const std::vector<bool>& expendable_;
   const bool always_;
-  StepGroups groups_;
+  RowSets row_sets_;
 };
 
 }  // namespace
 
-StepGroups group_steps(const Plan& plan, const std::vector<bool>& expendable, bool always) {
-  return Grouper(plan, expendable, always).run();
+RowSets find_row_sets(const Plan& plan, const std::vector<bool>& expendable, bool always) {
+  return Finder(plan, expendable, always).run();
 }
 
 }  // namespace sg

@@ -1,4 +1,4 @@
-// Groups: which steps of a plan share a number of rows, and in which phase each of them can run (stream.h says how).
+// Row sets: which steps of a plan share a number of rows, and in which phase each of them can run (stream.h says how).
 #pragma once
 
 #include <vector>
@@ -13,9 +13,9 @@ struct Made {
   std::int64_t row_elements = 0;  // 0 when it is not made row by row
 };
 
-struct StepGroups {
-  std::vector<std::int64_t> row_counts;           // of each group; none where no rows are worth cutting
-  std::vector<int> group;                         // of each step: the number in row_counts, or -1
+struct RowSets {
+  std::vector<std::int64_t> row_counts;           // of each row set; none where no rows are worth cutting
+  std::vector<int> set_of;                        // of each step: the number in row_counts, or -1
   std::vector<std::int64_t> phase;                // of each step
   std::vector<Cut> cuts;                          // of each step
   std::vector<Made> made;                         // of each storage
@@ -25,6 +25,6 @@ struct StepGroups {
 
 /// `expendable` says of each storage whether it is a leaf that nobody can reach afterwards; `always` takes few rows
 /// too.
-StepGroups group_steps(const Plan& plan, const std::vector<bool>& expendable, bool always);
+RowSets find_row_sets(const Plan& plan, const std::vector<bool>& expendable, bool always);
 
 }  // namespace sg
