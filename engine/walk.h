@@ -24,7 +24,7 @@ class Walk {
     stack.reserve(kFewNodes);
     nodes_.reserve(kFewNodes);
     const auto visit = [&](Node* node) {
-      std::int64_t& index = slot(node);
+      std::int64_t& index = entry(node);
       if (index != unseen || skip(*node)) return;
       index = pending;
       stack.emplace_back(node, expand(*node) ? 0 : node->inputs().size());
@@ -36,7 +36,7 @@ class Walk {
         if (next < node->inputs().size()) {
           visit(node->inputs()[next++].node());  // may move `node` and `next` away
         } else {
-          slot(node) = static_cast<std::int64_t>(nodes_.size());
+          entry(node) = static_cast<std::int64_t>(nodes_.size());
           nodes_.push_back(node);
           stack.pop_back();
         }
@@ -57,7 +57,7 @@ class Walk {
   static constexpr std::int64_t unseen = -1, pending = -2;
   static constexpr std::size_t kFewNodes = 16;  // the smallest graphs are walked without asking for memory again
 
-  std::int64_t& slot(Node* node) {
+  std::int64_t& entry(Node* node) {
     if (node->mark.thread != thread_) return others_.try_emplace(node, unseen).first->second;
     if (node->mark.walk != number_) {
       node->mark.walk = number_;

@@ -15,13 +15,13 @@ constexpr std::int64_t kDepth =
 constexpr std::int64_t kSingleTapDepth = 128;
 constexpr std::int64_t kReductionDepth = 288;  // the same for the gradient by the weight
 constexpr std::int64_t kLeastDepth = 72;
-constexpr std::int64_t kSlots =
+constexpr std::int64_t kPackets =
     12;  // of a unit: a vector that is filled in part, or a tile with fewer of them, costs little then
-constexpr std::int64_t kReductionSlots = 40;  // the same where each unit's sums over lanes have to pay
-constexpr std::int64_t kUnits = 24;           // enough for every thread to have its share
-constexpr double kWaste = 1.1;                // the most that smaller units may have more vectors
-constexpr double kUnitWork = 3e5;             // multiply-adds that are worth a task
-constexpr std::int64_t kLeastVectors = 6;     // of pixels in a unit
+constexpr std::int64_t kReductionPackets = 40;  // the same where each unit's sums over lanes have to pay
+constexpr std::int64_t kUnits = 24;             // enough for every thread to have its share
+constexpr double kWaste = 1.1;                  // the most that smaller units may have more vectors
+constexpr double kUnitWork = 3e5;               // multiply-adds that are worth a task
+constexpr std::int64_t kLeastVectors = 6;       // of pixels in a unit
 
 /// The largest even share that is at most `most`.
 std::int64_t even_share(std::int64_t total, std::int64_t most) {
@@ -78,9 +78,9 @@ class BlockingChooser {
     const std::int64_t depth = reduction_ ? kReductionDepth : taps_ == 1 ? kSingleTapDepth : kDepth;
     blocking_.channel_block = even_share(g_.channels, std::max<std::int64_t>(1, depth * phases_ / taps_));
     // Small images: fewer channels at once, so that a unit has enough of them.
-    const std::int64_t slots = reduction_ ? kReductionSlots : kSlots;
+    const std::int64_t packets = reduction_ ? kReductionPackets : kPackets;
     const std::int64_t images =
-        std::max<std::int64_t>(1, std::min(g_.batch, slots * lanes_ / std::max<std::int64_t>(1, height_ * width_)));
+        std::max<std::int64_t>(1, std::min(g_.batch, packets * lanes_ / std::max<std::int64_t>(1, height_ * width_)));
     while (blocking_.channel_block * taps_ >= 2 * kLeastDepth * phases_ &&
            blocking_.channel_block * channel_bytes() * (height_ + extra_) * images > kBlockBytes) {
       blocking_.channel_block = even_share(g_.channels, blocking_.channel_block / 2);
@@ -115,14 +115,14 @@ class BlockingChooser {
     const auto units = [&] {
       return g_.groups * ceil_div(g_.batch, blocking_.images) * ceil_div(height_, blocking_.strip);
     };
-    const auto slots_of = [&](std::int64_t images) {
-      return static_cast<double>(blocking_.slots(images, height_, width_, lanes_) * ceil_div(g_.batch, images));
+    const auto packets_of = [&](std::int64_t images) {
+      return static_cast<double>(blocking_.packets(images, height_, width_, lanes_) * ceil_div(g_.batch, images));
     };
     while (blocking_.images > 1 && units() < kUnits &&
            row_work * static_cast<double>(height_ * blocking_.images) > 2 * kUnitWork &&
            blocking_.images * height_ * width_ > kLeastVectors * lanes_) {
       const std::int64_t half = even_share(g_.batch, ceil_div(blocking_.images, 2));
-      if (slots_of(half) > kWaste * slots_of(blocking_.images)) break;
+      if (packets_of(half) > kWaste * packets_of(blocking_.images)) break;
       blocking_.images = half;
     }
     while (blocking_.strip > 3 * extra_ + 1 && blocking_.images == 1 && units() < kUnits &&
@@ -142,8 +142,8 @@ class BlockingChooser {
 
   /// Estimated cycles of the whole: packing, multiply-adds, and sums over lanes that cross images.
   double cost() const {
-    const double slots = static_cast<double>(blocking_.slots(blocking_.images, blocking_.strip, width_, lanes_) *
-                                             blocking_.image_blocks * blocking_.strips);
+    const double packets = static_cast<double>(blocking_.packets(blocking_.images, blocking_.strip, width_, lanes_) *
+                                               blocking_.image_blocks * blocking_.strips);
     // A single copy is made from the source; several are, from a staging area that splits and pads its rows.
     const double rows = static_cast<double>(blocking_.strips * (blocking_.strip + extra_) * g_.batch * g_.channels);
     const double vectors = static_cast<double>(ceil_div(blocking_.row_pitch, lanes_));
@@ -152,10 +152,10 @@ class BlockingChooser {
     const double packing =
         rows * (copies_ == 1 ? 8 + 2 * vectors : staging + static_cast<double>(copies_) * (1 + 2 * vectors));
     const double arithmetic =
-        slots * static_cast<double>(g_.channels * taps_) * static_cast<double>(ceil_div(g_.rows, 4) * 4) / 2;
+        packets * static_cast<double>(g_.channels * taps_) * static_cast<double>(ceil_div(g_.rows, 4) * 4) / 2;
     return static_cast<double>(g_.groups) *
            (packing + arithmetic +
-            (blocking_.flat_images && blocking_.images > 1 ? slots * static_cast<double>(g_.rows) * 4 : 0));
+            (blocking_.flat_images && blocking_.images > 1 ? packets * static_cast<double>(g_.rows) * 4 : 0));
   }
 
   const Correlation& g_;
@@ -171,7 +171,7 @@ class BlockingChooser {
 
 }  // namespace
 
-std::int64_t ConvBlocking::slots(std::int64_t image_count, std::int64_t rows, std::int64_t columns, int lanes) const {
+std::int64_t ConvBlocking::packets(std::int64_t image_count, std::int64_t rows, std::int64_t columns, int lanes) const {
   if (flat_images) return ceil_div(image_count * rows * columns, lanes);
   if (flat_rows) return image_count * ceil_div(rows * columns, lanes);
   return image_count * rows * row_vectors;

@@ -55,7 +55,7 @@ struct ConvBlocking {
   double cost;                                     // estimated cycles of the whole
 
   std::int64_t image_pitch(std::int64_t rows) const { return (rows + packed[0].extra) * row_pitch; }
-  std::int64_t slots(std::int64_t image_count, std::int64_t rows, std::int64_t columns, int lanes) const;
+  std::int64_t packets(std::int64_t image_count, std::int64_t rows, std::int64_t columns, int lanes) const;
 };
 
 /// Picks the cheapest layout for this shape; `reduction` is for the gradient by the weight.

@@ -95,14 +95,14 @@ void run_few_results(const Correlation& g, bool of_gradient, const T* source, co
       for (std::int64_t c = 0; c < g.channels; ++c) *to++ = from[c * step + t];
     }
   }
-  std::vector<std::int32_t> offsets, slots, counts;
+  std::vector<std::int32_t> offsets, packets, counts;
   std::vector<std::int64_t> targets;
   for (std::int64_t c = 0; c < std::min(kDepth, g.channels); ++c) {
     offsets.push_back(static_cast<std::int32_t>(c * plane));
   }
   for (std::int64_t p = 0; p < plane; p += kernels.lanes) {
     targets.push_back(std::min(p, plane - kernels.lanes));  // the last overlaps its neighbour
-    slots.push_back(static_cast<std::int32_t>(targets.back()));
+    packets.push_back(static_cast<std::int32_t>(targets.back()));
     counts.push_back(kernels.lanes);
   }
   const std::int64_t images = g.batch * g.groups;
@@ -122,8 +122,8 @@ void run_few_results(const Correlation& g, bool of_gradient, const T* source, co
           product.offsets = offsets.data();
           product.depth = std::min(kDepth, g.channels - first);
           product.b = source + (image * g.channels + first) * plane;
-          product.slots = slots.data();
-          product.slot_count = static_cast<std::int64_t>(slots.size());
+          product.packets = packets.data();
+          product.packet_count = static_cast<std::int64_t>(packets.size());
           product.c = products + planes.margin();
           product.c_offsets = targets.data();
           product.counts = counts.data();

@@ -55,8 +55,8 @@ struct Run {
   bool direct;  // vectors are stored where they belong; otherwise the unit is laid out in scratch first
 
   std::int64_t plane() const { return g.axis[0].results * g.axis[1].results; }
-  std::int64_t slots_per_unit() const {
-    return blocking.slots(blocking.images, blocking.strip, g.axis[1].positions, kernels.lanes);
+  std::int64_t packets_per_unit() const {
+    return blocking.packets(blocking.images, blocking.strip, g.axis[1].positions, kernels.lanes);
   }
 
   T* result_plane(const ConvUnit& unit, std::int64_t image, std::int64_t row) const {
@@ -70,7 +70,7 @@ struct Run {
 template <class T>
 void Run<T>::write_rows(const ConvUnit& unit, std::int64_t first_row, std::int64_t rows, const T* laid_out) const {
   const std::int64_t width = g.axis[1].positions, lanes = kernels.lanes;
-  const std::int64_t length = blocking.slots(unit.images, unit.rows, width, kernels.lanes) * lanes;
+  const std::int64_t length = blocking.packets(unit.images, unit.rows, width, kernels.lanes) * lanes;
   const std::int64_t row_length = blocking.flat_rows ? width : blocking.row_vectors * lanes;
   const std::int64_t image_length =
       blocking.flat_rows && !blocking.flat_images ? ceil_div(unit.rows * width, lanes) * lanes : unit.rows * row_length;
@@ -104,12 +104,12 @@ void Run<T>::write_rows(const ConvUnit& unit, std::int64_t first_row, std::int64
 template <class T>
 void Run<T>::run_rows(const ConvUnit& unit, std::int64_t first_row, std::int64_t rows, T* packed,
                       bool is_packed) const {
-  const std::int64_t most = slots_per_unit(), lanes = kernels.lanes;
+  const std::int64_t most = packets_per_unit(), lanes = kernels.lanes;
   const Scratch lists(static_cast<std::size_t>(most) * 16);
   std::int64_t* const targets = lists.as<std::int64_t>();
   std::int32_t* const counts = reinterpret_cast<std::int32_t*>(targets + most);
-  std::int32_t* const slots = counts + most;
-  const std::int64_t count = list_slots(g, blocking, unit, kernels.lanes, slots);
+  std::int32_t* const packets = counts + most;
+  const std::int64_t count = list_packets(g, blocking, unit, kernels.lanes, packets);
   if (direct) {
     list_planes(g, blocking, unit, kernels.lanes, targets, counts);
   } else {
@@ -135,8 +135,8 @@ void Run<T>::run_rows(const ConvUnit& unit, std::int64_t first_row, std::int64_t
       product.offsets = phase.offsets.data();
       product.depth = channels * phase.taps;
       product.b = from;
-      product.slots = slots;
-      product.slot_count = count;
+      product.packets = packets;
+      product.packet_count = count;
       product.c =
           direct ? result_plane(unit, 0, first_row) : laid_out.as<T>() + static_cast<std::int64_t>(p) * rows * length;
       product.c_offsets = targets;
@@ -171,13 +171,13 @@ std::int32_t tap_offset(const ConvBlocking& blocking, std::int64_t channel, std:
                                    blocking.packed[1].shift[x]);
 }
 
-std::int64_t list_slots(const Correlation& g, const ConvBlocking& blocking, const ConvUnit& unit, int lanes,
-                        std::int32_t* slots) {
+std::int64_t list_packets(const Correlation& g, const ConvBlocking& blocking, const ConvUnit& unit, int lanes,
+                          std::int32_t* packets) {
   const std::int64_t width = g.axis[1].positions, image_pitch = blocking.image_pitch(unit.rows);
   std::int64_t count = 0;
   if (blocking.flat_images) {
     for (std::int64_t q = 0; q < unit.images * unit.rows * width; q += lanes) {
-      slots[count++] = static_cast<std::int32_t>(q);
+      packets[count++] = static_cast<std::int32_t>(q);
     }
     return count;
   }
@@ -185,7 +185,7 @@ std::int64_t list_slots(const Correlation& g, const ConvBlocking& blocking, cons
     const std::int64_t runs = blocking.flat_rows ? 1 : unit.rows, run = blocking.flat_rows ? unit.rows * width : width;
     for (std::int64_t y = 0; y < runs; ++y) {
       for (std::int64_t q = 0; q < run; q += lanes) {
-        slots[count++] = static_cast<std::int32_t>(image * image_pitch + y * blocking.row_pitch + q);
+        packets[count++] = static_cast<std::int32_t>(image * image_pitch + y * blocking.row_pitch + q);
       }
     }
   }

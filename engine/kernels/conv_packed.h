@@ -23,15 +23,15 @@ void pack_block(const ConvKernels<T>& kernels, const Correlation& correlation, c
                 const ConvUnit& unit, std::int64_t block, const T* source, T* packed);
 
 /// Where the vectors of a unit's pixels begin in a packed copy; returns how many there are.
-std::int64_t list_slots(const Correlation& correlation, const ConvBlocking& blocking, const ConvUnit& unit, int lanes,
-                        std::int32_t* slots);
+std::int64_t list_packets(const Correlation& correlation, const ConvBlocking& blocking, const ConvUnit& unit, int lanes,
+                          std::int32_t* packets);
 
 /// Where the same vectors lie in the planes of the result, relative to those of the unit's first image, and how many of
 /// their lanes are pixels. They do where the result has one phase and no vector straddles two images.
 void list_planes(const Correlation& correlation, const ConvBlocking& blocking, const ConvUnit& unit, int lanes,
                  std::int64_t* offsets, std::int32_t* counts);
 
-/// Where tap (y, x) of a block's channel reads in the packed block, relative to a slot.
+/// Where tap (y, x) of a block's channel reads in the packed block, relative to a packet.
 std::int32_t tap_offset(const ConvBlocking& blocking, std::int64_t channel, std::int64_t y, std::int64_t x);
 
 /// result [batch, groups * rows, results by axis]. `weights` is stored phase by phase (y slower than x), each of them

@@ -13,8 +13,8 @@ constexpr std::int64_t kTasks = 24;               // enough for every thread to 
 constexpr std::int64_t kPartialBytes = 32 << 20;  // the most that partial sums may take
 constexpr double kTaskWork = 3e5;                 // multiply-adds that are worth a task
 
-/// Lays out the cotangent's pixels of a unit in the order of its slots, a row for each output channel; what is left of
-/// a vector is 0.
+/// Lays out the cotangent's pixels of a unit in the order of its packets, a row for each output channel; what is left
+/// of a vector is 0.
 template <class T>
 void lay_out_cotangent(const ConvKernels<T>& kernels, const Correlation& g, const ConvBlocking& blocking,
                        const ConvUnit& unit, const T* cotangent, std::int64_t row_length, T* laid_out) {
@@ -42,7 +42,7 @@ constexpr std::int64_t kPageBytes = 4096;
 /// 166 GFLOP/s instead of 150), and still read in place for fewer (3 to 16 channels at 64 x 64: 206 instead of 162).
 constexpr std::int64_t kLaidOutDepth = 48;
 
-/// Whether all vectors of the units' slots are whole in the planes of the cotangent, which are read in place then:
+/// Whether all vectors of the units' packets are whole in the planes of the cotangent, which are read in place then:
 /// copying them took a third of the time where the source has one channel, and a fifth for a single tap.
 template <class T>
 bool is_whole(const Correlation& g, const ConvBlocking& blocking, std::int64_t lanes) {
@@ -77,7 +77,8 @@ void run_weight_gradient(const ConvKernels<T>& kernels, const Correlation& g, co
                                           static_cast<std::int64_t>(work / kTaskWork),
                                           kPartialBytes / static_cast<std::int64_t>(size * sizeof(T))}));
   const std::int64_t units_per_piece = ceil_div(units, pieces);
-  const std::int64_t most_slots = blocking.slots(blocking.images, blocking.strip, g.axis[1].positions, kernels.lanes);
+  const std::int64_t most_packets =
+      blocking.packets(blocking.images, blocking.strip, g.axis[1].positions, kernels.lanes);
 
   std::vector<std::int32_t> offsets;
   for (std::int64_t c = 0; c < blocking.channel_block; ++c) {
@@ -96,11 +97,11 @@ void run_weight_gradient(const ConvKernels<T>& kernels, const Correlation& g, co
     const std::int64_t first_channel = block * blocking.channel_block,
                        channels = std::min(blocking.channel_block, g.channels - first_channel);
     const Scratch packed(static_cast<std::size_t>(blocking.block_size) * sizeof(T));
-    const Scratch laid_out(whole ? 0 : static_cast<std::size_t>(g.rows * most_slots * kernels.lanes) * sizeof(T));
-    const Scratch lists(static_cast<std::size_t>(most_slots) * 16);
-    std::int64_t* const cotangent_slots = lists.as<std::int64_t>();
-    std::int32_t* const slots = reinterpret_cast<std::int32_t*>(cotangent_slots + most_slots);
-    std::int32_t* const counts = slots + most_slots;
+    const Scratch laid_out(whole ? 0 : static_cast<std::size_t>(g.rows * most_packets * kernels.lanes) * sizeof(T));
+    const Scratch lists(static_cast<std::size_t>(most_packets) * 16);
+    std::int64_t* const cotangent_packets = lists.as<std::int64_t>();
+    std::int32_t* const packets = reinterpret_cast<std::int32_t*>(cotangent_packets + most_packets);
+    std::int32_t* const counts = packets + most_packets;
     T* const sums =
         (pieces > 1 ? partial_sums.as<T>() + piece * size : result) + group * g.rows * depth + first_channel * taps;
     const std::int64_t first = piece * units_per_piece, last = std::min(units, first + units_per_piece);
@@ -110,26 +111,26 @@ void run_weight_gradient(const ConvKernels<T>& kernels, const Correlation& g, co
     for (std::int64_t i = first; i < last; ++i) {
       const ConvUnit unit =
           conv_unit(g, blocking, (i / blocking.strips * g.groups + group) * blocking.strips + i % blocking.strips);
-      const std::int64_t count = list_slots(g, blocking, unit, kernels.lanes, slots);
+      const std::int64_t count = list_packets(g, blocking, unit, kernels.lanes, packets);
       pack_block(kernels, g, blocking, unit, block, source, packed.as<T>());
       ConvReduction<T> reduction;
       if (whole) {
-        list_planes(g, blocking, unit, kernels.lanes, cotangent_slots, counts);
+        list_planes(g, blocking, unit, kernels.lanes, cotangent_packets, counts);
         reduction.a = cotangent + (unit.image * g.groups + group) * g.rows * plane;
         reduction.a_row = plane;
       } else {
         lay_out_cotangent(kernels, g, blocking, unit, cotangent, count * kernels.lanes, laid_out.as<T>());
-        for (std::int64_t s = 0; s < count; ++s) cotangent_slots[s] = s * kernels.lanes;
+        for (std::int64_t s = 0; s < count; ++s) cotangent_packets[s] = s * kernels.lanes;
         reduction.a = laid_out.as<T>();
         reduction.a_row = count * kernels.lanes;
       }
-      reduction.a_slots = cotangent_slots;
+      reduction.a_packets = cotangent_packets;
       reduction.rows = g.rows;
       reduction.offsets = offsets.data();
       reduction.depth = channels * taps;
       reduction.b = packed.as<T>();
-      reduction.slots = slots;
-      reduction.slot_count = count;
+      reduction.packets = packets;
+      reduction.packet_count = count;
       reduction.c = sums;
       reduction.c_row = depth;
       reduction.accumulate = i > first;

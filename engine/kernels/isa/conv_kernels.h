@@ -5,9 +5,9 @@
 
 namespace sg::kernels {
 
-/// The elements of a slot are one vector of neighbouring output pixels. A product computes, for each row m and each
-/// slot s, c[m * c_row + c_offset[s] + lane] (+)= sum over k of a[m * a_row + k] * b[slots[s] + offsets[k] + lane],
-/// lane < counts[s]. All of b[slots[s] + offsets[k] + lane] must be readable, for each lane of the vector.
+/// The elements of a packet are one vector of neighbouring output pixels. A product computes, for each row m and each
+/// packet s, c[m * c_row + c_offset[s] + lane] (+)= sum over k of a[m * a_row + k] * b[packets[s] + offsets[k] + lane],
+/// lane < counts[s]. All of b[packets[s] + offsets[k] + lane] must be readable, for each lane of the vector.
 template <class T>
 struct ConvProduct {
   const T* a;
@@ -16,8 +16,8 @@ struct ConvProduct {
   const std::int32_t* offsets;
   std::int64_t depth;
   const T* b;
-  const std::int32_t* slots;
-  std::int64_t slot_count;
+  const std::int32_t* packets;
+  std::int64_t packet_count;
   T* c;
   const std::int64_t* c_offsets;
   const std::int32_t* counts;
@@ -25,19 +25,19 @@ struct ConvProduct {
   bool accumulate;
 };
 
-/// Sums over slots: c[m * c_row + k] (+)= sum over s and lanes of a[m * a_row + a_slots[s] + lane] * b[slots[s] +
+/// Sums over packets: c[m * c_row + k] (+)= sum over s and lanes of a[m * a_row + a_packets[s] + lane] * b[packets[s] +
 /// offsets[k] + lane].
 template <class T>
 struct ConvReduction {
   const T* a;
   std::int64_t a_row;
-  const std::int64_t* a_slots;
+  const std::int64_t* a_packets;
   std::int64_t rows;
   const std::int32_t* offsets;
   std::int64_t depth;
   const T* b;
-  const std::int32_t* slots;
-  std::int64_t slot_count;
+  const std::int32_t* packets;
+  std::int64_t packet_count;
   T* c;
   std::int64_t c_row;
   bool accumulate;

@@ -1,4 +1,4 @@
-// Register tiles of the convolutions: products of weights with slots of pixels, and sums over slots.
+// Register tiles of the convolutions: products of weights with packets of pixels, and sums over packets.
 #pragma once
 
 #include <utility>
@@ -10,26 +10,26 @@ namespace sg::kernels::SG_ISA {
 
 /// The register tile: accumulators, one row's vectors and a broadcast fill 16 registers, or 32 with AVX-512.
 inline constexpr int kTileRows = kVectorBytes == 64 ? 8 : 4;
-inline constexpr int kTileSlots = 3;
-/// Few rows take more slots, so that enough independent sums are under way.
+inline constexpr int kTilePackets = 3;
+/// Few rows take more packets, so that enough independent sums are under way.
 constexpr int widest_tile(int rows) {
-  return rows == 1 ? 8 : rows == 2 ? (kTileRows == 8 ? 6 : 5) : rows == 3 && kTileRows == 8 ? 6 : kTileSlots;
+  return rows == 1 ? 8 : rows == 2 ? (kTileRows == 8 ? 6 : 5) : rows == 3 && kTileRows == 8 ? 6 : kTilePackets;
 }
 
-template <class T, int Lanes, int Rows, int Slots>
-void product_tile(const ConvProduct<T>& p, std::int64_t row, std::int64_t slot) {
+template <class T, int Lanes, int Rows, int Packets>
+void product_tile(const ConvProduct<T>& p, std::int64_t row, std::int64_t packet) {
   using V = Vector<T, Lanes>;
   // Every loop over the tile is unrolled, the first too: an array that is indexed by a variable anywhere lies in
   // memory, which cost as much as a depth of nine.
-  V sums[Rows][Slots];
+  V sums[Rows][Packets];
 #pragma GCC unroll 8
   for (int r = 0; r < Rows; ++r) {
 #pragma GCC unroll 8
-    for (int s = 0; s < Slots; ++s) sums[r][s] = V{};
+    for (int s = 0; s < Packets; ++s) sums[r][s] = V{};
   }
-  const T* b[Slots];
+  const T* b[Packets];
 #pragma GCC unroll 8
-  for (int s = 0; s < Slots; ++s) b[s] = p.b + p.slots[slot + s];
+  for (int s = 0; s < Packets; ++s) b[s] = p.b + p.packets[packet + s];
   const T* a = p.a + row * p.a_row;
   const std::int64_t a_row = p.a_row, c_row = p.c_row, depth = p.depth;
   const std::int32_t* const offsets = p.offsets;
@@ -37,20 +37,20 @@ void product_tile(const ConvProduct<T>& p, std::int64_t row, std::int64_t slot) 
 #pragma GCC unroll 1
   for (std::int64_t k = 0; k < depth; ++k, ++a) {
     const std::int64_t offset = offsets[k];
-    V vectors[Slots];
+    V vectors[Packets];
 #pragma GCC unroll 8
-    for (int s = 0; s < Slots; ++s) vectors[s] = load<V>(b[s] + offset);
+    for (int s = 0; s < Packets; ++s) vectors[s] = load<V>(b[s] + offset);
 #pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
       const V weight = splat<V>(a[r * a_row]);
 #pragma GCC unroll 8
-      for (int s = 0; s < Slots; ++s) sums[r][s] = multiply_add(weight, vectors[s], sums[r][s]);
+      for (int s = 0; s < Packets; ++s) sums[r][s] = multiply_add(weight, vectors[s], sums[r][s]);
     }
   }
 #pragma GCC unroll 8
-  for (int s = 0; s < Slots; ++s) {
-    T* c = p.c + row * c_row + p.c_offsets[slot + s];
-    const std::int32_t count = p.counts[slot + s];
+  for (int s = 0; s < Packets; ++s) {
+    T* c = p.c + row * c_row + p.c_offsets[packet + s];
+    const std::int32_t count = p.counts[packet + s];
     if (count == Lanes) {
 #pragma GCC unroll 8
       for (int r = 0; r < Rows; ++r, c += c_row) store(c, accumulate ? load<V>(c) + sums[r][s] : sums[r][s]);
@@ -63,47 +63,48 @@ void product_tile(const ConvProduct<T>& p, std::int64_t row, std::int64_t slot) 
   }
 }
 
-template <class T, int Lanes, int Rows, int Slots>
-void product_rows(const ConvProduct<T>& p, std::int64_t slot, int rows, std::int64_t row) {
+template <class T, int Lanes, int Rows, int Packets>
+void product_rows(const ConvProduct<T>& p, std::int64_t packet, int rows, std::int64_t row) {
   if (rows == Rows) {
-    product_tile<T, Lanes, Rows, Slots>(p, row, slot);
+    product_tile<T, Lanes, Rows, Packets>(p, row, packet);
   } else if constexpr (Rows > 1) {
-    product_rows<T, Lanes, Rows - 1, Slots>(p, slot, rows, row);
+    product_rows<T, Lanes, Rows - 1, Packets>(p, packet, rows, row);
   }
 }
 
-/// All rows of `Slots` neighbouring slots, whose vectors stay in the first-level cache. Rows are shared out evenly: a
-/// tile of one would leave the multiply-adds waiting for each other.
-template <class T, int Lanes, int Slots>
-void product_column(const ConvProduct<T>& p, std::int64_t slot) {
+/// All rows of `Packets` neighbouring packets, whose vectors stay in the first-level cache. Rows are shared out evenly:
+/// a tile of one would leave the multiply-adds waiting for each other.
+template <class T, int Lanes, int Packets>
+void product_column(const ConvProduct<T>& p, std::int64_t packet) {
   std::int64_t tiles = (p.rows + kTileRows - 1) / kTileRows;
   for (std::int64_t row = 0; row < p.rows; --tiles) {
     const std::int64_t rows = (p.rows - row + tiles - 1) / tiles;
-    product_rows<T, Lanes, kTileRows, Slots>(p, slot, static_cast<int>(rows), row);
+    product_rows<T, Lanes, kTileRows, Packets>(p, packet, static_cast<int>(rows), row);
     row += rows;
   }
 }
 
 template <class T, int Lanes, int Rows>
-void product_few_rows(const ConvProduct<T>& p, std::int64_t& slot) {
-  constexpr int slots = widest_tile(Rows);
-  for (; slot + slots <= p.slot_count; slot += slots) product_tile<T, Lanes, Rows, slots>(p, 0, slot);
+void product_few_rows(const ConvProduct<T>& p, std::int64_t& packet) {
+  constexpr int packets = widest_tile(Rows);
+  for (; packet + packets <= p.packet_count; packet += packets) product_tile<T, Lanes, Rows, packets>(p, 0, packet);
 }
 
 template <class T, int Lanes>
 void product(const ConvProduct<T>& p) {
-  std::int64_t slot = 0;
+  std::int64_t packet = 0;
   if (p.rows == 1) {
-    product_few_rows<T, Lanes, 1>(p, slot);
+    product_few_rows<T, Lanes, 1>(p, packet);
   } else if (p.rows == 2) {
-    product_few_rows<T, Lanes, 2>(p, slot);
+    product_few_rows<T, Lanes, 2>(p, packet);
   } else if (p.rows == 3) {
-    product_few_rows<T, Lanes, 3>(p, slot);
+    product_few_rows<T, Lanes, 3>(p, packet);
   }
   // Four are left as two and two: a single one would leave the multiply-adds waiting for each other.
-  for (; p.slot_count - slot > 4 || p.slot_count - slot == 3; slot += 3) product_column<T, Lanes, 3>(p, slot);
-  for (; p.slot_count - slot > 1; slot += 2) product_column<T, Lanes, 2>(p, slot);
-  if (slot < p.slot_count) product_column<T, Lanes, 1>(p, slot);
+  for (; p.packet_count - packet > 4 || p.packet_count - packet == 3; packet += 3)
+    product_column<T, Lanes, 3>(p, packet);
+  for (; p.packet_count - packet > 1; packet += 2) product_column<T, Lanes, 2>(p, packet);
+  if (packet < p.packet_count) product_column<T, Lanes, 1>(p, packet);
 }
 
 template <class V>
@@ -159,16 +160,16 @@ void reduction_tile(const ConvReduction<T>& p, std::int64_t row, std::int64_t co
   const T* b[Columns];
 #pragma GCC unroll 8
   for (int k = 0; k < Columns; ++k) b[k] = p.b + p.offsets[column + k];
-  const std::int64_t a_row = p.a_row, slot_count = p.slot_count;
-  const std::int64_t* const a_slots = p.a_slots;
-  const std::int32_t* const slots = p.slots;
+  const std::int64_t a_row = p.a_row, packet_count = p.packet_count;
+  const std::int64_t* const a_packets = p.a_packets;
+  const std::int32_t* const packets = p.packets;
 #pragma GCC unroll 1
-  for (std::int64_t s = 0; s < slot_count; ++s) {
-    const std::int64_t slot = slots[s];
-    const T* const a = p.a + row * a_row + a_slots[s];
+  for (std::int64_t s = 0; s < packet_count; ++s) {
+    const std::int64_t packet = packets[s];
+    const T* const a = p.a + row * a_row + a_packets[s];
     V vectors[Columns];
 #pragma GCC unroll 8
-    for (int k = 0; k < Columns; ++k) vectors[k] = load<V>(b[k] + slot);
+    for (int k = 0; k < Columns; ++k) vectors[k] = load<V>(b[k] + packet);
 #pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
       V cotangent = load<V>(a + r * a_row);
