@@ -18,9 +18,9 @@ constexpr std::int64_t most_elements = std::int64_t{1} << 48;
 using Format = SafetensorsFormat;
 using Entry = SafetensorsEntry;
 
-constexpr Format formats[] = {{"F32", 4, f32},  {"F64", 8, f64},  {"I64", 8, i64}, {"F16", 2, f32},
-                              {"BF16", 2, f32}, {"BOOL", 1, i64}, {"U8", 1, i64},  {"I8", 1, i64},
-                              {"I16", 2, i64},  {"U16", 2, i64},  {"I32", 4, i64}, {"U32", 4, i64}};
+constexpr Format known_formats[] = {{"F32", 4, f32},  {"F64", 8, f64},  {"I64", 8, i64}, {"F16", 2, f32},
+                                    {"BF16", 2, f32}, {"BOOL", 1, i64}, {"U8", 1, i64},  {"I8", 1, i64},
+                                    {"I16", 2, i64},  {"U16", 2, i64},  {"I32", 4, i64}, {"U32", 4, i64}};
 
 /// One entry of the header, every number of it checked against `data_bytes`.
 Entry parse_entry(const std::string& who, const std::string& name, const nlohmann::json& value,
@@ -39,7 +39,7 @@ Entry parse_entry(const std::string& who, const std::string& name, const nlohman
                : -1;
   };
   Entry entry{name, nullptr, {}, 1, 0, 0};
-  for (const Format& format : formats) {
+  for (const Format& format : known_formats) {
     if (format.name == dtype.get_ref<const std::string&>()) entry.format = &format;
   }
   if (!entry.format) fail("{}: {} has the dtype {}, which is not supported", who, show_name(name), show_json(dtype));
@@ -120,7 +120,8 @@ SafetensorsHeader parse_safetensors_header(const std::string& who, std::string_v
 
 const Format& safetensors_format(const std::string& who, const std::string& name, Dtype dtype, Storage storage) {
   const auto named = [](std::string_view format) -> const Format& {
-    return *std::find_if(std::begin(formats), std::end(formats), [&](const Format& f) { return f.name == format; });
+    return *std::find_if(std::begin(known_formats), std::end(known_formats),
+                         [&](const Format& f) { return f.name == format; });
   };
   if (storage == Storage::same) return named(dtype == f32 ? "F32" : dtype == f64 ? "F64" : "I64");
   const bool is_integer = storage == Storage::i32 || storage == Storage::boolean;
