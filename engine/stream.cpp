@@ -50,8 +50,8 @@ class Streamer {
 
   bool is_local(std::int64_t storage) const {
     const Made& made = row_sets_.made[storage];
-    if (made.step < 0 || made.row_elements == 0 || row_sets_.outlives[storage] || region_of_[made.step] < 0)
-      return false;
+    if (made.step < 0 || made.row_elements == 0 || row_sets_.outlives[storage]) return false;
+    if (region_of_[made.step] < 0) return false;
     return std::all_of(row_sets_.readers[storage].begin(), row_sets_.readers[storage].end(),
                        [&](std::size_t reader) { return region_of_[reader] == region_of_[made.step]; });
   }

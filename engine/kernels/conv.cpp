@@ -5,9 +5,9 @@
 #include <utility>
 #include <vector>
 
-#include "engine/kernels/conv_few_results.h"
 #include "engine/kernels/conv_packed.h"
 #include "engine/kernels/conv_panel.h"
+#include "engine/kernels/conv_single_result.h"
 #include "engine/kernels/conv_winograd.h"
 #include "engine/kernels/cpu.h"
 #include "engine/kernels/memory.h"
@@ -150,8 +150,8 @@ void conv2d(const ConvGeometry& g, const T* input, const T* weight, T* output) {
   if (const auto shape = winograd_forward<T>(g)) return run_winograd(*shape, false, input, weight, output);
   const Correlation correlation = forward_correlation(g);
   if (!is_empty(g) && panels_pay<T>(correlation)) return run_panels(correlation, false, input, weight, output);
-  if (!is_empty(g) && few_results_pay<T>(correlation)) {
-    return run_few_results(correlation, false, input, weight, output);
+  if (!is_empty(g) && single_result_pays<T>(correlation)) {
+    return run_single_result(correlation, input, weight, output);
   }
   run_correlation(conv_kernels<T>(), correlation, input, weight, output);
 }
@@ -165,8 +165,8 @@ void conv2d_input_gradient(const ConvGeometry& g, const T* output_cotangent, con
   if (!is_empty(g) && panels_pay<T>(correlation)) {
     return run_panels(correlation, true, output_cotangent, weight, input_cotangent);
   }
-  if (!is_empty(g) && few_results_pay<T>(correlation)) {
-    return run_few_results(correlation, true, output_cotangent, weight, input_cotangent);
+  if (!is_empty(g) && single_result_pays<T>(correlation)) {
+    return run_single_result(correlation, output_cotangent, weight, input_cotangent);
   }
   const std::int64_t taps = g.kernel_height * g.kernel_width;
   const Scratch transposed(static_cast<std::size_t>(g.out_channels * correlation.rows * taps) * sizeof(T));
