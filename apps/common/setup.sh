@@ -62,12 +62,3 @@ configure() {
     cmake -S . -B build -DCMAKE_BUILD_TYPE=Release "$@" >build/configure.log 2>&1
   fi
 }
-
-# configure_for_clang: configures build-clang/, which tests/clang.sh builds and tests/lint.sh reads.
-configure_for_clang() {
-  mkdir -p build-clang
-  cmake --preset clang >build-clang/configure.log 2>&1 && return
-  cat build-clang/configure.log >&2
-  echo "$0: the build could not be configured" >&2
-  exit 1
-}

@@ -136,11 +136,11 @@ void TileSchedule::run_tile(Task& task, std::int64_t rows) const {
   for (const TileCall& call : code.calls) {
     call.operation(pointers[call.out], pointers[call.a], pointers[call.b], pointers[call.c], count, call.immediate);
   }
+  char* const folded = fold_scratch ? task.scratch + static_cast<std::size_t>(slots - 1) * slot_bytes : nullptr;
   for (std::size_t i = 0; i < reductions.size(); ++i) {
     const char* values = pointers[code.reduction_pointers[i]];
     char* const accumulators = task.accumulators + (static_cast<std::int64_t>(i) * kept_box + task.accumulator) * 8;
-    reduce(reductions[i].op, 0, rows, values, accumulators,
-           task.scratch + static_cast<std::size_t>(slots - 1) * slot_bytes);
+    reduce(reductions[i].op, 0, rows, values, accumulators, folded);
   }
   for (const LateStore& late : code.late_stores) {
     const char* values = pointers[late.pointer];

@@ -141,7 +141,7 @@ void check_kills(const std::vector<double>& places) {
 
 }  // namespace
 
-TEST_CASE("a run that is killed at any write goes on to the same bits and rows", "[faults]") {
+TEST_CASE("a run that is killed at any write goes on to the same bits and rows", "[faults][release]") {
   check_kills({0.4, 0.9});
 }
 

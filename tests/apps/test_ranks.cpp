@@ -166,7 +166,7 @@ TEST_CASE("what needs its whole batch cannot be cut into parts", "[ranks]") {
   CHECK(three.error.find("--batch-parts: 3") != std::string::npos);
 }
 
-TEST_CASE("1, 2 and 4 processes train to the bits of one alone", "[ranks]") {
+TEST_CASE("1, 2 and 4 processes train to the bits of one alone", "[ranks][release]") {
   if (!can_run_mpi()) {
     WARN("no MPI here: processes are not tried");
     return;

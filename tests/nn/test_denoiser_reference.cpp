@@ -15,7 +15,7 @@
 using namespace sg;
 using namespace sg::tests;
 
-TEST_CASE("twenty steps of the denoiser follow PyTorch's", "[reference]") {
+TEST_CASE("twenty steps of the denoiser follow PyTorch's", "[reference][release]") {
   const nn::SafetensorsFile file = reference("denoiser.safetensors");
   const data::Digits digits = data::embedded_digits();
   for (const std::string loss : {"l2", "hs1"}) {
