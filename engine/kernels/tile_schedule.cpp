@@ -36,17 +36,17 @@ class TileScheduler {
     describe_operands();
     if (schedule_->total == 0) return;
     cut_tasks();
-    // How many values share the cache decides the tile's length, which decides which operands need a slot there.
+    // How many values share the cache decides the tile's length, which decides which operands need a cell there.
     std::int64_t length = kLongestTile / 2;
     for (int round = 0; round < 2; ++round) {
       cut_tiles(length);
       for (TileSchedule::Operand& load : schedule_->loads) look_at(load);
       for (TileSchedule::Operand& store : schedule_->stores) look_at(store);
       find_bands();
-      schedule_->codes[0] = assign_slots(program_, *schedule_, false);
-      schedule_->codes[1] = assign_slots(program_, *schedule_, true);
-      schedule_->slots =
-          std::max(schedule_->codes[0].slots, schedule_->codes[1].slots) + (schedule_->fold_scratch ? 1 : 0);
+      schedule_->codes[0] = assign_cells(program_, *schedule_, false);
+      schedule_->codes[1] = assign_cells(program_, *schedule_, true);
+      schedule_->cells =
+          std::max(schedule_->codes[0].cells, schedule_->codes[1].cells) + (schedule_->fold_scratch ? 1 : 0);
       length = fitting_length();
     }
     lay_scratch_out();
@@ -271,10 +271,10 @@ class TileScheduler {
 
   // Tiles -----------------------------------------------------------------------------------------------------------
 
-  /// The tile's elements such that all slots and all memory that it touches fit into the cache.
+  /// The tile's elements such that all cells and all memory that it touches fit into the cache.
   std::int64_t fitting_length() const {
     const auto streams =
-        static_cast<std::int64_t>(schedule_->slots + schedule_->loads.size() + schedule_->stores.size());
+        static_cast<std::int64_t>(schedule_->cells + schedule_->loads.size() + schedule_->stores.size());
     const std::int64_t bytes_an_element = schedule_->element_size * std::max<std::int64_t>(streams, 1);
     const std::int64_t length = std::clamp<std::int64_t>(kTileBytes / bytes_an_element, kShortestTile, kLongestTile);
     return length / kLineElements * kLineElements;
@@ -365,11 +365,11 @@ class TileScheduler {
 
   void lay_scratch_out() {
     TileSchedule& schedule = *schedule_;
-    // The odd lines keep slots from sharing their cache sets and their addresses' low bits.
-    schedule.slot_bytes = static_cast<std::size_t>(round_up(schedule.capacity * schedule.element_size, 64) + 192);
+    // The odd lines keep cells from sharing their cache sets and their addresses' low bits.
+    schedule.cell_bytes = static_cast<std::size_t>(round_up(schedule.capacity * schedule.element_size, 64) + 192);
     const std::size_t pointers =
-        schedule.slots + 2 * schedule.loads.size() + schedule.stores.size();  // the loads' sources twice
-    schedule.pointers_offset = schedule.slots * schedule.slot_bytes;
+        schedule.cells + 2 * schedule.loads.size() + schedule.stores.size();  // the loads' sources twice
+    schedule.pointers_offset = schedule.cells * schedule.cell_bytes;
     schedule.accumulators_offset =
         schedule.pointers_offset +
         static_cast<std::size_t>(round_up(static_cast<std::int64_t>(pointers * sizeof(char*)), 64));

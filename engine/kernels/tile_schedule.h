@@ -30,7 +30,7 @@ struct CompiledTile::Schedule {
   int tile_dim = 0;
   std::int64_t tile_rows = 1;
   std::int64_t tile_inner = 1;  // elements of one row: of everything inside tile_dim
-  std::int64_t capacity = 0;    // elements of a slot
+  std::int64_t capacity = 0;    // elements of a cell
 
   /// How an operand looks inside a tile. A direct one is read or written where it lies in memory.
   enum class Access : std::uint8_t { direct, splat, strided };
@@ -48,12 +48,12 @@ struct CompiledTile::Schedule {
 
   static constexpr std::uint16_t kDirect = 0xffff;
   struct Constant {
-    std::uint16_t slot;
+    std::uint16_t cell;
     double value;
   };
   struct TileCall {
     TileKernels::Operation operation;
-    std::uint16_t out, a, b, c;  // indices of pointers: slots, then loads, then stores
+    std::uint16_t out, a, b, c;  // indices of pointers: cells, then loads, then stores
     double immediate;
   };
   struct LateStore {
@@ -62,14 +62,14 @@ struct CompiledTile::Schedule {
   /// The code for the case that no store is a load's buffer, and for the case that one is.
   struct Code {
     std::vector<Constant> constants;
-    std::vector<std::uint16_t> load_slots;  // for each load its slot, or kDirect
+    std::vector<std::uint16_t> load_cells;  // for each load its cell, or kDirect
     std::vector<TileCall> calls;
     std::vector<LateStore> late_stores;
     std::vector<std::uint16_t> reduction_pointers;
-    int slots = 0;
+    int cells = 0;
   };
   Code codes[2];
-  int slots = 0;  // the most of both
+  int cells = 0;  // the most of both
 
   struct Reduction {
     int op = 0;
@@ -88,7 +88,7 @@ struct CompiledTile::Schedule {
   bool band_reduced[kMaxTileDims]{};
   bool fold_scratch = false;
 
-  std::size_t slot_bytes = 0, pointers_offset = 0, accumulators_offset = 0, scratch_bytes = 0;
+  std::size_t cell_bytes = 0, pointers_offset = 0, accumulators_offset = 0, scratch_bytes = 0;
 
   /// The code for these operands.
   const Code& code_for(const void* const* load_data, void* const* store_data) const;
@@ -109,8 +109,8 @@ using TileSchedule = CompiledTile::Schedule;
 /// Works the schedule out.
 std::unique_ptr<const TileSchedule> make_tile_schedule(const TileProgram& program, std::span<const std::int64_t> shape,
                                                        Isa isa);
-/// Gives each value of the program its slot, once the schedule's tiles and operands are known (tile_slots.cpp).
-TileSchedule::Code assign_slots(const TileProgram& program, const TileSchedule& schedule, bool aliased);
+/// Gives each value of the program its cell, once the schedule's tiles and operands are known (tile_cells.cpp).
+TileSchedule::Code assign_cells(const TileProgram& program, const TileSchedule& schedule, bool aliased);
 /// The program without copies, dead code and foldable constants, and with products joined to sums.
 TileProgram simplify(const TileProgram& program);
 

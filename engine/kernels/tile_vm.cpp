@@ -43,8 +43,8 @@ thread_local ThreadScratch thread_scratch;
 struct TileSchedule::Task {
   const Code& code;
   char* scratch;
-  char** pointers;           // slots, then where the next tile lies in loads and stores
-  const char** cached;       // the source of what a load's slot holds
+  char** pointers;           // cells, then where the next tile lies in loads and stores
+  const char** cached;       // the source of what a load's cell holds
   char* accumulators;        // one box after another
   std::int64_t accumulator;  // where the next tile goes in each box
   Extents begin, end;
@@ -117,26 +117,26 @@ void TileSchedule::reduce(int op, int band, std::int64_t rows, const char*& valu
 void TileSchedule::run_tile(Task& task, std::int64_t rows) const {
   const Code& code = task.code;
   char** const pointers = task.pointers;
-  char** const sources = pointers + code.slots;
+  char** const sources = pointers + code.cells;
   const std::int64_t count = rows * tile_inner;
   for (std::size_t i = 0; i < loads.size(); ++i) {
-    const std::uint16_t slot = code.load_slots[i];
-    if (slot == kDirect) continue;
+    const std::uint16_t cell = code.load_cells[i];
+    if (cell == kDirect) continue;
     const Operand& load = loads[i];
     // A task's first tile is its longest, so that what it cached serves the others.
     if (load.cached && task.cached[i] == sources[i]) continue;
     task.cached[i] = sources[i];
     if (load.access == Access::splat) {
-      kernels->read[static_cast<int>(load.dtype)](pointers[slot], sources[i], 1, 0, load.cached ? capacity : count, 0);
+      kernels->read[static_cast<int>(load.dtype)](pointers[cell], sources[i], 1, 0, load.cached ? capacity : count, 0);
     } else {
-      char* values = pointers[slot];
+      char* values = pointers[cell];
       read(load, 0, rows, sources[i], values);
     }
   }
   for (const TileCall& call : code.calls) {
     call.operation(pointers[call.out], pointers[call.a], pointers[call.b], pointers[call.c], count, call.immediate);
   }
-  char* const folded = fold_scratch ? task.scratch + static_cast<std::size_t>(slots - 1) * slot_bytes : nullptr;
+  char* const folded = fold_scratch ? task.scratch + static_cast<std::size_t>(cells - 1) * cell_bytes : nullptr;
   for (std::size_t i = 0; i < reductions.size(); ++i) {
     const char* values = pointers[code.reduction_pointers[i]];
     char* const accumulators = task.accumulators + (static_cast<std::int64_t>(i) * kept_box + task.accumulator) * 8;
@@ -152,7 +152,7 @@ void TileSchedule::run_task(std::int64_t index, const Code& code, const void* co
                             void* const* outputs, char* partials) const {
   char* const scratch = thread_scratch.get(scratch_bytes);
   char** const pointers = reinterpret_cast<char**>(scratch + pointers_offset);
-  char** const sources = pointers + code.slots;
+  char** const sources = pointers + code.cells;
   const std::size_t operands = loads.size() + stores.size();
   Task task{.code = code,
             .scratch = scratch,
@@ -169,7 +169,7 @@ void TileSchedule::run_task(std::int64_t index, const Code& code, const void* co
     task.end[d] = std::min(task.begin[d] + box[d], extent[d]);
     rest /= splits[d];
   }
-  for (int s = 0; s < code.slots; ++s) task.pointers[s] = scratch + static_cast<std::size_t>(s) * slot_bytes;
+  for (int s = 0; s < code.cells; ++s) task.pointers[s] = scratch + static_cast<std::size_t>(s) * cell_bytes;
   for (std::size_t i = 0; i < operands; ++i) {
     const bool is_load = i < loads.size();
     const Operand& operand = is_load ? loads[i] : stores[i - loads.size()];
@@ -180,7 +180,7 @@ void TileSchedule::run_task(std::int64_t index, const Code& code, const void* co
   }
   std::fill_n(task.cached, loads.size(), nullptr);
   for (const Constant& constant : code.constants) {
-    kernels->operations[static_cast<int>(TileOp::constant)](task.pointers[constant.slot], nullptr, nullptr, nullptr,
+    kernels->operations[static_cast<int>(TileOp::constant)](task.pointers[constant.cell], nullptr, nullptr, nullptr,
                                                             capacity, constant.value);
   }
   for (std::size_t i = 0; i < reductions.size(); ++i) {

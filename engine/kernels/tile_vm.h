@@ -82,7 +82,7 @@ struct TileProgram {
   std::uint32_t reduced_axes = 0;  // bit d is set where dimension d is reduced
 };
 
-/// A program made ready for one shape: dimensions joined, values assigned to slots in the first-level cache, work cut
+/// A program made ready for one shape: dimensions joined, values assigned to cells in the first-level cache, work cut
 /// into tasks by the shape alone. Immutable once made, so that any number of threads may run it.
 class CompiledTile {
  public:

@@ -1,4 +1,4 @@
-// Slots: where each value of a tile program is while a tile is computed, and the code that follows from it.
+// Cells: where each value of a tile program is while a tile is computed, and the code that follows from it.
 #include <algorithm>
 #include <cassert>
 
@@ -8,13 +8,13 @@ namespace sg::kernels {
 
 namespace {
 
-/// A value is in a slot of the scratch, or where a load or a store lies in memory. The number of slots is known at the
-/// end, so that pointers count from 0 for slots, from kLoads for loads and from kStores for stores until then.
+/// A value is in a cell of the scratch, or where a load or a store lies in memory. The number of cells is known at the
+/// end, so that pointers count from 0 for cells, from kLoads for loads and from kStores for stores until then.
 constexpr int kLoads = 1 << 14, kStores = 1 << 15, kNowhere = -1;
 
-class SlotAssigner {
+class CellAssigner {
  public:
-  SlotAssigner(const TileProgram& program, const TileSchedule& schedule, bool aliased)
+  CellAssigner(const TileProgram& program, const TileSchedule& schedule, bool aliased)
       : program_(program),
         schedule_(schedule),
         aliased_(aliased),
@@ -36,7 +36,7 @@ class SlotAssigner {
     for (const TileReduction& reduction : program_.reductions) {
       code_.reduction_pointers.push_back(pointer(where_[reduction.value]));
     }
-    code_.slots = slots_;
+    code_.cells = cells_;
     return std::move(code_);
   }
 
@@ -70,16 +70,16 @@ class SlotAssigner {
     for (const TileReduction& reduction : program_.reductions) use(instructions, reduction.value);
   }
 
-  /// Direct loads, and slots that keep their content from tile to tile: these first, so that nothing is ever put there
+  /// Direct loads, and cells that keep their content from tile to tile: these first, so that nothing is ever put there
   /// before.
   void put_lasting_loads() {
-    code_.load_slots.assign(schedule_.loads.size(), TileSchedule::kDirect);
+    code_.load_cells.assign(schedule_.loads.size(), TileSchedule::kDirect);
     for (int i = 0; i < static_cast<int>(schedule_.loads.size()); ++i) {
       const TileSchedule::Operand& load = schedule_.loads[i];
       if (is_direct_[load.value]) {
         where_[load.value] = kLoads + i;
       } else if (load.cached) {
-        where_[load.value] = code_.load_slots[i] = static_cast<std::uint16_t>(slots_++);
+        where_[load.value] = code_.load_cells[i] = static_cast<std::uint16_t>(cells_++);
       } else {
         continue;
       }
@@ -90,8 +90,8 @@ class SlotAssigner {
   void put_constants() {
     for (const TileInstruction& instruction : program_.code) {
       if (instruction.op != TileOp::constant) continue;
-      code_.constants.push_back({static_cast<std::uint16_t>(slots_), instruction.immediate});
-      where_[instruction.out] = slots_++;
+      code_.constants.push_back({static_cast<std::uint16_t>(cells_), instruction.immediate});
+      where_[instruction.out] = cells_++;
       stays_[instruction.out] = true;
     }
   }
@@ -100,7 +100,7 @@ class SlotAssigner {
     for (std::size_t i = 0; i < schedule_.loads.size(); ++i) {
       const TileSchedule::Operand& load = schedule_.loads[i];
       if (is_direct_[load.value] || load.cached) continue;
-      where_[load.value] = code_.load_slots[i] = static_cast<std::uint16_t>(slots_++);
+      where_[load.value] = code_.load_cells[i] = static_cast<std::uint16_t>(cells_++);
     }
   }
 
@@ -125,31 +125,31 @@ class SlotAssigner {
         where_[instruction.out] = kStores + store;
         stays_[instruction.out] = true;
       } else {
-        where_[instruction.out] = take_slot();
+        where_[instruction.out] = take_cell();
       }
     }
   }
 
-  /// Frees the value's slot where instruction i is the last to read it: it may write over what it reads.
+  /// Frees the value's cell where instruction i is the last to read it: it may write over what it reads.
   void give_back(std::uint16_t value, int i) {
     assert(where_[value] != kNowhere);
     if (last_use_[value] != i || stays_[value]) return;
-    free_slots_.push_back(where_[value]);
+    free_cells_.push_back(where_[value]);
     stays_[value] = true;  // given back once
   }
 
-  int take_slot() {
-    if (free_slots_.empty()) return slots_++;
-    const int slot = free_slots_.back();
-    free_slots_.pop_back();
-    return slot;
+  int take_cell() {
+    if (free_cells_.empty()) return cells_++;
+    const int cell = free_cells_.back();
+    free_cells_.pop_back();
+    return cell;
   }
 
-  /// What `where` says, as an index into a tile's pointers: slots, then loads, then stores.
+  /// What `where` says, as an index into a tile's pointers: cells, then loads, then stores.
   std::uint16_t pointer(int where) const {
     const int loads = static_cast<int>(schedule_.loads.size());
-    return static_cast<std::uint16_t>(where >= kStores  ? slots_ + loads + (where - kStores)
-                                      : where >= kLoads ? slots_ + (where - kLoads)
+    return static_cast<std::uint16_t>(where >= kStores  ? cells_ + loads + (where - kStores)
+                                      : where >= kLoads ? cells_ + (where - kLoads)
                                                         : where);
   }
 
@@ -178,20 +178,20 @@ class SlotAssigner {
   const TileSchedule& schedule_;
   const bool aliased_;  // a store may be a load's buffer
   std::vector<int> where_;
-  std::vector<bool> stays_;  // of each value: its slot is not to be given to another
+  std::vector<bool> stays_;  // of each value: its cell is not to be given to another
   std::vector<int> last_use_;
   std::vector<int> written_by_;  // of each value: the store in whose memory it could be, or kNowhere
   std::vector<bool> is_direct_;  // of each value: a load that is read where it lies
   int last_memory_read_ = -1;    // by an instruction, of a direct load
-  int slots_ = 0;
-  std::vector<int> free_slots_;
+  int cells_ = 0;
+  std::vector<int> free_cells_;
   TileSchedule::Code code_;
 };
 
 }  // namespace
 
-TileSchedule::Code assign_slots(const TileProgram& program, const TileSchedule& schedule, bool aliased) {
-  return SlotAssigner(program, schedule, aliased).run();
+TileSchedule::Code assign_cells(const TileProgram& program, const TileSchedule& schedule, bool aliased) {
+  return CellAssigner(program, schedule, aliased).run();
 }
 
 }  // namespace sg::kernels
