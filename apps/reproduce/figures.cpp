@@ -56,7 +56,7 @@ std::vector<Figure> figures(bool full) {
                 "counts of points.",
                 Rule::lower_error,
                 "test_l2",
-                full ? 25.0 : 2.0,
+                full ? 25.0 : 0.8,
                 {}};
   for (const int count : {100, 300, 1000, 3000}) {
     points.steps.push_back(step(fmt::format("points{}", count), "regression",
@@ -74,7 +74,7 @@ std::vector<Figure> figures(bool full) {
        "frequencies of the Sobolev norm itself.",
        Rule::frequencies,
        "test_l2",
-       full ? 10.0 : 3.0,
+       full ? 10.0 : 0.6,
        {step("tones", "regression",
              "spectrum --points 256 --hs-frequencies symmetric --hs-length 40.74 --loss hs-1,hs-0.5,l2,hs0.5,hs1 " +
                  steps(2500, 4000) + " --seeds 5")}});
@@ -88,7 +88,7 @@ std::vector<Figure> figures(bool full) {
       "gradients' norms.",
       Rule::acceleration,
       "test_l2",
-      full ? 150.0 : 4.0,
+      full ? 150.0 : 2.0,
       {}};
   for (const char* equation : {"heat", "burgers", "poisson", "advection"}) {
     pinn.steps.push_back(
@@ -105,7 +105,7 @@ std::vector<Figure> figures(bool full) {
                  "Closed forms against the engine's Hessians, descent and 20,000 draws of noise.",
                  Rule::theorems,
                  "",
-                 0.2,
+                 0.1,
                  {step("linear", "theory", "linear")}});
   all.push_back({"theorems",
                  "The theorems on ReLU nodes",
@@ -113,7 +113,7 @@ std::vector<Figure> figures(bool full) {
                  "One ReLU node, one squared ReLU node, K nodes and a Toeplitz start: flows and Hessians in f64.",
                  Rule::theorems,
                  "",
-                 1,
+                 0.1,
                  {step("flows", "theory", "flow hessian relu2 nodes toeplitz")}});
   all.push_back({"sgd",
                  "Stochastic gradient descent",
@@ -121,7 +121,7 @@ std::vector<Figure> figures(bool full) {
                  "Fresh samples in every step, 11 seeds side by side.",
                  Rule::theorems,
                  "",
-                 0.5,
+                 0.2,
                  {step("sgd", "theory", "sgd")}});
 
   all.push_back(
@@ -132,7 +132,7 @@ std::vector<Figure> figures(bool full) {
        "waves2d from 1,000 random points, MLP 2-64-64-64-1, Adam; balanced weights.",
        Rule::acceleration,
        "test_l2",
-       full ? 110.0 : 4.0,
+       full ? 110.0 : 3.5,
        {step("waves2d", "regression",
              "fit --loss l2,h1,h2 --lr " + std::string(full ? "1e-4 " : "3e-4 ") + steps(2000, 8000) + " --seeds 5")}});
 
@@ -142,7 +142,7 @@ std::vector<Figure> figures(bool full) {
                   "A chirp x + sin(2 pi x^4) from 1,000 regular points; Adam at 1e-3, then L-BFGS.",
                   Rule::acceleration,
                   "test_l2",
-                  full ? 40.0 : 2.0,
+                  full ? 40.0 : 0.3,
                   {}};
   for (const char* net : {"fourier", "siren"}) {
     networks.steps.push_back(
@@ -160,7 +160,7 @@ std::vector<Figure> figures(bool full) {
                  "in place of the paper's ResNet-18.",
                  Rule::acceleration,
                  "test_mse",
-                 full ? 30.0 : 3.0,
+                 full ? 30.0 : 1.3,
                  {step("photographs", "image_autoencoder",
                        "--loss l2,h1 --eval-steps 25 " + std::string(full ? "" : "--steps 300 --cosine-steps 300 ") +
                            picture_seeds)}});
@@ -174,7 +174,7 @@ std::vector<Figure> figures(bool full) {
       "one-sided weights, which are no Sobolev norm's (see the table of weights in the run's report).",
       Rule::acceleration,
       "test_mse",
-      full ? 90.0 : 5.0,
+      full ? 90.0 : 1.2,
       {}};
   for (const char* noise : {"sine", "gauss"}) {
     denoiser.steps.push_back(step(noise, "mnist_denoise",
@@ -202,7 +202,7 @@ std::vector<Figure> figures(bool full) {
        "Ackley's function on a grid of 10,000 points, MLP with four hidden layers, Adam at 1e-4, equal times.",
        Rule::acceleration,
        "test_l2",
-       full ? 300.0 : 3.0,
+       full ? 300.0 : 3.1,
        {step("ackley", "regression",
              full ? "derivatives --minutes 60 --seeds 5"
                   : "derivatives --points 1600 --minutes 1 --lr 5e-4 --eval-steps 20 --seeds 3")}});
@@ -214,7 +214,7 @@ std::vector<Figure> figures(bool full) {
        "A teacher 2-64-64-64-1 of waves2d, students 2-32-32-1, Adam at 1e-3.",
        Rule::acceleration,
        "test_l2",
-       full ? 20.0 : 2.0,
+       full ? 20.0 : 0.2,
        {step(
            "waves2d", "regression",
            "distill " + steps(1000, 8000) + (full ? "" : " --teacher-steps 1000") + " --eval-steps 25 " + fit_seeds)}});

@@ -28,7 +28,7 @@ struct Figure {
   std::string setting;  // the paper's, and where ours differs
   Rule rule = Rule::acceleration;
   std::string column;  // of metrics.csv that is compared
-  double minutes = 0;  // on two free cores
+  double minutes = 0;  // on two free cores of 235 GFLOPS together
   std::vector<Step> steps;
 };
 
