@@ -14,15 +14,14 @@ preset=$1
 shift
 need_packages "${build_packages[@]}" catch2 "${packages[@]}"
 
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
+probe=$(mktemp)
 # Under some kernels' randomisation of addresses the thread sanitizer cannot map its memory, and a jail may keep the address sanitizer from
 # looking for leaks; then nothing can be said.
-echo 'int main() {}' | "$compiler" -x c++ "$flag" -o "$folder/probe" -
+echo 'int main() {}' | "$compiler" -x c++ "$flag" -o "$probe" -
 for _ in 1 2 3 4 5; do
-  "$folder/probe" || { echo "sanitize.sh $preset: no program of this sanitizer runs here: left out" >&2; exit 0; }
+  "$probe" || { rm -f "$probe"; echo "sanitize.sh $preset: no program of this sanitizer runs here: left out" >&2; exit 0; }
 done
-
+rm -f "$probe"
 cmake --preset "$preset" >/dev/null
 cmake --build "build-$preset" --parallel "$(nproc)" --target "$target"
 export ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1
