@@ -56,7 +56,7 @@ std::vector<Figure> figures(bool full) {
                 "counts of points.",
                 Rule::lower_error,
                 "test_l2",
-                full ? 25.0 : 0.8,
+                full ? 4.5 : 0.8,
                 {}};
   for (const int count : {100, 300, 1000, 3000}) {
     points.steps.push_back(step(fmt::format("points{}", count), "regression",
@@ -74,7 +74,7 @@ std::vector<Figure> figures(bool full) {
        "frequencies of the Sobolev norm itself.",
        Rule::frequencies,
        "test_l2",
-       full ? 10.0 : 0.6,
+       full ? 0.6 : 0.6,
        {step("tones", "regression",
              "spectrum --points 256 --hs-frequencies symmetric --hs-length 40.74 --loss hs-1,hs-0.5,l2,hs0.5,hs1 " +
                  steps(2500, 4000) + " --seeds 5")}});
@@ -88,7 +88,7 @@ std::vector<Figure> figures(bool full) {
       "gradients' norms.",
       Rule::acceleration,
       "test_l2",
-      full ? 150.0 : 2.0,
+      full ? 37.0 : 2.0,
       {}};
   for (const char* equation : {"heat", "burgers", "poisson", "advection"}) {
     pinn.steps.push_back(
@@ -132,7 +132,7 @@ std::vector<Figure> figures(bool full) {
        "waves2d from 1,000 random points, MLP 2-64-64-64-1, Adam; balanced weights.",
        Rule::acceleration,
        "test_l2",
-       full ? 110.0 : 3.5,
+       full ? 11.0 : 3.5,
        {step("waves2d", "regression",
              "fit --loss l2,h1,h2 --lr " + std::string(full ? "1e-4 " : "3e-4 ") + steps(2000, 8000) + " --seeds 5")}});
 
@@ -142,7 +142,7 @@ std::vector<Figure> figures(bool full) {
                   "A chirp x + sin(2 pi x^4) from 1,000 regular points; Adam at 1e-3, then L-BFGS.",
                   Rule::acceleration,
                   "test_l2",
-                  full ? 40.0 : 0.3,
+                  full ? 2.5 : 0.3,
                   {}};
   for (const char* net : {"fourier", "siren"}) {
     networks.steps.push_back(
@@ -160,7 +160,7 @@ std::vector<Figure> figures(bool full) {
                  "in place of the paper's ResNet-18.",
                  Rule::acceleration,
                  "test_mse",
-                 full ? 30.0 : 1.3,
+                 full ? 7.0 : 1.3,
                  {step("photographs", "image_autoencoder",
                        "--loss l2,h1 --eval-steps 25 " + std::string(full ? "" : "--steps 300 --cosine-steps 300 ") +
                            picture_seeds)}});
@@ -174,7 +174,7 @@ std::vector<Figure> figures(bool full) {
       "one-sided weights, which are no Sobolev norm's (see the table of weights in the run's report).",
       Rule::acceleration,
       "test_mse",
-      full ? 90.0 : 1.2,
+      full ? 12.5 : 1.2,
       {}};
   for (const char* noise : {"sine", "gauss"}) {
     denoiser.steps.push_back(step(noise, "mnist_denoise",
@@ -189,7 +189,7 @@ std::vector<Figure> figures(bool full) {
                  "Digits of 28 x 28 and a U-Net of width 16 in place of larger pictures.",
                  Rule::acceleration,
                  "test_mse",
-                 full ? 180.0 : 5.0,
+                 full ? 120.0 : 5.0,
                  {step("digits", "ddim",
                        std::string("train --loss l2,h1 --sample-every 0 --limit-test 300 --eval-steps 25 ") +
                            (full ? "--fid --fid-count 1000 --seeds 3 " : "--seeds 2 ") + steps(150, 3000))}});
@@ -214,7 +214,7 @@ std::vector<Figure> figures(bool full) {
        "A teacher 2-64-64-64-1 of waves2d, students 2-32-32-1, Adam at 1e-3.",
        Rule::acceleration,
        "test_l2",
-       full ? 20.0 : 0.2,
+       full ? 0.7 : 0.2,
        {step(
            "waves2d", "regression",
            "distill " + steps(1000, 8000) + (full ? "" : " --teacher-steps 1000") + " --eval-steps 25 " + fit_seeds)}});
