@@ -74,7 +74,7 @@ std::vector<Figure> figures(bool full) {
        "frequencies of the Sobolev norm itself.",
        Rule::frequencies,
        "test_l2",
-       full ? 0.6 : 0.6,
+       0.6,
        {step("tones", "regression",
              "spectrum --points 256 --hs-frequencies symmetric --hs-length 40.74 --loss hs-1,hs-0.5,l2,hs0.5,hs1 " +
                  steps(2500, 4000) + " --seeds 5")}});
