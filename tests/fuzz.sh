@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Fuzzes the readers of files: `fuzz.sh MINUTES [TARGET ...]` gives each target (default: all) that many minutes of a core's time, as many targets
+# at once as there are cores, and prints the rows of the table in tests/README.md. What a target has had is kept in build-fuzz/log: stopped and
+# started again, it goes on. A finding ends with status 1 and lies in build-fuzz/found.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. apps/common/setup.sh
+[[ "${1:-}" =~ ^[0-9]+$ ]] || { echo "usage: $0 MINUTES [TARGET ...]" >&2; exit 2; }
+export minutes=$1
+shift
+need_packages "${build_packages[@]}" clang-14 libclang-rt-14-dev llvm-14 time
+cmake --preset fuzz >/dev/null
+cmake --build --preset fuzz
+tests/fuzz/make_corpus.py seeds build-fuzz/seeds
+mkdir -p build-fuzz/log
+targets=("$@")
+if [ ${#targets[@]} = 0 ]; then mapfile -t targets < <(ls build-fuzz/seeds); fi
+
+fuzz() {
+  local target=$1 log=build-fuzz/log/$1 found=build-fuzz/found/$1
+  mkdir -p "$found"
+  touch "$log.seconds"
+  # In slices, whose processor time is added up: what other programs take does not count.
+  while [ "$(awk '{s += $1 + $2} END {print int(s)}' "$log.seconds")" -lt $((minutes * 60)) ]; do
+    SOBOGRAD_FUZZ_TARGET=$target ASAN_OPTIONS=detect_leaks=1 /usr/bin/time -f '%U %S' -a -o "$log.seconds" \
+      build-fuzz/tests/fuzz -timeout=5 -malloc_limit_mb=1024 -max_len=4096 -max_total_time=60 -print_final_stats=1 \
+      -artifact_prefix="$found-finding-" "$found" "build-fuzz/seeds/$target" >"$log.last" 2>&1 ||
+      { echo "$target: a finding: see $log.last and $found-finding-*" >&2; exit 1; }
+    awk '/number_of_executed_units/ {print $2}' "$log.last" >>"$log.executions"
+    grep -o 'cov: [0-9]*' "$log.last" | tail -1 >"$log.coverage"
+  done
+  echo "| \`$target\` | $(awk '{s += $1} END {print s}' "$log.executions") | $(awk '{s += $1 + $2} END {print int(s)}' "$log.seconds")" \
+    "| $(cut -d' ' -f2 "$log.coverage") | $(find "$found" -type f | wc -l) |"
+}
+export -f fuzz
+printf '%s\n' "${targets[@]}" | xargs -P "$(nproc)" -I{} bash -euo pipefail -c 'fuzz {}'
