@@ -28,7 +28,7 @@ class PictureFeatures {
 /// channels, two linear layers, ReLU between them), trained by cross entropy for `epochs` on the labelled pictures,
 /// each batch moved by up to two pixels, from a fixed seed: the same features in every run on the same data.
 std::unique_ptr<PictureFeatures> classifier_features(const data::PictureSet& pictures,
-                                                     std::span<const std::uint8_t> labels, int epochs = 12);
+                                                     std::span<const std::uint8_t> labels, int epochs = 30);
 
 /// The part of pictures [N, C, H, W] in [0, 1] whose class a classifier of `classifier_features` names as the labels
 /// do. Throws for other features.

@@ -208,14 +208,15 @@ class TrainCommand {
     const apps::Options& options = settings_.common;
     SamplingJob job{
         .count = settings_.sample_count, .seed = options.seed, .dtype = options.element_type(), .quiet = options.quiet};
+    // Trained before `with_averages`, under which no derivatives are taken.
+    if (settings_.fid && !features_ && dataset_.train && !dataset_.train_labels.empty()) {
+      features_ = classifier_features(*dataset_.train, dataset_.train_labels);
+    }
     denoiser.with_averages([&](nn::Unet& network) {
       const Tensor grid = draw_samples(network, settings_.model, settings_.sampling, job);
       apps::write_file_atomically(run.folder / "samples.png", grid_png(grid, grid_columns(settings_.sample_count)));
       if (!settings_.fid) return;
-      if (!features_) {
-        const bool labelled = dataset_.train && !dataset_.train_labels.empty();
-        features_ = labelled ? classifier_features(*dataset_.train, dataset_.train_labels) : encoder_features(network);
-      }
+      if (!features_) features_ = encoder_features(network);
       job.count = settings_.fid_count;
       job.seed = options.seed + 1;
       const Tensor samples = draw_samples(network, settings_.model, settings_.sampling, job);

@@ -2,6 +2,7 @@
 #include "nn/optim/optimizer.h"
 
 #include "engine/autodiff.h"
+#include "engine/node.h"
 
 namespace sg::nn {
 
@@ -42,6 +43,7 @@ Tensors Optimizer::gradients(const Tensor& loss) const {
 
 void Optimizer::minimise(const Tensor& loss) {
   if (loss.size() != 1) fail("minimise: needs a loss of one element: {}", loss.shape());
+  if (loss.node()->stops_derivatives()) fail("minimise: no derivatives flow from the loss: it is made under NoGrad");
   step(gradients(loss), {loss});
 }
 

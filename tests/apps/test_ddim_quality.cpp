@@ -87,6 +87,14 @@ TEST_CASE("the classifier reads digits, and its features tell digits from noise"
   CHECK_THROWS_AS(ddim::classifier_features(digits.train, std::span(digits.train_labels).first(2)), Error);
 }
 
+TEST_CASE("trained as ddim train --fid trains it, the classifier reads 98 of 100 test digits", "[slow]") {
+  const data::Digits digits = data::embedded_digits();
+  const auto features = ddim::classifier_features(digits.train, digits.train_labels);
+  std::vector<std::int64_t> samples(static_cast<std::size_t>(digits.test.size()));
+  for (std::size_t i = 0; i < samples.size(); ++i) samples[i] = static_cast<std::int64_t>(i);
+  CHECK(ddim::classification_accuracy(*features, data::read_pictures(digits.test, samples), digits.test_labels) > 0.98);
+}
+
 TEST_CASE("spherical interpolation ends at its ends and keeps the length") {
   const Tensor a = unit_noise("a", {1, 1, 6, 6}, f64), b = unit_noise("b", {1, 1, 6, 6}, f64) * 1.0;
   const auto length = [](const Tensor& x) { return std::sqrt(sum(square(x)).item()); };

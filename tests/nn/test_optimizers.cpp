@@ -153,6 +153,17 @@ TEST_CASE("a parameter without a gradient stays as it is, and a wrong gradient i
   CHECK_THROWS_AS(optimizer.minimise(ones({2}, f64)), Error);
 }
 
+TEST_CASE("a loss through which no derivatives flow cannot be minimised, instead of training nothing") {
+  Bowl bowl;
+  nn::SGD optimizer(bowl, {.learning_rate = 0.1});
+  const Tensor outside = bowl.loss();
+  const NoGrad no_grad;
+  CHECK_THROWS_WITH(optimizer.minimise(bowl.loss()), ContainsSubstring("minimise: no derivatives flow from the loss"));
+  const auto before = bowl.flat();
+  optimizer.minimise(outside);
+  CHECK(bowl.flat() != before);
+}
+
 TEST_CASE("settings without meaning are refused") {
   Bowl bowl;
   CHECK_THROWS_AS(nn::SGD(bowl, {.learning_rate = -1}), Error);

@@ -8,6 +8,11 @@
 namespace sg::kernels::SG_ISA {
 namespace {
 
+/// Vectors of pixels that are asked for ahead of time. Where images come from memory (two cores, 535 GFLOP/s)
+/// convolutions of 16 to 64 channels take 1 to 5 % less time so, resnet_light 2 %; where they are in a cache it makes
+/// no difference.
+constexpr std::int64_t kAhead = 6;
+
 /// Accumulators, a row of vectors and a broadcast fill 16 registers, or 32 with AVX-512.
 constexpr int kSums = kVectorBytes == 64 ? 24 : 12;
 
@@ -48,7 +53,10 @@ void load_pixels(T* to, const std::int32_t* offsets, const T* from, std::int64_t
     V block[Lanes];
     if (count == Lanes && channels == Lanes) {
 #pragma GCC unroll 16
-      for (int c = 0; c < Lanes; ++c) block[c] = load<V>(from + c * channel_stride + p);
+      for (int c = 0; c < Lanes; ++c) {
+        block[c] = load<V>(from + c * channel_stride + p);
+        __builtin_prefetch(from + c * channel_stride + p + kAhead * Lanes);
+      }
     } else {
 #pragma GCC unroll 16
       for (int c = 0; c < Lanes; ++c) {
