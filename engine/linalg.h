@@ -26,8 +26,8 @@ Tensor det(const Tensor& a);
 std::pair<Tensor, Tensor> slogdet(const Tensor& a);
 
 /// Eigenvalues [..., n] in ascending order and orthonormal eigenvectors, the columns of [..., n, n], of a symmetric
-/// matrix, of which the lower triangle is read. Derivatives of the vectors need distinct eigenvalues; a vector's sign
-/// is arbitrary.
+/// matrix, of which the lower triangle is read. Derivatives of the vectors, and so second ones of the eigenvalues, need
+/// distinct eigenvalues; a vector's sign is arbitrary.
 std::pair<Tensor, Tensor> eigh(const Tensor& a);
 
 }  // namespace sg

@@ -238,6 +238,7 @@ namespace {
 /// Vectors and values in one tensor [..., n, n + 1]: the columns of the vectors, then the values.
 struct Eigh final : Primitive {
   std::string_view name() const override { return "eigh"; }
+  bool guarded() const override { return true; }  // where two values are equal their gap is infinite
   void run(std::span<const Span> inputs, const Span& output) const override {
     const std::int64_t n = inputs[0].shape->back(), count = n == 0 ? 0 : element_count(*inputs[0].shape) / (n * n);
     dispatch_floating(output.dtype, [&](auto zero) {
@@ -258,7 +259,7 @@ struct Eigh final : Primitive {
   Tensor vjp(const Tensors&, const Tensor& output, const Tensor& cotangent, std::size_t) const override {
     const auto [values, vectors] = parts(output);
     const auto [by_values, by_vectors] = parts(cotangent);
-    const Tensor inner = gaps(values) * matmul(transpose(vectors), by_vectors) + diagonal_of(by_values);
+    const Tensor inner = chain(matmul(transpose(vectors), by_vectors), gaps(values)) + diagonal_of(by_values);
     const Tensor whole = matmul(matmul(vectors, inner), transpose(vectors));
     return (whole + transpose(whole)) * 0.5;
   }
@@ -272,7 +273,7 @@ struct Eigh final : Primitive {
     const Tensor symmetric = (tangents[0] + transpose(tangents[0])) * 0.5;
     const Tensor inner = matmul(matmul(transpose(vectors), symmetric), vectors);
     const Tensor identity = eye(values.shape(-1), values.dtype());
-    return concat({matmul(vectors, gaps(values) * inner), sum(inner * identity, {-1}, true)}, -1);
+    return concat({matmul(vectors, chain(inner, gaps(values))), sum(inner * identity, {-1}, true)}, -1);
   }
 
   static std::pair<Tensor, Tensor> parts(const Tensor& packed) {

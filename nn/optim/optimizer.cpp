@@ -36,6 +36,9 @@ void Optimizer::add_group(ParameterGroup group) {
 }
 
 Tensors Optimizer::gradients(const Tensor& loss) const {
+  if (loss.defined() && loss.node()->stops_derivatives()) {
+    fail("gradients: no derivatives flow from the loss: it was made under NoGrad");
+  }
   Tensors values;
   for (auto& [name, slot] : parameters_) values.push_back(slot->value());
   return grad(loss, values, {}, Unused::zeros);
@@ -43,7 +46,6 @@ Tensors Optimizer::gradients(const Tensor& loss) const {
 
 void Optimizer::minimise(const Tensor& loss) {
   if (loss.size() != 1) fail("minimise: needs a loss of one element: {}", loss.shape());
-  if (loss.node()->stops_derivatives()) fail("minimise: no derivatives flow from the loss: it is made under NoGrad");
   step(gradients(loss), {loss});
 }
 

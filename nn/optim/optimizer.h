@@ -33,7 +33,8 @@ class Optimizer {
   void step();
   /// One step on the loss's gradient by all parameters; the loss is computed too.
   void minimise(const Tensor& loss);
-  /// The gradients of a loss by all parameters, zeros where it does not depend on one; not computed yet.
+  /// The gradients of a loss by all parameters, zeros where it does not depend on one; not computed yet. Throws for a
+  /// loss made under NoGrad.
   Tensors gradients(const Tensor& loss) const;
   void zero_grad();
 

@@ -54,6 +54,14 @@ TEST_CASE("linalg: determinants have signs, and none at all where there is none"
   CHECK(difference(grad(det(a), a), det(a) * transpose(inverse(a))) < 1e-13);
 }
 
+TEST_CASE("linalg: equal eigenvalues leave the derivative of a sum over them as it is", "[linalg]") {
+  const Tensor a = eye(3, f64), direction = tensor({1, 2, 0, 2, 3, 1, 0, 1, 5}, {3, 3}, f64);
+  const Tensor values = eigh(a).first;
+  CHECK(difference(grad(sum(values), a), a) == 0);
+  CHECK(difference(grad(sum(values * values * values), a), a * 3.0) == 0);
+  CHECK(is_close(jvp(sum(values), {a}, {direction}).item(), 9, 1e-15));
+}
+
 TEST_CASE("linalg: matrices without the factor are refused when they are evaluated", "[linalg]") {
   CHECK_THROWS_WITH(solve(ones({2, 2}), ones({2, 1})).eval(), ContainsSubstring("solve: the matrix is singular"));
   CHECK_THROWS_WITH(inverse(ones({5, 2, 2})).eval(), ContainsSubstring("solve: the matrix is singular"));
