@@ -23,6 +23,25 @@ std::string plural(std::int64_t count, const std::string& word) {
   return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
 }
 
+/// The files, and those of the folders by name.
+std::vector<fs::path> list_latents(const std::vector<std::string>& names) {
+  std::vector<fs::path> files;
+  for (const std::string& name : names) {
+    if (fs::is_regular_file(name)) {
+      files.emplace_back(name);
+      continue;
+    }
+    if (!fs::is_directory(name)) fail("{}: no such file or folder", name);
+    const std::size_t first = files.size();
+    for (const auto& entry : fs::directory_iterator(name)) {
+      if (entry.is_regular_file() && entry.path().extension() == ".safetensors") files.push_back(entry.path());
+    }
+    if (files.size() == first) fail("{}: no safetensors file is in it", name);
+    std::sort(files.begin() + static_cast<std::ptrdiff_t>(first), files.end());
+  }
+  return files;
+}
+
 }  // namespace
 
 Latents encode_picture(const Model& model, const data::Image& picture) {
@@ -140,14 +159,11 @@ void decode_latents(const apps::Arguments& arguments) {
       fmt::format("{} decode", kName),
       "Turns latents back into pictures. A file without encode's metadata gives its rows below each other.");
   add_model_options(parser, options, "folder for the results", false);
-  parser.add_positional("FILE", files, "safetensors files as encode writes them", true);
+  parser.add_positional("FILE", files, "safetensors files as encode writes them, or folders of them", true);
   parser.parse(arguments);
   const Model model = load_model(options);
-  for (const std::string& name : files) {
-    if (!fs::is_regular_file(name)) fail("{}: no such file", name);
-  }
   std::int64_t number = 0;
-  for (const std::string& name : files) {
+  for (const fs::path& name : list_latents(files)) {
     const Latents latents = load_latents(name, model);
     const data::Image picture = decode_picture(model, latents);
     make_out_folder(options.out);

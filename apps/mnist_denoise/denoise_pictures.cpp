@@ -66,7 +66,8 @@ void denoise_pictures(const apps::Arguments& arguments) {
   apps::write_file_atomically(
       fs::path(out) / "side_by_side.png",
       data::encode_png(data::picture_grid(concat({noisy, clean}, 0), static_cast<std::int64_t>(images.size()), 2, 4)));
-  fmt::print("{} pictures denoised: {}\n", images.size(), (fs::path(out) / "side_by_side.png").string());
+  fmt::print("{} picture{} denoised: {}\n", images.size(), images.size() == 1 ? "" : "s",
+             (fs::path(out) / "side_by_side.png").string());
 }
 
 }  // namespace sg::mnist_denoise

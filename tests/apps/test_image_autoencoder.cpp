@@ -200,8 +200,8 @@ TEST_CASE("without --net the photographs' own network is trained, resumed and us
   REQUIRE(
       autoencoder({"reconstruct", "--model", folder / "whole", folder / "pictures/p0.png", "--out", folder / "again"})
           .status == 0);
-  const RunResult decoded = autoencoder(
-      {"decode", "--model", folder / "whole", folder / "latents/001-p0.safetensors", "--out", folder / "decoded"});
+  const RunResult decoded =
+      autoencoder({"decode", "--model", folder / "whole", folder / "latents", "--out", folder / "decoded"});
   INFO(decoded.error);
   REQUIRE(decoded.status == 0);
   CHECK(data::read_image(folder / "decoded/001-001-p0.png", 3).pixels ==

@@ -185,6 +185,8 @@ TEST_CASE("commands leave out unreadable pictures by name, and refuse what they 
       {"reconstruct", folder / "pictures"},
       {"encode", "--model", model, folder / "nowhere.png"},
       {"decode", "--model", model, folder / "text.png"},
+      {"decode", "--model", model, folder / "pictures"},
+      {"decode", "--model", model, folder / "nowhere"},
       {"latent", "--model", model, "--side", "10", folder / "pictures/p0.png", folder / "pictures/p1.png"},
   };
   for (std::vector<std::string> arguments : bad) {
