@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 [[ "${1:-}" =~ ^[0-9]+$ ]] || { echo "usage: $0 MINUTES" >&2; exit 2; }
 seconds=$(($1 * 60))
 place=$(mktemp -d)
-trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$place"' EXIT
+trap 'jobs -p | xargs -r kill 2>/dev/null; rm -rf "$place"' EXIT
 
 soak() {
   local name=$1 start now pid
