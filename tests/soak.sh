@@ -6,13 +6,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 [[ "${1:-}" =~ ^[0-9]+$ ]] || { echo "usage: $0 MINUTES" >&2; exit 2; }
 seconds=$(($1 * 60))
 place=$(mktemp -d)
-trap 'jobs -p | xargs -r kill 2>/dev/null; rm -rf "$place"' EXIT
+trap 'jobs -p | xargs -r kill 2>/dev/null || true; wait; rm -rf "$place"' EXIT
 
 soak() {
   local name=$1 start now pid
   shift
   "$@" --threads 1 --steps 1000000000 --quiet --out "$place/$name" >"$place/$name.log" 2>&1 &
   pid=$!
+  trap "kill $pid 2>/dev/null || true" EXIT  # of this soak's own shell
   start=$SECONDS
   while now=$((SECONDS - start)); [ $now -lt "$seconds" ] && kill -0 $pid 2>/dev/null; do
     awk -v now=$now '/VmRSS/ {print now, $2}' /proc/$pid/status >>"$place/$name.memory"
@@ -21,6 +22,7 @@ soak() {
   kill -0 $pid 2>/dev/null || { echo "$name ended by itself:" >&2; tail -3 "$place/$name.log" >&2; return 1; }
   kill -INT $pid
   wait $pid || true
+  trap - EXIT
   awk -v name="$name" '
     $1 >= 60 && !first {first = $2}
     {last = $2}
