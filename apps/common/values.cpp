@@ -63,6 +63,10 @@ std::string join(const std::vector<std::string>& texts, std::string_view separat
   return joined;
 }
 
+std::string counted(std::int64_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
 std::vector<std::string> split_list(const std::string& name, const std::string& text) {
   std::vector<std::string> parts;
   std::size_t start = 0;

@@ -39,6 +39,8 @@ std::vector<std::string> split_list(const std::string& name, const std::string& 
 
 /// The texts with `separator` between them.
 std::string join(const std::vector<std::string>& texts, std::string_view separator);
+/// "1 picture", "2 pictures".
+std::string counted(std::int64_t count, std::string_view noun);
 
 /// The whole of `text` as a value; throws in the option's name.
 template <class T>

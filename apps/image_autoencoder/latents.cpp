@@ -19,10 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string plural(std::int64_t count, const std::string& word) {
-  return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
-}
-
 /// The files, and those of the folders by name.
 std::vector<fs::path> list_latents(const std::vector<std::string>& names) {
   std::vector<fs::path> files;
@@ -149,7 +145,8 @@ void encode_pictures(const apps::Arguments& arguments) {
                                                    picture.height, latents.latents.shape())));
         }
       });
-  fmt::print("{} encoded by {}: {}\n", plural(done, "picture"), printable(model.file.string()), printable(options.out));
+  fmt::print("{} encoded by {}: {}\n", apps::counted(done, "picture"), printable(model.file.string()),
+             printable(options.out));
 }
 
 void decode_latents(const apps::Arguments& arguments) {
@@ -173,7 +170,7 @@ void decode_latents(const apps::Arguments& arguments) {
       fmt::print("{}\n", printable(fmt::format("{}: {} x {}", target.string(), picture.width, picture.height)));
     }
   }
-  fmt::print("{} decoded by {}: {}\n", plural(number, "picture"), printable(model.file.string()),
+  fmt::print("{} decoded by {}: {}\n", apps::counted(number, "picture"), printable(model.file.string()),
              printable(options.out));
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "apps/common/files.h"
+#include "apps/common/values.h"
 #include "apps/image_autoencoder/command.h"
 #include "apps/image_autoencoder/model.h"
 #include "apps/image_autoencoder/pictures.h"
@@ -35,21 +36,19 @@ void reconstruct_pictures(const apps::Arguments& arguments) {
   parser.parse(arguments);
   const auto paths = list_images(images);
   const Model model = load_model(options);
-  const std::int64_t done =
-      for_each_image(paths, [&](std::int64_t number, const std::filesystem::path& path, const data::Image& picture) {
-        const TileGrid grid(picture.height, picture.width, model.tile, model.overlap);
-        const data::Image result =
-            map_tiles(picture, grid, [&](const Tensor& tiles) { return (*model.network)(tiles); });
-        make_out_folder(options.out);
-        const std::filesystem::path target = std::filesystem::path(options.out) / numbered_name(number, path, ".png");
-        apps::write_file_atomically(target, data::encode_png(result));
-        if (!options.quiet) {
-          fmt::print("{}\n",
-                     printable(fmt::format("{}: {} x {}, {} tile{}, {}", target.string(), picture.width, picture.height,
-                                           grid.count(), grid.count() == 1 ? "" : "s", show_psnr(picture, result))));
-        }
-      });
-  fmt::print("{} picture{} reconstructed by {}: {}\n", done, done == 1 ? "" : "s", printable(model.file.string()),
+  const std::int64_t done = for_each_image(paths, [&](std::int64_t number, const std::filesystem::path& path,
+                                                      const data::Image& picture) {
+    const TileGrid grid(picture.height, picture.width, model.tile, model.overlap);
+    const data::Image result = map_tiles(picture, grid, [&](const Tensor& tiles) { return (*model.network)(tiles); });
+    make_out_folder(options.out);
+    const std::filesystem::path target = std::filesystem::path(options.out) / numbered_name(number, path, ".png");
+    apps::write_file_atomically(target, data::encode_png(result));
+    if (!options.quiet) {
+      fmt::print("{}\n", printable(fmt::format("{}: {} x {}, {}, {}", target.string(), picture.width, picture.height,
+                                               apps::counted(grid.count(), "tile"), show_psnr(picture, result))));
+    }
+  });
+  fmt::print("{} reconstructed by {}: {}\n", apps::counted(done, "picture"), printable(model.file.string()),
              printable(options.out));
 }
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/common/files.h"
+#include "apps/common/values.h"
 #include "apps/image_autoencoder/command.h"
 #include "apps/image_autoencoder/report.h"
 #include "apps/image_autoencoder/trainee.h"
@@ -29,23 +30,21 @@ void check_batches(const Settings& settings, std::int64_t pieces) {
   }
 }
 
-const char* plural(std::int64_t count) { return count == 1 ? "" : "s"; }
-
 std::string summary_of(const Settings& settings, const Pictures& pictures, std::int64_t parameters,
                        std::int64_t steps) {
   std::string text = fmt::format(
-      "One autoencoder ({}, {} parameters), trained for {} steps of {} pieces of {} x {} pixels out of {} picture{}, "
+      "One autoencoder ({}, {} parameters), trained for {} steps of {} pieces of {} x {} pixels out of {}, "
       "once for each of {} losses and {} seeds, all losses from the same start on the same batches.",
       settings.net, parameters, steps, std::min(settings.common.batch_size, pictures.train->size()), settings.size,
-      settings.size, pictures.train->picture_count(), plural(pictures.train->picture_count()),
-      settings.common.losses.size(), settings.common.seed_list().size());
+      settings.size, apps::counted(pictures.train->picture_count(), "picture"), settings.common.losses.size(),
+      settings.common.seed_list().size());
   if (pictures.test) {
-    text += fmt::format(" Test errors are plain mean squared errors on {} pieces of {} other picture{}.",
-                        pictures.test->size(), pictures.test->picture_count(), plural(pictures.test->picture_count()));
+    text += fmt::format(" Test errors are plain mean squared errors on {} pieces of {}.", pictures.test->size(),
+                        apps::counted(pictures.test->picture_count(), "other picture"));
   }
   if (settings.exact_directions > 0) {
-    text += fmt::format(" The loss h1 has the exact derivatives along {} random direction{} besides, with weight {}.",
-                        settings.exact_directions, plural(settings.exact_directions), settings.exact_weight);
+    text += fmt::format(" The loss h1 has the exact derivatives along {} besides, with weight {}.",
+                        apps::counted(settings.exact_directions, "random direction"), settings.exact_weight);
   }
   return text;
 }

@@ -6,6 +6,7 @@
 #include "apps/common/files.h"
 #include "apps/common/options.h"
 #include "apps/common/saved_run.h"
+#include "apps/common/values.h"
 #include "apps/mnist_denoise/command.h"
 #include "data/image_io.h"
 #include "data/pictures.h"
@@ -66,7 +67,7 @@ void denoise_pictures(const apps::Arguments& arguments) {
   apps::write_file_atomically(
       fs::path(out) / "side_by_side.png",
       data::encode_png(data::picture_grid(concat({noisy, clean}, 0), static_cast<std::int64_t>(images.size()), 2, 4)));
-  fmt::print("{} picture{} denoised: {}\n", images.size(), images.size() == 1 ? "" : "s",
+  fmt::print("{} denoised: {}\n", apps::counted(static_cast<std::int64_t>(images.size()), "picture"),
              (fs::path(out) / "side_by_side.png").string());
 }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "apps/common/values.h"
 #include "apps/regression/random_points.h"
 #include "apps/regression/table.h"
 #include "engine/ops.h"
@@ -100,7 +101,7 @@ void from_file(const DatasetOptions& options, Dataset& data, std::vector<losses:
   const Table table = read_table(options.file);
   const std::int64_t d = table.inputs;
   data.inputs = d;
-  data.description = fmt::format("{} ({} rows, {} input{})", options.file, table.rows, d, d == 1 ? "" : "s");
+  data.description = fmt::format("{} ({} rows, {})", options.file, table.rows, apps::counted(d, "input"));
 
   std::vector<std::int64_t> train(table.rows), test;
   std::iota(train.begin(), train.end(), 0);

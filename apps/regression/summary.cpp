@@ -7,6 +7,7 @@
 #include "apps/common/csv.h"
 #include "apps/common/files.h"
 #include "apps/common/report.h"
+#include "apps/common/values.h"
 
 namespace sg::regression {
 
@@ -104,9 +105,10 @@ void summarise(const Settings& settings, const Task& task, const fs::path& folde
                const std::map<fs::path, Picture>& pictures) {
   const apps::Table table = settings.task == "derivatives" ? thresholds(runs) : apps::final_table(runs, "test_l2");
   apps::Report report("regression " + settings.task,
-                      fmt::format("{}\n{} training points, {} test points, {} seed{}, weights {}.", task.description,
-                                  task.train_points, task.test_points, settings.common.seed_list().size(),
-                                  settings.common.seed_list().size() == 1 ? "" : "s", settings.weights));
+                      fmt::format("{}\n{} training points, {} test points, {}, weights {}.", task.description,
+                                  task.train_points, task.test_points,
+                                  apps::counted(static_cast<std::int64_t>(settings.common.seed_list().size()), "seed"),
+                                  settings.weights));
   for (const std::string& notice : task.notices) report.paragraph("Note: " + notice + ".");
   if (settings.task == "derivatives") {
     report.heading("How soon the values are good to a level");
