@@ -176,7 +176,7 @@ void conv2d_input_gradient(const ConvGeometry& g, const T* output_cotangent, con
 
 template <class T>
 void conv2d_weight_gradient(const ConvGeometry& g, const T* input, const T* output_cotangent, T* weight_cotangent) {
-  if (const auto shape = winograd_forward<T>(g)) {
+  if (const auto shape = winograd_weight_gradient<T>(g)) {
     return run_winograd_weight_gradient(*shape, input, output_cotangent, weight_cotangent);
   }
   const Correlation correlation = forward_correlation(g);

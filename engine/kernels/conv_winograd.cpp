@@ -3,7 +3,6 @@
 #include "engine/kernels/conv_winograd.h"
 
 #include "engine/kernels/conv_winograd_parts.h"
-#include "engine/kernels/cpu.h"
 
 namespace sg::kernels {
 namespace {
@@ -13,12 +12,18 @@ constexpr std::int64_t kSlabs = 8;   // enough that tasks are whole slabs, where
 /// Transforms of a channel's vector at a point take as long as so many multiply-adds (32 to 32 channels with stride 2:
 /// as fast as plain sums; 16 to 32 take 0.51 ms as plain sums instead of 0.68, 32 to 64 take 0.32 instead of 0.35).
 constexpr double kTransform = 6;
+/// The same for weights, which go through memory (256 to 256 channels at 8 x 8, four pictures: 0.15 of 0.40 ms).
+constexpr double kWeightTransform = 40;
 constexpr double kLeastGain = 1.05;
+/// What is summed in wide tiles: so many channels, or tiles for the gradient by the weight. With less a plain sum's
+/// errors are smaller.
+constexpr std::int64_t kWideChannels = 64, kWideGradientTiles = 256;
 
 template <class T>
 const WinogradAlgorithm<T>& of_kind(const WinogradKernels<T>& kernels, WinogradKind kind) {
   switch (kind) {
     case WinogradKind::stride_1: return kernels.stride_1;
+    case WinogradKind::stride_1_wide: return kernels.stride_1_wide;
     case WinogradKind::stride_2: return kernels.stride_2;
     case WinogradKind::stride_2_gradient_even: return kernels.stride_2_gradient_even;
     case WinogradKind::stride_2_gradient_odd: break;
@@ -38,19 +43,36 @@ std::int64_t products_along(const CorrelationAxis& axis) {
   return products;
 }
 
+/// Multiply-adds that take as long as a picture's convolution, but for the weights' transform.
+template <class T>
+double cost(const WinogradShape& shape) {
+  const WinogradAlgorithm<T>& algorithm = winograd_algorithm<T>(shape.kind);
+  const std::int64_t tiles = ceil_div(shape.result_height, algorithm.axis[0].results) *
+                             ceil_div(shape.result_width, algorithm.axis[1].results);
+  const double channels = static_cast<double>(shape.channels), rows = static_cast<double>(shape.rows);
+  return static_cast<double>(algorithm.points() * tiles) * (channels * rows + kTransform * (channels + rows));
+}
+
 /// Small images read zeros at most of their taps: there plain sums have fewer products, and smaller errors. With few
 /// channels the transforms take longer than what they save.
 template <class T>
 bool pays(const WinogradShape& shape, const Correlation& correlation) {
-  const WinogradAlgorithm<T>& algorithm = winograd_algorithm<T>(shape.kind);
-  const std::int64_t lanes = panel_kernels<T>().lanes, results = algorithm.results;
+  const std::int64_t lanes = panel_kernels<T>().lanes;
   const std::int64_t plain = products_along(correlation.axis[0]) * products_along(correlation.axis[1]);
-  const std::int64_t tiles = ceil_div(shape.result_height, results) * ceil_div(shape.result_width, results);
-  const double channels = static_cast<double>(shape.channels), rows = static_cast<double>(shape.rows);
-  const double products = static_cast<double>(algorithm.points * algorithm.points * tiles);
   return shape.channels >= lanes && shape.rows >= lanes &&
-         static_cast<double>(plain) * channels * rows >=
-             kLeastGain * products * (channels * rows + kTransform * (channels + rows));
+         static_cast<double>(plain * shape.channels * shape.rows) >= kLeastGain * cost<T>(shape);
+}
+
+template <class T>
+WinogradShape in_wide_tiles_if_faster(const WinogradShape& shape) {
+  if (shape.kind != WinogradKind::stride_1 || shape.channels < kWideChannels) return shape;
+  const auto batch_cost = [](const WinogradShape& of) {
+    const std::int64_t weights = winograd_algorithm<T>(of.kind).points() * of.channels * of.rows;
+    return static_cast<double>(of.batch) * cost<T>(of) + kWeightTransform * static_cast<double>(weights);
+  };
+  WinogradShape wide = shape;
+  wide.kind = WinogradKind::stride_1_wide;
+  return batch_cost(wide) < batch_cost(shape) ? wide : shape;
 }
 
 /// Whether the algorithms know such a convolution.
@@ -92,7 +114,22 @@ std::optional<WinogradShape> winograd_forward(const ConvGeometry& g) {
                             g.out_height,
                             g.out_width,
                             {g.padding[0], g.padding[1]}};
-  return pays<T>(shape, forward_correlation(g)) ? std::optional(shape) : std::nullopt;
+  if (!pays<T>(shape, forward_correlation(g))) return {};
+  return in_wide_tiles_if_faster<T>(shape);
+}
+
+template <class T>
+std::optional<WinogradShape> winograd_weight_gradient(const ConvGeometry& g) {
+  auto shape = winograd_forward<T>(g);
+  if (shape && shape->kind == WinogradKind::stride_1_wide) {
+    const WinogradAlgorithm<T>& wide = winograd_algorithm<T>(shape->kind);
+    const std::int64_t tiles =
+        g.batch * ceil_div(g.out_height, wide.axis[0].results) * ceil_div(g.out_width, wide.axis[1].results);
+    const std::int64_t sum_bytes =
+        wide.points() * g.in_channels * g.out_channels * static_cast<std::int64_t>(sizeof(T));
+    if (tiles < kWideGradientTiles || sum_bytes > kWinogradSumBytes) shape->kind = WinogradKind::stride_1;
+  }
+  return shape;
 }
 
 template <class T>
@@ -114,7 +151,8 @@ std::optional<WinogradShape> winograd_input_gradient(const ConvGeometry& g) {
     // padding / 2 reads.
     shape.padding[i] = g.stride[i] == 1 ? 2 - g.padding[i] : odd ? 0 : 1 - g.padding[i] / 2;
   }
-  return pays<T>(shape, input_gradient_correlation(g)) ? std::optional(shape) : std::nullopt;
+  if (!pays<T>(shape, input_gradient_correlation(g))) return {};
+  return in_wide_tiles_if_faster<T>(shape);
 }
 
 template <class T>
@@ -162,6 +200,8 @@ void run_winograd(const WinogradShape& shape, bool of_gradient, const T* source,
 
 template std::optional<WinogradShape> winograd_forward<float>(const ConvGeometry&);
 template std::optional<WinogradShape> winograd_forward<double>(const ConvGeometry&);
+template std::optional<WinogradShape> winograd_weight_gradient<float>(const ConvGeometry&);
+template std::optional<WinogradShape> winograd_weight_gradient<double>(const ConvGeometry&);
 template std::optional<WinogradShape> winograd_input_gradient<float>(const ConvGeometry&);
 template std::optional<WinogradShape> winograd_input_gradient<double>(const ConvGeometry&);
 template void run_winograd(const WinogradShape&, bool, const float*, const float*, float*);

@@ -1,5 +1,5 @@
-// 3 x 3 convolutions by Winograd's algorithms: for four results, 16 multiply-adds instead of 36 with stride 1, 25 with
-// stride 2.
+// 3 x 3 convolutions by Winograd's algorithms: for four results, 16 multiply-adds instead of 36 with stride 1 (12 in
+// tiles of two rows of four), 25 with stride 2.
 // A. Lavin, S. Gray: Fast Algorithms for Convolutional Neural Networks, 2016.
 #pragma once
 
@@ -9,7 +9,7 @@
 
 namespace sg::kernels {
 
-enum class WinogradKind { stride_1, stride_2, stride_2_gradient_even, stride_2_gradient_odd };
+enum class WinogradKind { stride_1, stride_1_wide, stride_2, stride_2_gradient_even, stride_2_gradient_odd };
 
 /// A convolution or its gradient by the input as sums of 3 x 3 taps over channels. The first tile's patch of source
 /// pixels begins `padding` before the source.
@@ -24,6 +24,8 @@ struct WinogradShape {
 /// The shape, where this way is possible and the faster one.
 template <class T>
 std::optional<WinogradShape> winograd_forward(const ConvGeometry& geometry);
+template <class T>
+std::optional<WinogradShape> winograd_weight_gradient(const ConvGeometry& geometry);
 template <class T>
 std::optional<WinogradShape> winograd_input_gradient(const ConvGeometry& geometry);
 

@@ -6,7 +6,6 @@ namespace sg::kernels {
 namespace {
 
 constexpr std::int64_t kUnits = 12;            // enough that each piece has some
-constexpr std::int64_t kSumBytes = 1 << 20;    // of one piece: its sums stay in the second-level cache
 constexpr std::int64_t kWaveBytes = 48 << 20;  // of transformed source and cotangent at once
 
 }  // namespace
@@ -50,7 +49,7 @@ void run_winograd_weight_gradient(const WinogradShape& shape, const T* source, c
 
   // Where the sums are small each piece has its own, next to what it transforms; otherwise a task has some points of
   // all units.
-  const bool small_sums = sum_size * size <= kSumBytes, in_pieces = units.count >= kUnits && small_sums;
+  const bool small_sums = sum_size * size <= kWinogradSumBytes, in_pieces = units.count >= kUnits && small_sums;
   const std::int64_t pieces = in_pieces ? kUnits : 1, units_per_piece = ceil_div(units.count, pieces);
   const Scratch sums(static_cast<std::size_t>(pieces * sum_size) * sizeof(T));
   const std::int64_t used_pieces = ceil_div(units.count, units_per_piece);

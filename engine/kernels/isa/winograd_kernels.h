@@ -13,12 +13,18 @@ struct WinogradTiles {
   std::int64_t staged_columns;               // of pixels in a row of the staged source or cotangent
 };
 
-/// One of the algorithms for 3 x 3 taps, the same along both axes: a tile of patch x patch source pixels is multiplied
-/// at points x points points and gives results x results results; the next tile begins `step` pixels further. What is
-/// transformed stands at to[point * point_pitch + tile * tile_pitch + lane], tiles row by row.
+/// A tile along one axis: `patch` source pixels, multiplied at `points` points, give `results` results; the next tile
+/// begins `step` pixels further.
+struct WinogradAxis {
+  int points, patch, step, results;
+};
+
+/// One of the algorithms for 3 x 3 taps, along columns and along rows. What is transformed stands at
+/// to[point * point_pitch + tile * tile_pitch + lane], tiles row by row.
 template <class T>
 struct WinogradAlgorithm {
-  int points, patch, step, results;
+  WinogradAxis axis[2];
+  int points() const { return axis[0].points * axis[1].points; }
   /// Of each tile of the staged source.
   void (*transform_source)(const WinogradTiles& tiles, const T* staged, T* to, std::int64_t tile_pitch,
                            std::int64_t point_pitch);
@@ -28,7 +34,8 @@ struct WinogradAlgorithm {
   /// Of the products of each tile, to staged rows of tiles.result_columns pixels.
   void (*transform_result)(const WinogradTiles& tiles, const T* from, std::int64_t tile_pitch, std::int64_t point_pitch,
                            T* staged);
-  /// The transpose of transform_result: of each tile of the staged cotangent. Null for gradients by the input.
+  /// The transpose of transform_result: of each tile of the staged cotangent. Null for gradients by the input of
+  /// stride 2.
   void (*transform_cotangent)(const WinogradTiles& tiles, const T* staged, T* to, std::int64_t tile_pitch,
                               std::int64_t point_pitch);
   /// The transpose of transform_weight, of `count` kernels: kernel c is read at c * lanes, summed over `pieces` copies
@@ -39,8 +46,9 @@ struct WinogradAlgorithm {
 
 template <class T>
 struct WinogradKernels {
-  /// A convolution of stride 1, or its gradient by the input.
-  WinogradAlgorithm<T> stride_1;
+  /// A convolution of stride 1, or its gradient by the input: two rows and columns of results in a tile, or two rows of
+  /// four.
+  WinogradAlgorithm<T> stride_1, stride_1_wide;
   /// A convolution of stride 2; its gradient by the input for an even padding, and for an odd one.
   WinogradAlgorithm<T> stride_2, stride_2_gradient_even, stride_2_gradient_odd;
 };
