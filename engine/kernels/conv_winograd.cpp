@@ -12,8 +12,8 @@ constexpr std::int64_t kSlabs = 8;   // enough that tasks are whole slabs, where
 /// Transforms of a channel's vector at a point take as long as so many multiply-adds (32 to 32 channels with stride 2:
 /// as fast as plain sums; 16 to 32 take 0.51 ms as plain sums instead of 0.68, 32 to 64 take 0.32 instead of 0.35).
 constexpr double kTransform = 6;
-/// The same for weights, which go through memory (256 to 256 channels at 8 x 8, four pictures: 0.15 of 0.40 ms).
-constexpr double kWeightTransform = 40;
+/// The same for weights, which go through memory (256 to 256 channels at 8 x 8, four pictures: wide tiles pay).
+constexpr double kWeightTransform = 10;
 constexpr double kLeastGain = 1.05;
 /// What is summed in wide tiles: so many channels, or tiles for the gradient by the weight. With less a plain sum's
 /// errors are smaller.

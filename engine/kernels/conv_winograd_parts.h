@@ -31,6 +31,14 @@ inline constexpr std::int64_t kWinogradPiece = 64, kWinogradPieces = 3, kWinogra
 /// Vectors of rows that are multiplied together.
 inline constexpr int kWinogradSlab = 2;
 
+/// From one point to the next, for so many elements at each: an odd number of cache lines, so that the points of a tile
+/// spread over the sets of the first-level cache.
+template <class T>
+std::int64_t point_pitch(std::int64_t elements) {
+  constexpr auto line = static_cast<std::int64_t>(64 / sizeof(T));
+  return (ceil_div(elements, line) | 1) * line;
+}
+
 /// The algorithm in the instruction set in use.
 template <class T>
 const WinogradAlgorithm<T>& winograd_algorithm(WinogradKind kind);
@@ -155,7 +163,8 @@ struct Winograd {
     return axis.step * tiles + axis.patch - axis.step;
   }
 
-  std::int64_t source_size() const { return points * units.most_tiles() * pitch; }
+  std::int64_t source_size() const { return points * point_pitch<T>(units.most_tiles() * pitch); }
+  std::int64_t cotangent_size() const { return points * point_pitch<T>(units.most_tiles() * cotangent_pitch); }
   std::int64_t channel_vectors() const { return ceil_div(shape.channels, lanes); }
   std::int64_t row_vectors() const { return ceil_div(shape.rows, lanes); }
   /// Channels that are summed before their sum is added to others'.
@@ -175,7 +184,7 @@ struct Winograd {
       for (std::int64_t i = 0; i < u.images; ++i) {
         const T* staged = stage.load(source + ((u.image + i) * shape.channels + channel) * plane, channels);
         algorithm.transform_source(units.tiles(u, source_pixels.columns), staged,
-                                   to + i * image_tiles * pitch + channel, pitch, u.tiles * pitch);
+                                   to + i * image_tiles * pitch + channel, pitch, point_pitch<T>(u.tiles * pitch));
       }
     }
   }
@@ -199,13 +208,13 @@ struct Winograd {
         const T* staged = stage.load(cotangent + ((u.image + i) * shape.rows + row) * plane, rows);
         algorithm.transform_cotangent(units.tiles(u, pixels.columns), staged,
                                       to + i * image_tiles * cotangent_pitch + row, cotangent_pitch,
-                                      u.tiles * cotangent_pitch);
+                                      point_pitch<T>(u.tiles * cotangent_pitch));
       }
     }
   }
 
   std::int64_t slab_weights(std::int64_t slabs) const {
-    return slabs * kWinogradSlab * lanes * points * shape.channels;
+    return slabs * points * point_pitch<T>(shape.channels * kWinogradSlab * lanes);
   }
 
   /// Slabs [first_slab, last_slab) of the result rows, one after another: point, channel, row of the slab.
@@ -234,7 +243,7 @@ struct Winograd {
       T* const slab_begin = to + slab_weights(slab - first_slab);
       algorithm.transform_weight(staged, channels, of_gradient,
                                  slab_begin + first * width + vector % kWinogradSlab * lanes, width,
-                                 shape.channels * width);
+                                 point_pitch<T>(shape.channels * width));
     });
   }
 
@@ -242,10 +251,12 @@ struct Winograd {
   void multiply(const WinogradUnit& u, std::int64_t slab, const T* transformed, const T* weights, T* result) const {
     const std::int64_t plane = shape.result_height * shape.result_width, image_tiles = u.rows * units.columns;
     const WinogradTiles tiles = units.tiles(u, 0);
-    const Scratch products(static_cast<std::size_t>(points * u.tiles * kWinogradSlab * lanes) * sizeof(T));
     const Scratch staged(static_cast<std::size_t>(tiles.result_rows * tiles.result_columns * lanes) * sizeof(T));
     const int vectors = static_cast<int>(std::min<std::int64_t>(kWinogradSlab, row_vectors() - slab * kWinogradSlab));
     const std::int64_t width = vectors * lanes;
+    const std::int64_t source_point = point_pitch<T>(u.tiles * pitch), product_point = point_pitch<T>(u.tiles * width);
+    const std::int64_t weight_point = point_pitch<T>(shape.channels * width);
+    const Scratch products(static_cast<std::size_t>(points * product_point) * sizeof(T));
     for (int point = 0; point < points; ++point) {
       PanelProduct<T> product;
       constexpr PanelTerm whole = {0, 0};
@@ -255,13 +266,13 @@ struct Winograd {
       product.a_depth = 1;
       product.rows = u.tiles;
       product.b_row = width;
-      product.c = products.as<T>() + point * u.tiles * width;
+      product.c = products.as<T>() + point * product_point;
       product.c_row = width;
       product.c_vector = lanes;
       product.vectors = vectors;
       for (std::int64_t channel = 0; channel < shape.channels; channel += piece()) {
-        product.a = transformed + point * u.tiles * pitch + channel;
-        product.b = weights + (point * shape.channels + channel) * width;
+        product.a = transformed + point * source_point + channel;
+        product.b = weights + point * weight_point + channel * width;
         product.depth = std::min(piece(), shape.channels - channel);
         product.accumulate = channel > 0;
         kernels.product(product);
@@ -270,8 +281,8 @@ struct Winograd {
     for (int v = 0; v < vectors; ++v) {
       const std::int64_t row = (slab * kWinogradSlab + v) * lanes, rows = std::min(lanes, shape.rows - row);
       for (std::int64_t i = 0; i < u.images; ++i) {
-        algorithm.transform_result(tiles, products.as<T>() + i * image_tiles * width + v * lanes, width,
-                                   u.tiles * width, staged.as<T>());
+        algorithm.transform_result(tiles, products.as<T>() + i * image_tiles * width + v * lanes, width, product_point,
+                                   staged.as<T>());
         kernels.store_pixels(
             result + ((u.image + i) * shape.rows + row) * plane + vertical.results * u.row * shape.result_width, plane,
             rows, staged.as<T>(), lanes, tiles.result_rows * tiles.result_columns);

@@ -20,10 +20,10 @@ void run_winograd_weight_gradient(const WinogradShape& shape, const T* source, c
   const std::int64_t lanes = winograd.lanes, points = winograd.points, row_pitch = winograd.cotangent_pitch;
   const std::int64_t size = static_cast<std::int64_t>(sizeof(T));
   const std::int64_t channel_vectors = winograd.channel_vectors(), row_vectors = winograd.row_vectors();
-  const std::int64_t sum_row = channel_vectors * lanes, sum_point = shape.rows * sum_row;
+  const std::int64_t sum_row = channel_vectors * lanes, sum_point = point_pitch<T>(shape.rows * sum_row);
   const std::int64_t sum_size = points * sum_point;
   const std::int64_t source_size = winograd.source_size();
-  const std::int64_t unit_size = source_size + points * units.most_tiles() * row_pitch;
+  const std::int64_t unit_size = source_size + winograd.cotangent_size();
 
   const auto add_point = [&](const WinogradUnit& u, int point, const T* transformed, bool first, T* sums) {
     for (std::int64_t v = 0; v < channel_vectors; v += kWinogradSlab) {
@@ -31,12 +31,12 @@ void run_winograd_weight_gradient(const WinogradShape& shape, const T* source, c
       constexpr PanelTerm whole = {0, 0};
       product.terms = &whole;
       product.term_count = 1;
-      product.a = transformed + source_size + point * u.tiles * row_pitch;
+      product.a = transformed + source_size + point * point_pitch<T>(u.tiles * row_pitch);
       product.a_row = 1;
       product.a_depth = row_pitch;
       product.rows = shape.rows;
       product.depth = u.tiles;
-      product.b = transformed + point * u.tiles * winograd.pitch + v * lanes;
+      product.b = transformed + point * point_pitch<T>(u.tiles * winograd.pitch) + v * lanes;
       product.b_row = winograd.pitch;
       product.c = sums + point * sum_point + v * lanes;
       product.c_row = sum_row;
