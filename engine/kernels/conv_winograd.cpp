@@ -3,6 +3,7 @@
 #include "engine/kernels/conv_winograd.h"
 
 #include "engine/kernels/conv_winograd_parts.h"
+#include "engine/kernels/conv_winograd_tiles.h"
 
 namespace sg::kernels {
 namespace {
@@ -157,6 +158,7 @@ std::optional<WinogradShape> winograd_input_gradient(const ConvGeometry& g) {
 
 template <class T>
 void run_winograd(const WinogradShape& shape, bool of_gradient, const T* source, const T* weight, T* result) {
+  if (tile_lanes_pay<T>(shape)) return run_winograd_tiles(shape, of_gradient, source, weight, result);
   const Winograd<T> winograd(shape, channel_pitch<T>(shape.channels, panel_kernels<T>().lanes));
   const WinogradUnits& units = winograd.units;
   const std::int64_t slabs = ceil_div(winograd.row_vectors(), kWinogradSlab), vectors = winograd.channel_vectors();

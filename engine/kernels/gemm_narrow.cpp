@@ -5,27 +5,11 @@
 #include <optional>
 
 #include "engine/kernels/cpu.h"
-#include "engine/kernels/isa/gemm_kernels.h"
 #include "engine/kernels/memory.h"
 #include "engine/kernels/parallel.h"
 
 namespace sg::kernels {
-namespace {
 
-constexpr std::int64_t kMostColumns = 256;
-constexpr std::int64_t kMostDepth = 512;
-// Rows that are worth no library call at any depth. OpenBLAS's products of a few rows sum thousands of terms one after
-// the other: with 4 rows and 3136 terms the error was 2.5 times that of sums in pieces of kDepth.
-constexpr std::int64_t kFewRows = 32;
-constexpr std::int64_t kMostPacked = 1 << 24;  // bytes of right sides that are packed
-constexpr std::int64_t kRowsForPacking = 128;  // that make packing worth its time
-constexpr std::int64_t kDepth = 256;  // of the inner dimension at once, so that a panel stays in the first-level cache
-constexpr std::int64_t kTaskWork = 256 * 1024;  // multiply-adds that are worth a task
-constexpr std::int64_t kStoreWork = 8;          // multiply-adds in the time of storing an element
-constexpr std::int64_t kWholeTiles = 24;        // rows: a multiple of every register tile's
-
-template <class T>
-const GemmKernels<T>& gemm_kernels();
 template <>
 const GemmKernels<float>& gemm_kernels<float>() {
 #ifdef SG_X86_ISAS
@@ -42,6 +26,20 @@ const GemmKernels<double>& gemm_kernels<double>() {
 #endif
   return baseline::gemm_kernels_f64();
 }
+
+namespace {
+
+constexpr std::int64_t kMostColumns = 256;
+constexpr std::int64_t kMostDepth = 512;
+// Rows that are worth no library call at any depth. OpenBLAS's products of a few rows sum thousands of terms one after
+// the other: with 4 rows and 3136 terms the error was 2.5 times that of sums in pieces of kDepth.
+constexpr std::int64_t kFewRows = 32;
+constexpr std::int64_t kMostPacked = 1 << 24;  // bytes of right sides that are packed
+constexpr std::int64_t kRowsForPacking = 128;  // that make packing worth its time
+constexpr std::int64_t kDepth = 256;  // of the inner dimension at once, so that a panel stays in the first-level cache
+constexpr std::int64_t kTaskWork = 256 * 1024;  // multiply-adds that are worth a task
+constexpr std::int64_t kStoreWork = 8;          // multiply-adds in the time of storing an element
+constexpr std::int64_t kWholeTiles = 24;        // rows: a multiple of every register tile's
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 

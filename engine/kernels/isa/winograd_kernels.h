@@ -53,17 +53,36 @@ struct WinogradKernels {
   WinogradAlgorithm<T> stride_2, stride_2_gradient_even, stride_2_gradient_odd;
 };
 
+/// F(2 x 2, 3 x 3) of stride 1 with a tile in each lane: of one channel, `vectors` vectors of tiles in each of `rows`
+/// rows. What is transformed stands at to[point * point_pitch + (row * vectors + vector) * lanes + lane].
+template <class T>
+struct WinogradTileKernels {
+  int lanes;
+  /// Of rows of pixels `row_pitch` apart; tile j of a row begins at pixel 2 j, and the last vector's at the row's end.
+  void (*transform_source)(std::int64_t rows, std::int64_t vectors, const T* staged, std::int64_t row_pitch, T* to,
+                           std::int64_t point_pitch);
+  /// To the first result_rows rows and result_columns columns of an image, whose rows are result_columns long.
+  void (*transform_result)(std::int64_t rows, std::int64_t vectors, const T* from, std::int64_t point_pitch,
+                           std::int64_t result_rows, std::int64_t result_columns, T* to);
+};
+
 namespace baseline {
 const WinogradKernels<float>& winograd_kernels_f32();
 const WinogradKernels<double>& winograd_kernels_f64();
+const WinogradTileKernels<float>& winograd_tile_kernels_f32();
+const WinogradTileKernels<double>& winograd_tile_kernels_f64();
 }  // namespace baseline
 namespace avx2 {
 const WinogradKernels<float>& winograd_kernels_f32();
 const WinogradKernels<double>& winograd_kernels_f64();
+const WinogradTileKernels<float>& winograd_tile_kernels_f32();
+const WinogradTileKernels<double>& winograd_tile_kernels_f64();
 }  // namespace avx2
 namespace avx512 {
 const WinogradKernels<float>& winograd_kernels_f32();
 const WinogradKernels<double>& winograd_kernels_f64();
+const WinogradTileKernels<float>& winograd_tile_kernels_f32();
+const WinogradTileKernels<double>& winograd_tile_kernels_f64();
 }  // namespace avx512
 
 }  // namespace sg::kernels
