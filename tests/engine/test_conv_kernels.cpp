@@ -231,10 +231,26 @@ TEST_CASE("3 x 3 convolutions of many channels agree with plain loops over paddi
   check_against_loops<float>({2, 20, 16, 36, 24, 3, 3, 9, 18, {2, 2}, {2, 0}, {1, 1}, 1});
 }
 
+TEST_CASE("3 x 3 convolutions of few channels and wide images agree with plain loops", "[conv]") {
+  for (const std::int64_t width : {30, 32, 61, 64}) {
+    for (const std::int64_t padding : {0, 1, 2}) {
+      const std::int64_t out = width + 2 * padding - 2;
+      check_against_loops<float>(
+          {2, 16, 11, width, 19, 3, 3, 9 + 2 * padding, out, {1, 1}, {padding, padding}, {1, 1}, 1});
+      check_against_loops<double>(
+          {1, 17, 8, width, 16, 3, 3, 6 + 2 * padding, out, {1, 1}, {padding, padding}, {1, 1}, 1});
+    }
+  }
+  check_against_loops<float>(square(2, 16, 16, 64, 3, 1, 1));
+  check_against_loops<float>(square(3, 48, 33, 32, 3, 1, 1));
+  check_against_loops<float>({2, 16, 3, 64, 16, 3, 3, 5, 64, {1, 1}, {2, 1}, {1, 1}, 1});
+}
+
 TEST_CASE("the rms error of 3 x 3 convolutions is no larger than that of plain sums in f32", "[conv]") {
   // The last ones in wide tiles; positive inputs are the harder ones, because transforms take their mean away.
-  const ConvGeometry g = GENERATE(square(4, 32, 32, 16, 3, 1, 1), square(2, 64, 64, 16, 3, 1, 1),
-                                  square(10, 64, 64, 16, 3, 1, 1), square(3, 128, 33, 22, 3, 1, 1));
+  const ConvGeometry g =
+      GENERATE(square(4, 32, 32, 16, 3, 1, 1), square(1, 16, 16, 64, 3, 1, 1), square(2, 64, 64, 16, 3, 1, 1),
+               square(10, 64, 64, 16, 3, 1, 1), square(3, 128, 33, 22, 3, 1, 1));
   const bool positive = GENERATE(false, true);
   auto input = random_values<float>(input_size(g), 1);
   if (positive) {
