@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::int64_t kMostChannels = 63;
 constexpr std::int64_t kStripBytes = 300 * 1024;  // of a strip's transformed source, and as much of its products
+constexpr std::int64_t kTasks = 12;               // enough for every thread to have its share
 constexpr double kLeastFilled = 0.9;              // of the lanes
 
 template <class T>
@@ -45,6 +46,7 @@ struct Strips {
     all_rows = ceil_div(of.result_height, 2);
     const std::int64_t row_bytes = 16 * of.channels * vectors * kernels.lanes * static_cast<std::int64_t>(sizeof(T));
     rows = std::clamp<std::int64_t>(kStripBytes / row_bytes, 1, all_rows);
+    if (!runs_alone()) rows = std::min(rows, ceil_div(of.batch * all_rows, kTasks));
     rows = ceil_div(all_rows, ceil_div(all_rows, rows));
     count = ceil_div(all_rows, rows);
     row_pitch = 2 * (vectors + 1) * kernels.lanes;
