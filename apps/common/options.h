@@ -24,9 +24,8 @@ struct Loss {
 
 /// What of the options in common an application or command takes, besides those of every run.
 struct CommonUse {
-  std::string data =
-      "a folder of IDX files or of images, searched recursively; empty: the embedded data";  // no --data
-                                                                                             // when empty
+  /// The help of --data, which there is not when this is empty.
+  std::string data = "a folder of IDX files or of images, searched recursively; empty: the embedded data";
   bool limits = true;    // --limit-train, --limit-test
   bool batches = true;   // --batch-size, --shuffle, --epochs, --eval-every
   bool losses = true;    // --loss

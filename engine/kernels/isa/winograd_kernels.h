@@ -58,7 +58,7 @@ struct WinogradKernels {
 template <class T>
 struct WinogradTileKernels {
   int lanes;
-  /// Of rows of pixels `row_pitch` apart; tile j of a row begins at pixel 2 j, and the last vector's at the row's end.
+  /// Of 2 (rows + 1) rows of pixels, `row_pitch` apart: tile j of a row reads four of them from pixel 2 j on.
   void (*transform_source)(std::int64_t rows, std::int64_t vectors, const T* staged, std::int64_t row_pitch, T* to,
                            std::int64_t point_pitch);
   /// To the first result_rows rows and result_columns columns of an image, whose rows are result_columns long.
