@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/kernels/max_pool.h"
 #include "engine/kernels/parallel.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/spatial.h"
@@ -76,25 +77,17 @@ struct MaxPool2dIndex final : Configured<MaxPoolSettings> {
   void run(std::span<const Span> inputs, const Span& output) const override {
     const Shape &in = *inputs[0].shape, &out = *output.shape;
     const MaxPoolSettings s = settings();
+    kernels::PoolWindows windows;
+    for (int i = 0; i < 2; ++i) {
+      windows.size[i] = in[2 + i], windows.windows[i] = out[2 + i];
+      windows.kernel[i] = s.kernel[i], windows.stride[i] = s.stride[i];
+      windows.padding[i] = s.padding[i], windows.dilation[i] = s.dilation[i];
+    }
     dispatch(inputs[0].dtype, [&](auto zero) {
       using T = decltype(zero);
       kernels::parallel_for(in[0] * in[1], [&](std::int64_t plane) {
-        const T* x = inputs[0].as<const T>() + plane * in[2] * in[3];
-        std::int64_t* index = output.as<std::int64_t>() + plane * out[2] * out[3];
-        for (std::int64_t i = 0; i < out[2]; ++i) {
-          const Range rows = taps(i, 0, in[2]);
-          for (std::int64_t j = 0; j < out[3]; ++j) {
-            const Range columns = taps(j, 1, in[3]);
-            std::int64_t best = -1;
-            for (std::int64_t h = rows.first; h < rows.end; h += s.dilation[0]) {
-              for (std::int64_t w = columns.first; w < columns.end; w += s.dilation[1]) {
-                const std::int64_t here = h * in[3] + w;
-                if (best < 0 || x[here] > x[best] || (x[here] != x[here] && x[best] == x[best])) best = here;
-              }
-            }
-            index[i * out[3] + j] = best;
-          }
-        }
+        kernels::max_pool_places(windows, inputs[0].as<const T>() + plane * in[2] * in[3],
+                                 output.as<std::int64_t>() + plane * out[2] * out[3]);
       });
     });
   }
@@ -106,18 +99,6 @@ struct MaxPool2dIndex final : Configured<MaxPoolSettings> {
     const Tensor images = reshape(inputs[0], {n * in[1], in[2], in[3], in[4]});
     const Tensor index = make_node(output.node()->primitive(), {images}, {n * out[0], out[1], out[2], out[3]}, i64);
     return reshape(index, {n, out[0], out[1], out[2], out[3]});
-  }
-
- private:
-  struct Range {
-    std::int64_t first, end;
-  };
-  /// The elements of window `i` that lie in an axis of the given extent.
-  Range taps(std::int64_t i, int axis, std::int64_t extent) const {
-    const MaxPoolSettings s = settings();
-    const std::int64_t begin = i * s.stride[axis] - s.padding[axis], step = s.dilation[axis];
-    const std::int64_t missed = begin < 0 ? (-begin + step - 1) / step : 0;
-    return {begin + missed * step, std::min(begin + (s.kernel[axis] - 1) * step + 1, extent)};
   }
 };
 

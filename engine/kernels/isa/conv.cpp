@@ -229,6 +229,22 @@ void sum_shifted(T* to, const T* from, const std::int64_t* shifts, std::int64_t 
   });
 }
 
+template <class T, int Lanes, class Place = typename ConvKernels<T>::Place>
+void take_larger(std::int64_t count, const T* values, Place first, Place step, T* largest, Place* places) {
+  for_each_vector<Lanes>(count, [&](auto lanes, std::int64_t i) {
+    using V = Vector<T, lanes()>;
+    using P = Vector<Place, lanes()>;
+    const V value = load<V>(values + i), old = load<V>(largest + i);
+    const P old_place = load<P>(places + i);
+    P place;
+    for (int lane = 0; lane < lanes(); ++lane) place[lane] = first + static_cast<Place>(i + lane) * step;
+    const MaskOf<V> larger =
+        (MaskOf<V>)(value > old) | ((value != value) & (old == old)) | (MaskOf<V>)(old_place < P{});
+    store(largest + i, select<V>(larger, value, old));
+    store(places + i, select<P>((MaskOf<P>)larger, place, old_place));
+  });
+}
+
 template <class T, int Lanes>
 constexpr ConvKernels<T> make_kernels() {
   return {Lanes,
@@ -241,7 +257,8 @@ constexpr ConvKernels<T> make_kernels() {
           join_rows<T, Lanes>,
           scatter_row<T>,
           interleave_row<T, Lanes>,
-          sum_shifted<T, Lanes>};
+          sum_shifted<T, Lanes>,
+          take_larger<T, Lanes>};
 }
 
 }  // namespace

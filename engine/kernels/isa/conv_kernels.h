@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 namespace sg::kernels {
 
@@ -74,6 +75,10 @@ struct ConvKernels {
   void (*interleave_row)(T* to, const T* even, const T* odd, std::int64_t count);
   /// to[i] = sum over k < terms of from[shifts[k] + i], for i < count.
   void (*sum_shifted)(T* to, const T* from, const std::int64_t* shifts, std::int64_t terms, std::int64_t count);
+  /// Where values[i] is larger than largest[i], or NaN and the other is not, or places[i] is negative (none yet), it
+  /// takes its place: largest[i] = values[i] and places[i] = first + i * step, for i < count.
+  using Place = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+  void (*take_larger)(std::int64_t count, const T* values, Place first, Place step, T* largest, Place* places);
 };
 
 namespace baseline {
