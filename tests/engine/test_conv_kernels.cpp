@@ -306,7 +306,8 @@ const std::vector<ConvGeometry> kShapes = {
     square(13, 16, 24, 14, 3, 1, 1), square(6, 24, 40, 13, 3, 2, 1), square(16, 128, 128, 2, 3, 1, 1),
     square(2, 3, 16, 50, 7, 2, 3),   square(5, 40, 9, 17, 1, 1, 0),  square(3, 16, 16, 20, 3, 1, 1, 1, 16),
     square(6, 20, 33, 21, 3, 1, 2),  square(6, 20, 33, 28, 3, 2, 1), square(9, 32, 1, 28, 3, 1, 1),
-    square(9, 1, 32, 28, 3, 1, 1),   square(7, 64, 72, 28, 3, 2, 1)};
+    square(9, 1, 32, 28, 3, 1, 1),   square(7, 64, 72, 28, 3, 2, 1), square(3, 16, 24, 64, 3, 1, 1),
+    square(1, 33, 16, 128, 3, 1, 1), square(20, 64, 40, 20, 3, 1, 1)};
 
 TEST_CASE("convolutions give the same bits on any number of threads", "[conv]") {
   const int before = threads();
