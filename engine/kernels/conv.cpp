@@ -8,6 +8,7 @@
 #include "engine/kernels/conv_packed.h"
 #include "engine/kernels/conv_panel.h"
 #include "engine/kernels/conv_single_result.h"
+#include "engine/kernels/conv_two_by_two.h"
 #include "engine/kernels/conv_winograd.h"
 #include "engine/kernels/cpu.h"
 #include "engine/kernels/memory.h"
@@ -148,6 +149,7 @@ void run_swapped_weight_gradient(const ConvGeometry& g, const T* input, const T*
 template <class T>
 void conv2d(const ConvGeometry& g, const T* input, const T* weight, T* output) {
   if (const auto shape = winograd_forward<T>(g)) return run_winograd(*shape, false, input, weight, output);
+  if (!is_empty(g) && two_by_two_pays<T>(g)) return run_two_by_two(g, false, input, weight, output);
   const Correlation correlation = forward_correlation(g);
   if (!is_empty(g) && panels_pay<T>(correlation)) return run_panels(correlation, false, input, weight, output);
   if (!is_empty(g) && single_result_pays<T>(correlation)) {
@@ -161,6 +163,7 @@ void conv2d_input_gradient(const ConvGeometry& g, const T* output_cotangent, con
   if (const auto shape = winograd_input_gradient<T>(g)) {
     return run_winograd(*shape, true, output_cotangent, weight, input_cotangent);
   }
+  if (!is_empty(g) && two_by_two_pays<T>(g)) return run_two_by_two(g, true, output_cotangent, weight, input_cotangent);
   const Correlation correlation = input_gradient_correlation(g);
   if (!is_empty(g) && panels_pay<T>(correlation)) {
     return run_panels(correlation, true, output_cotangent, weight, input_cotangent);

@@ -246,6 +246,13 @@ TEST_CASE("3 x 3 convolutions of few channels and wide images agree with plain l
   check_against_loops<float>({2, 16, 3, 64, 16, 3, 3, 5, 64, {1, 1}, {2, 1}, {1, 1}, 1});
 }
 
+TEST_CASE("3 x 3 convolutions of 2 x 2 pixels agree with plain loops", "[conv]") {
+  for (const std::int64_t batch : {1, 16, 24, 32}) {
+    check_against_loops<float>(square(batch, 64, 97, 2, 3, 1, 1));
+    check_against_loops<double>(square(batch, 130, 64, 2, 3, 1, 1));
+  }
+}
+
 TEST_CASE("the rms error of 3 x 3 convolutions is no larger than that of plain sums in f32", "[conv]") {
   // The last ones in wide tiles; positive inputs are the harder ones, because transforms take their mean away.
   const ConvGeometry g =
@@ -303,11 +310,11 @@ TEST_CASE("empty convolutions give zeros or nothing", "[conv]") {
 }
 
 const std::vector<ConvGeometry> kShapes = {
-    square(13, 16, 24, 14, 3, 1, 1), square(6, 24, 40, 13, 3, 2, 1), square(16, 128, 128, 2, 3, 1, 1),
-    square(2, 3, 16, 50, 7, 2, 3),   square(5, 40, 9, 17, 1, 1, 0),  square(3, 16, 16, 20, 3, 1, 1, 1, 16),
-    square(6, 20, 33, 21, 3, 1, 2),  square(6, 20, 33, 28, 3, 2, 1), square(9, 32, 1, 28, 3, 1, 1),
-    square(9, 1, 32, 28, 3, 1, 1),   square(7, 64, 72, 28, 3, 2, 1), square(3, 16, 24, 64, 3, 1, 1),
-    square(1, 33, 16, 128, 3, 1, 1), square(20, 64, 40, 20, 3, 1, 1)};
+    square(13, 16, 24, 14, 3, 1, 1), square(6, 24, 40, 13, 3, 2, 1),  square(16, 128, 128, 2, 3, 1, 1),
+    square(2, 3, 16, 50, 7, 2, 3),   square(5, 40, 9, 17, 1, 1, 0),   square(3, 16, 16, 20, 3, 1, 1, 1, 16),
+    square(6, 20, 33, 21, 3, 1, 2),  square(6, 20, 33, 28, 3, 2, 1),  square(9, 32, 1, 28, 3, 1, 1),
+    square(9, 1, 32, 28, 3, 1, 1),   square(7, 64, 72, 28, 3, 2, 1),  square(3, 16, 24, 64, 3, 1, 1),
+    square(1, 33, 16, 128, 3, 1, 1), square(20, 64, 40, 20, 3, 1, 1), square(32, 64, 80, 2, 3, 1, 1)};
 
 TEST_CASE("convolutions give the same bits on any number of threads", "[conv]") {
   const int before = threads();
