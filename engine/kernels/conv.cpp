@@ -182,6 +182,9 @@ void conv2d_weight_gradient(const ConvGeometry& g, const T* input, const T* outp
   if (const auto shape = winograd_weight_gradient<T>(g)) {
     return run_winograd_weight_gradient(*shape, input, output_cotangent, weight_cotangent);
   }
+  if (!is_empty(g) && two_by_two_pays<T>(g)) {
+    return run_two_by_two_weight_gradient(g, input, output_cotangent, weight_cotangent);
+  }
   const Correlation correlation = forward_correlation(g);
   if (!is_empty(g) && panels_pay<T>(correlation)) {
     return run_panels_weight_gradient(correlation, input, output_cotangent, weight_cotangent);

@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::int64_t kPixels = 4, kTaps = 9;
 constexpr std::int64_t kLeastChannels = 64;
+constexpr double kLeastFilled = 0.75;   // of the lanes, by images
 constexpr std::int64_t kRowBlock = 36;  // of a task: a multiple of every register tile's rows
 /// Channels that are summed at once: shorter sums round less, and their weights for a block of rows stay in the cache.
 constexpr std::int64_t kDepthBlock = 64;
@@ -48,24 +49,25 @@ bool two_by_two_pays(const ConvGeometry& g) {
     if (g.stride[i] != 1 || g.padding[i] != 1 || g.dilation[i] != 1) return false;
   }
   const std::int64_t lanes = two_by_two_kernels<T>().lanes;
-  return g.batch % lanes == 0 && std::min(g.in_channels, g.out_channels) >= kLeastChannels;
+  const double filled = static_cast<double>(g.batch) / static_cast<double>(ceil_div(g.batch, lanes) * lanes);
+  return filled >= kLeastFilled && std::min(g.in_channels, g.out_channels) >= kLeastChannels;
 }
 
 template <class T>
 void run_two_by_two(const ConvGeometry& g, bool of_gradient, const T* source, const T* weight, T* result) {
   const PanelKernels<T>& panels = panel_kernels<T>();
   const TwoByTwoKernels<T>& kernels = two_by_two_kernels<T>();
-  const std::int64_t lanes = kernels.lanes, vectors = g.batch / lanes;
+  const std::int64_t lanes = kernels.lanes, vectors = ceil_div(g.batch, lanes);
   const std::int64_t channels = of_gradient ? g.out_channels : g.in_channels;
   const std::int64_t rows = of_gradient ? g.in_channels : g.out_channels;
-  const Scratch turned(static_cast<std::size_t>(g.batch * channels * kPixels) * sizeof(T));
+  const Scratch turned(static_cast<std::size_t>(vectors * lanes * channels * kPixels) * sizeof(T));
   const std::int64_t blocks = ceil_div(channels, kDepthBlock);
   parallel_for(vectors * blocks, [&](std::int64_t task) {
     const std::int64_t vector = task / blocks, first = task % blocks * kDepthBlock;
     const std::int64_t count = std::min(kDepthBlock, channels - first);
     panels.load_pixels(turned.as<T>() + (vector * channels + first) * kPixels * lanes, nullptr,
-                       source + (vector * lanes * channels + first) * kPixels, channels * kPixels, lanes,
-                       count * kPixels);
+                       source + (vector * lanes * channels + first) * kPixels, channels * kPixels,
+                       std::min(lanes, g.batch - vector * lanes), count * kPixels);
   });
   parallel_for(ceil_div(rows, kRowBlock), [&](std::int64_t task) {
     const std::int64_t row = task * kRowBlock, count = std::min(kRowBlock, rows - row);
@@ -87,8 +89,39 @@ void run_two_by_two(const ConvGeometry& g, bool of_gradient, const T* source, co
       }
     }
     for (std::int64_t vector = 0; vector < vectors; ++vector) {
-      panels.store_pixels(result + (vector * lanes * rows + row) * kPixels, rows * kPixels, lanes,
-                          sums.as<T>() + vector * size, lanes, count * kPixels);
+      panels.store_pixels(result + (vector * lanes * rows + row) * kPixels, rows * kPixels,
+                          std::min(lanes, g.batch - vector * lanes), sums.as<T>() + vector * size, lanes,
+                          count * kPixels);
+    }
+  });
+}
+
+template <class T>
+void run_two_by_two_weight_gradient(const ConvGeometry& g, const T* source, const T* cotangent, T* result) {
+  const PanelKernels<T>& panels = panel_kernels<T>();
+  const TwoByTwoKernels<T>& kernels = two_by_two_kernels<T>();
+  const std::int64_t lanes = kernels.lanes, channels = g.in_channels, rows = g.out_channels;
+  const std::int64_t vectors = ceil_div(channels, lanes), vector_size = g.batch * kPixels * lanes;
+  const Scratch turned(static_cast<std::size_t>(vectors * vector_size) * sizeof(T));
+  parallel_for(vectors, [&](std::int64_t vector) {
+    const std::int64_t first = vector * lanes, count = std::min(lanes, channels - first);
+    for (std::int64_t image = 0; image < g.batch; ++image) {
+      panels.load_pixels(turned.as<T>() + vector * vector_size + image * kPixels * lanes, nullptr,
+                         source + (image * channels + first) * kPixels, kPixels, count, kPixels);
+    }
+  });
+  parallel_for(ceil_div(rows, kRowBlock), [&](std::int64_t task) {
+    const std::int64_t row = task * kRowBlock, count = std::min(kRowBlock, rows - row);
+    // Images are a power of two apart, in one set of the first-level cache: laid next to each other.
+    const Scratch block(static_cast<std::size_t>(g.batch * count * kPixels) * sizeof(T));
+    for (std::int64_t image = 0; image < g.batch; ++image) {
+      std::copy_n(cotangent + (image * rows + row) * kPixels, count * kPixels, block.as<T>() + image * count * kPixels);
+    }
+    for (std::int64_t vector = 0; vector < vectors; ++vector) {
+      const std::int64_t first = vector * lanes;
+      kernels.weight_gradient({g.batch, count, std::min(lanes, channels - first), block.as<T>(),
+                               turned.as<T>() + vector * vector_size, result + (row * channels + first) * kTaps,
+                               channels * kTaps});
     }
   });
 }
@@ -97,5 +130,7 @@ template bool two_by_two_pays<float>(const ConvGeometry&);
 template bool two_by_two_pays<double>(const ConvGeometry&);
 template void run_two_by_two(const ConvGeometry&, bool, const float*, const float*, float*);
 template void run_two_by_two(const ConvGeometry&, bool, const double*, const double*, double*);
+template void run_two_by_two_weight_gradient(const ConvGeometry&, const float*, const float*, float*);
+template void run_two_by_two_weight_gradient(const ConvGeometry&, const double*, const double*, double*);
 
 }  // namespace sg::kernels

@@ -14,4 +14,8 @@ bool two_by_two_pays(const ConvGeometry& geometry);
 template <class T>
 void run_two_by_two(const ConvGeometry& geometry, bool of_gradient, const T* source, const T* weight, T* result);
 
+/// conv2d_weight_gradient for those.
+template <class T>
+void run_two_by_two_weight_gradient(const ConvGeometry& geometry, const T* source, const T* cotangent, T* result);
+
 }  // namespace sg::kernels

@@ -1,8 +1,7 @@
 // Loops for convolutions with a channel in each lane: turning images that way and back, and the products of panels.
 #include "engine/kernels/isa/panel_kernels.h"
 
-#include <utility>
-
+#include "engine/kernels/isa/transpose.h"
 #include "engine/kernels/vector.h"
 
 namespace sg::kernels::SG_ISA {
@@ -17,32 +16,6 @@ constexpr std::int64_t kAhead = 6;
 constexpr int kSums = kVectorBytes == 64 ? 24 : 12;
 
 inline std::int64_t lower(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
-
-/// Lanes where (lane & Step) == 0 stay, the others come from `b`, Step lanes before; and the other half.
-template <int Step, class V, int... Lane>
-inline V low_halves(V a, V b, std::integer_sequence<int, Lane...>) {
-  return __builtin_shufflevector(a, b, (Lane & Step ? kLanesOf<V> + Lane - Step : Lane)...);
-}
-template <int Step, class V, int... Lane>
-inline V high_halves(V a, V b, std::integer_sequence<int, Lane...>) {
-  return __builtin_shufflevector(a, b, (Lane & Step ? kLanesOf<V> + Lane : Lane + Step)...);
-}
-
-template <int Step, class V>
-inline void transpose_from(V* rows) {
-  constexpr int lanes = kLanesOf<V>;
-  if constexpr (Step < lanes) {
-    const auto sequence = std::make_integer_sequence<int, lanes>{};
-#pragma GCC unroll 16
-    for (int i = 0; i < lanes; ++i) {
-      if (i & Step) continue;
-      const V a = rows[i], b = rows[i + Step];
-      rows[i] = low_halves<Step>(a, b, sequence);
-      rows[i + Step] = high_halves<Step>(a, b, sequence);
-    }
-    transpose_from<2 * Step>(rows);
-  }
-}
 
 template <class T, int Lanes>
 void load_pixels(T* to, const std::int32_t* offsets, const T* from, std::int64_t channel_stride, std::int64_t channels,

@@ -18,10 +18,22 @@ struct TwoByTwoProduct {
   bool accumulate;
 };
 
+/// result[row * result_row + channel * 9 + tap] = sum over images and pairs of pixels of cotangent[image][row][pixel] *
+/// source[image][pixel][channel], a channel in each lane.
+template <class T>
+struct TwoByTwoWeightGradient {
+  std::int64_t images, rows, channels;  // channels up to a vector's lanes
+  const T* cotangent;
+  const T* source;
+  T* result;
+  std::int64_t result_row;
+};
+
 template <class T>
 struct TwoByTwoKernels {
   int lanes;
   void (*product)(const TwoByTwoProduct<T>&);
+  void (*weight_gradient)(const TwoByTwoWeightGradient<T>&);
 };
 
 namespace baseline {
