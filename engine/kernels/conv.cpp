@@ -83,19 +83,11 @@ void transpose_weight(const Correlation& g, const T* weight, T* transposed) {
 
 template <>
 const ConvKernels<float>& conv_kernels<float>() {
-#if defined(SG_X86_ISAS)
-  if (isa() == Isa::avx512) return avx512::conv_kernels_f32();
-  if (isa() == Isa::avx2) return avx2::conv_kernels_f32();
-#endif
-  return baseline::conv_kernels_f32();
+  return SG_OF_ISA(conv_kernels_f32);
 }
 template <>
 const ConvKernels<double>& conv_kernels<double>() {
-#if defined(SG_X86_ISAS)
-  if (isa() == Isa::avx512) return avx512::conv_kernels_f64();
-  if (isa() == Isa::avx2) return avx2::conv_kernels_f64();
-#endif
-  return baseline::conv_kernels_f64();
+  return SG_OF_ISA(conv_kernels_f64);
 }
 
 namespace {
@@ -182,7 +174,7 @@ void conv2d_weight_gradient(const ConvGeometry& g, const T* input, const T* outp
   if (const auto shape = winograd_weight_gradient<T>(g)) {
     return run_winograd_weight_gradient(*shape, input, output_cotangent, weight_cotangent);
   }
-  if (!is_empty(g) && two_by_two_pays<T>(g)) {
+  if (!is_empty(g) && two_by_two_weight_gradient_pays<T>(g)) {
     return run_two_by_two_weight_gradient(g, input, output_cotangent, weight_cotangent);
   }
   const Correlation correlation = forward_correlation(g);

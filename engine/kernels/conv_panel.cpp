@@ -9,19 +9,11 @@ namespace sg::kernels {
 
 template <>
 const PanelKernels<float>& panel_kernels<float>() {
-#if defined(SG_X86_ISAS)
-  if (isa() == Isa::avx512) return avx512::panel_kernels_f32();
-  if (isa() == Isa::avx2) return avx2::panel_kernels_f32();
-#endif
-  return baseline::panel_kernels_f32();
+  return SG_OF_ISA(panel_kernels_f32);
 }
 template <>
 const PanelKernels<double>& panel_kernels<double>() {
-#if defined(SG_X86_ISAS)
-  if (isa() == Isa::avx512) return avx512::panel_kernels_f64();
-  if (isa() == Isa::avx2) return avx2::panel_kernels_f64();
-#endif
-  return baseline::panel_kernels_f64();
+  return SG_OF_ISA(panel_kernels_f64);
 }
 
 namespace {

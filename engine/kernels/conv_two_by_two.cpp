@@ -15,8 +15,11 @@ namespace {
 
 constexpr std::int64_t kPixels = 4, kTaps = 9;
 constexpr std::int64_t kLeastChannels = 64;
-constexpr double kLeastFilled = 0.75;   // of the lanes, by images
-constexpr std::int64_t kRowBlock = 36;  // of a task: a multiple of every register tile's rows
+constexpr double kLeastFilled = 0.75;     // of the lanes, by images
+constexpr std::int64_t kRowBlock = 36;    // of a task: a multiple of every register tile's rows
+constexpr std::int64_t kVectorBlock = 8;  // of a task, by images: their results stay in the second-level cache
+/// Images over which the gradient by the weight is summed without pieces: more would round more.
+constexpr std::int64_t kMostImages = 256;
 /// Channels that are summed at once: shorter sums round less, and their weights for a block of rows stay in the cache.
 constexpr std::int64_t kDepthBlock = 64;
 
@@ -24,19 +27,11 @@ template <class T>
 const TwoByTwoKernels<T>& two_by_two_kernels();
 template <>
 const TwoByTwoKernels<float>& two_by_two_kernels<float>() {
-#if defined(SG_X86_ISAS)
-  if (isa() == Isa::avx512) return avx512::two_by_two_kernels_f32();
-  if (isa() == Isa::avx2) return avx2::two_by_two_kernels_f32();
-#endif
-  return baseline::two_by_two_kernels_f32();
+  return SG_OF_ISA(two_by_two_kernels_f32);
 }
 template <>
 const TwoByTwoKernels<double>& two_by_two_kernels<double>() {
-#if defined(SG_X86_ISAS)
-  if (isa() == Isa::avx512) return avx512::two_by_two_kernels_f64();
-  if (isa() == Isa::avx2) return avx2::two_by_two_kernels_f64();
-#endif
-  return baseline::two_by_two_kernels_f64();
+  return SG_OF_ISA(two_by_two_kernels_f64);
 }
 
 }  // namespace
@@ -51,6 +46,11 @@ bool two_by_two_pays(const ConvGeometry& g) {
   const std::int64_t lanes = two_by_two_kernels<T>().lanes;
   const double filled = static_cast<double>(g.batch) / static_cast<double>(ceil_div(g.batch, lanes) * lanes);
   return filled >= kLeastFilled && std::min(g.in_channels, g.out_channels) >= kLeastChannels;
+}
+
+template <class T>
+bool two_by_two_weight_gradient_pays(const ConvGeometry& g) {
+  return g.batch <= kMostImages && two_by_two_pays<T>(g);
 }
 
 template <class T>
@@ -69,10 +69,13 @@ void run_two_by_two(const ConvGeometry& g, bool of_gradient, const T* source, co
                        source + (vector * lanes * channels + first) * kPixels, channels * kPixels,
                        std::min(lanes, g.batch - vector * lanes), count * kPixels);
   });
-  parallel_for(ceil_div(rows, kRowBlock), [&](std::int64_t task) {
-    const std::int64_t row = task * kRowBlock, count = std::min(kRowBlock, rows - row);
+  const std::int64_t row_blocks = ceil_div(rows, kRowBlock);
+  parallel_for(row_blocks * ceil_div(vectors, kVectorBlock), [&](std::int64_t task) {
+    const std::int64_t row = task % row_blocks * kRowBlock, count = std::min(kRowBlock, rows - row);
+    const std::int64_t first_vector = task / row_blocks * kVectorBlock;
+    const std::int64_t last_vector = std::min(vectors, first_vector + kVectorBlock);
     const std::int64_t size = count * kPixels * lanes;  // of a vector's results
-    const Scratch sums(static_cast<std::size_t>(vectors * size) * sizeof(T));
+    const Scratch sums(static_cast<std::size_t>((last_vector - first_vector) * size) * sizeof(T));
     TwoByTwoProduct<T> product;
     product.rows = count;
     product.weight_row = of_gradient ? kTaps : channels * kTaps;
@@ -82,16 +85,16 @@ void run_two_by_two(const ConvGeometry& g, bool of_gradient, const T* source, co
       product.depth = std::min(kDepthBlock, channels - first);
       product.weight = weight + row * product.weight_row + first * product.weight_depth;
       product.accumulate = first > 0;
-      for (std::int64_t vector = 0; vector < vectors; ++vector) {
+      for (std::int64_t vector = first_vector; vector < last_vector; ++vector) {
         product.source = turned.as<T>() + (vector * channels + first) * kPixels * lanes;
-        product.result = sums.as<T>() + vector * size;
+        product.result = sums.as<T>() + (vector - first_vector) * size;
         kernels.product(product);
       }
     }
-    for (std::int64_t vector = 0; vector < vectors; ++vector) {
+    for (std::int64_t vector = first_vector; vector < last_vector; ++vector) {
       panels.store_pixels(result + (vector * lanes * rows + row) * kPixels, rows * kPixels,
-                          std::min(lanes, g.batch - vector * lanes), sums.as<T>() + vector * size, lanes,
-                          count * kPixels);
+                          std::min(lanes, g.batch - vector * lanes), sums.as<T>() + (vector - first_vector) * size,
+                          lanes, count * kPixels);
     }
   });
 }
@@ -128,6 +131,8 @@ void run_two_by_two_weight_gradient(const ConvGeometry& g, const T* source, cons
 
 template bool two_by_two_pays<float>(const ConvGeometry&);
 template bool two_by_two_pays<double>(const ConvGeometry&);
+template bool two_by_two_weight_gradient_pays<float>(const ConvGeometry&);
+template bool two_by_two_weight_gradient_pays<double>(const ConvGeometry&);
 template void run_two_by_two(const ConvGeometry&, bool, const float*, const float*, float*);
 template void run_two_by_two(const ConvGeometry&, bool, const double*, const double*, double*);
 template void run_two_by_two_weight_gradient(const ConvGeometry&, const float*, const float*, float*);

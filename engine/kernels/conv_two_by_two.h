@@ -9,6 +9,8 @@ namespace sg::kernels {
 /// Whether this is the faster way: stride 1, padding 1, many channels, and a batch that fills vectors.
 template <class T>
 bool two_by_two_pays(const ConvGeometry& geometry);
+template <class T>
+bool two_by_two_weight_gradient_pays(const ConvGeometry& geometry);
 
 /// conv2d, or `of_gradient` conv2d_input_gradient, for those. Equal bits for any number of threads.
 template <class T>

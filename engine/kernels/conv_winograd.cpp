@@ -88,19 +88,11 @@ bool is_known(const ConvGeometry& g) {
 
 template <>
 const WinogradAlgorithm<float>& winograd_algorithm<float>(WinogradKind kind) {
-#if defined(SG_X86_ISAS)
-  if (isa() == Isa::avx512) return of_kind(avx512::winograd_kernels_f32(), kind);
-  if (isa() == Isa::avx2) return of_kind(avx2::winograd_kernels_f32(), kind);
-#endif
-  return of_kind(baseline::winograd_kernels_f32(), kind);
+  return of_kind(SG_OF_ISA(winograd_kernels_f32), kind);
 }
 template <>
 const WinogradAlgorithm<double>& winograd_algorithm<double>(WinogradKind kind) {
-#if defined(SG_X86_ISAS)
-  if (isa() == Isa::avx512) return of_kind(avx512::winograd_kernels_f64(), kind);
-  if (isa() == Isa::avx2) return of_kind(avx2::winograd_kernels_f64(), kind);
-#endif
-  return of_kind(baseline::winograd_kernels_f64(), kind);
+  return of_kind(SG_OF_ISA(winograd_kernels_f64), kind);
 }
 
 template <class T>

@@ -18,19 +18,11 @@ template <class T>
 const WinogradTileKernels<T>& tile_kernels();
 template <>
 const WinogradTileKernels<float>& tile_kernels<float>() {
-#if defined(SG_X86_ISAS)
-  if (isa() == Isa::avx512) return avx512::winograd_tile_kernels_f32();
-  if (isa() == Isa::avx2) return avx2::winograd_tile_kernels_f32();
-#endif
-  return baseline::winograd_tile_kernels_f32();
+  return SG_OF_ISA(winograd_tile_kernels_f32);
 }
 template <>
 const WinogradTileKernels<double>& tile_kernels<double>() {
-#if defined(SG_X86_ISAS)
-  if (isa() == Isa::avx512) return avx512::winograd_tile_kernels_f64();
-  if (isa() == Isa::avx2) return avx2::winograd_tile_kernels_f64();
-#endif
-  return baseline::winograd_tile_kernels_f64();
+  return SG_OF_ISA(winograd_tile_kernels_f64);
 }
 
 /// A strip of an image's rows of tiles.

@@ -10,4 +10,15 @@ enum class Isa { baseline, avx2, avx512 };
 Isa isa();
 const char* name_of(Isa isa);
 
+/// What a function of this name returns in the namespace of the instruction set in use: its table of loops. A macro,
+/// because a build for another processor has no such functions but the baseline's.
+#if defined(SG_X86_ISAS)
+#define SG_OF_ISA(function)                                                \
+  (::sg::kernels::isa() == ::sg::kernels::Isa::avx512 ? avx512::function() \
+   : ::sg::kernels::isa() == ::sg::kernels::Isa::avx2 ? avx2::function()   \
+                                                      : baseline::function())
+#else
+#define SG_OF_ISA(function) baseline::function()
+#endif
+
 }  // namespace sg::kernels

@@ -12,19 +12,11 @@ namespace sg::kernels {
 
 template <>
 const GemmKernels<float>& gemm_kernels<float>() {
-#ifdef SG_X86_ISAS
-  if (isa() == Isa::avx512) return avx512::gemm_kernels_f32();
-  if (isa() == Isa::avx2) return avx2::gemm_kernels_f32();
-#endif
-  return baseline::gemm_kernels_f32();
+  return SG_OF_ISA(gemm_kernels_f32);
 }
 template <>
 const GemmKernels<double>& gemm_kernels<double>() {
-#ifdef SG_X86_ISAS
-  if (isa() == Isa::avx512) return avx512::gemm_kernels_f64();
-  if (isa() == Isa::avx2) return avx2::gemm_kernels_f64();
-#endif
-  return baseline::gemm_kernels_f64();
+  return SG_OF_ISA(gemm_kernels_f64);
 }
 
 namespace {
