@@ -21,6 +21,31 @@ inline constexpr std::int64_t kPanelUnits = 12;
 /// Channels whose weights are turned together.
 inline constexpr std::int64_t kPanelWeightsAtOnce = 16;
 
+/// Multiply-adds of a result that follow each other before their sum is added to others': a running sum of n terms
+/// rounds like sqrt(n), and each piece costs a pass over the results. As many as 16 channels of 3 x 3 taps have.
+inline constexpr std::int64_t kPanelSum = 144;
+
+/// The product in pieces of at most `kPanelSum` multiply-adds a result.
+template <class T>
+void product_in_pieces(const PanelKernels<T>& kernels, const PanelProduct<T>& whole) {
+  if (whole.term_count * whole.depth <= kPanelSum) return kernels.product(whole);
+  const std::int64_t depth = ceil_div(whole.depth, ceil_div(whole.depth, kPanelSum));
+  const std::int64_t terms = std::max<std::int64_t>(1, kPanelSum / depth);
+  const std::int64_t even_terms = ceil_div(whole.term_count, ceil_div(whole.term_count, terms));
+  PanelProduct<T> piece = whole;
+  for (std::int64_t first = 0; first < whole.depth; first += depth) {
+    piece.a = whole.a + first * whole.a_depth;
+    piece.b = whole.b + first * whole.b_row;
+    piece.depth = std::min(depth, whole.depth - first);
+    for (std::int64_t term = 0; term < whole.term_count; term += even_terms) {
+      piece.terms = whole.terms + term;
+      piece.term_count = std::min(even_terms, whole.term_count - term);
+      kernels.product(piece);
+      piece.accumulate = true;
+    }
+  }
+}
+
 struct PanelUnit {
   std::int64_t image, images, row, rows;  // rows of positions
 };
@@ -249,7 +274,7 @@ void Panels<T>::multiply(const PanelUnit& u, const PanelSlab& slab, const T* sta
         for (std::int64_t x = 0; x < run; ++x) {
           collect(phase, y, x, false);
           product.c = c + x * horizontal.phases * lanes;
-          kernels.product(product);
+          product_in_pieces(kernels, product);
         }
         continue;
       }
@@ -260,7 +285,7 @@ void Panels<T>::multiply(const PanelUnit& u, const PanelSlab& slab, const T* sta
       for (std::int64_t i = 0; i < u.images; ++i) {
         product.a = staged + i * image_size;
         product.c = c + i * image_pixels * lanes;
-        kernels.product(product);
+        product_in_pieces(kernels, product);
       }
     }
   }

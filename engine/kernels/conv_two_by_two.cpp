@@ -21,7 +21,7 @@ constexpr std::int64_t kVectorBlock = 8;  // of a task, by images: their results
 /// Images over which the gradient by the weight is summed without pieces: more would round more.
 constexpr std::int64_t kMostImages = 256;
 /// Channels that are summed at once: shorter sums round less, and their weights for a block of rows stay in the cache.
-constexpr std::int64_t kDepthBlock = 64;
+constexpr std::int64_t kDepthBlock = 32;
 
 template <class T>
 const TwoByTwoKernels<T>& two_by_two_kernels();

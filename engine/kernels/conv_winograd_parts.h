@@ -23,11 +23,12 @@ inline constexpr std::int64_t kWinogradMostTiles = 96, kWinogradLeastPoints = 76
 inline constexpr std::int64_t kWinogradSumBytes = 1 << 20;
 /// Channels whose weights are staged together.
 inline constexpr std::int64_t kWinogradWeightsAtOnce = 16;
-/// The most channels that are summed by themselves in wide tiles, and the least number of such pieces. Their transforms
-/// round more, and shorter sums less: with 64 channels and positive pixels, where it matters most, the rms error is
-/// 0.97 of a plain sum's (two pieces: 1.07; four: 0.92, and a tenth more time). Without fused multiply-adds it takes
-/// four.
-inline constexpr std::int64_t kWinogradPiece = 64, kWinogradPieces = 3, kWinogradUnfusedPieces = 4;
+/// The most channels that are summed by themselves: shorter sums round less.
+inline constexpr std::int64_t kWinogradPiece = 64;
+/// The least number of such pieces in wide tiles, whose transforms round more: with 64 channels and positive pixels,
+/// where it matters most, the rms error is 0.97 of a plain sum's (two pieces: 1.07; four: 0.92, and a tenth more time).
+/// Without fused multiply-adds it takes four.
+inline constexpr std::int64_t kWinogradPieces = 3, kWinogradUnfusedPieces = 4;
 /// Vectors of rows that are multiplied together.
 inline constexpr int kWinogradSlab = 2;
 
@@ -169,9 +170,11 @@ struct Winograd {
   std::int64_t row_vectors() const { return ceil_div(shape.rows, lanes); }
   /// Channels that are summed before their sum is added to others'.
   std::int64_t piece() const {
-    if (shape.kind != WinogradKind::stride_1_wide) return shape.channels;
-    const std::int64_t least = isa() == Isa::baseline ? kWinogradUnfusedPieces : kWinogradPieces;
-    return ceil_div(shape.channels, std::max(least, ceil_div(shape.channels, kWinogradPiece)));
+    std::int64_t pieces = ceil_div(shape.channels, kWinogradPiece);
+    if (shape.kind == WinogradKind::stride_1_wide) {
+      pieces = std::max(pieces, isa() == Isa::baseline ? kWinogradUnfusedPieces : kWinogradPieces);
+    }
+    return ceil_div(shape.channels, pieces);
   }
 
   /// Vectors [first, last) of the channels of a unit's source.
