@@ -27,12 +27,16 @@ constexpr std::size_t kPlanCacheSize = 256;
 using Key = std::vector<std::int64_t>;
 
 struct KeyHash {
+  /// Four chains of products side by side: one alone would wait for each of them.
   std::size_t operator()(const Key& key) const {
-    std::uint64_t hash = 0x9e3779b97f4a7c15u;
-    for (std::int64_t word : key) {
-      hash = (hash ^ static_cast<std::uint64_t>(word)) * 0xff51afd7ed558ccdu, hash ^= hash >> 32;
-    }
-    return hash;
+    std::uint64_t chains[4] = {0x9e3779b97f4a7c15u, 0xbf58476d1ce4e5b9u, 0x94d049bb133111ebu, key.size()};
+    const auto mix = [](std::uint64_t& chain, std::uint64_t word) {
+      chain = (chain ^ word) * 0xff51afd7ed558ccdu;
+      chain ^= chain >> 32;
+    };
+    for (std::size_t i = 0; i < key.size(); ++i) mix(chains[i % 4], static_cast<std::uint64_t>(key[i]));
+    for (std::size_t k = 1; k < 4; ++k) mix(chains[0], chains[k]);
+    return chains[0];
   }
 };
 

@@ -94,8 +94,10 @@ class ChunkRun {
     return operands_[operand.tensor] + operand.offset + row_ * operand.row_bytes;
   }
 
-  /// A chunk's first block may leave a sum where the partial sum will be.
-  bool stays(const Region::Step::Sum& sum) const { return is_first_ && !region_.sums[sum.total].wide; }
+  /// The first part of a chunk's sum: there is nothing yet to add it to.
+  bool begins(const Region::Step::Sum& sum) const { return is_first_ && sum.first; }
+  /// It may be left where the partial sum will be.
+  bool stays(const Region::Step::Sum& sum) const { return begins(sum) && !region_.sums[sum.total].wide; }
 
   void run_step(const Region::Step& step) {
     addresses_.clear();
@@ -135,7 +137,7 @@ class ChunkRun {
     if (!total.wide) return combine(to, part, total.count, total.dtype, total.op);
     auto* const wide = reinterpret_cast<double*>(to);
     const auto* const narrow = reinterpret_cast<const float*>(part);
-    for (std::int64_t i = 0; i < total.count; ++i) wide[i] = is_first_ ? narrow[i] : wide[i] + narrow[i];
+    for (std::int64_t i = 0; i < total.count; ++i) wide[i] = begins(sum) ? narrow[i] : wide[i] + narrow[i];
   }
 
   const Region& region_;

@@ -42,6 +42,7 @@ struct Region {
     struct Sum {
       std::size_t operand = 0;  // the output that is only this block's part
       std::int64_t total = 0;   // the region's sum that it adds to
+      bool first = true;        // of a block's parts of that sum
     };
     std::vector<Sum> sums;
     std::string label;

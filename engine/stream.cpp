@@ -20,10 +20,13 @@ constexpr std::int64_t kPackingCost = 4;  // of a convolution's weights, in read
 
 using Kind = PlanStep::Kind;
 
+/// Steps of no region, and those that need not run any more.
+constexpr std::int64_t none = -1, gone = -2;
+
 class Streamer {
  public:
   Streamer(Plan& plan, RowSets row_sets)
-      : plan_(plan), count_(plan.steps.size()), row_sets_(std::move(row_sets)), region_of_(count_, -1) {}
+      : plan_(plan), count_(plan.steps.size()), row_sets_(std::move(row_sets)), region_of_(count_, none) {}
 
   void run() {
     make_regions();
@@ -43,7 +46,7 @@ class Streamer {
       if (auto made = make_region(steps)) {
         regions_.push_back({key.first, std::move(*made)});
       } else {
-        for (std::size_t s : steps) region_of_[s] = -1;
+        for (std::size_t s : steps) region_of_[s] = none;
       }
     }
   }
@@ -54,6 +57,82 @@ class Streamer {
     if (region_of_[made.step] < 0) return false;
     return std::all_of(row_sets_.readers[storage].begin(), row_sets_.readers[storage].end(),
                        [&](std::size_t reader) { return region_of_[reader] == region_of_[made.step]; });
+  }
+
+  // Sums of sums --------------------------------------------------------------------------------------------------
+
+  /// Whether the step adds up whole tensors, each once, and does nothing else.
+  bool only_adds(const PlanStep& step) const {
+    if (step.kind != Kind::fused || step.store_count != 1 || step.outputs.size() != 1) return false;
+    const kernels::TileProgram& program = *step.program;
+    if (program.loads.size() < 2 || program.code.size() + 1 != program.loads.size()) return false;
+    std::vector<int> uses(static_cast<std::size_t>(program.value_count), 0);
+    for (const kernels::TileInstruction& instruction : program.code) {
+      if (instruction.op != kernels::TileOp::add) return false;
+      ++uses[instruction.a];
+      ++uses[instruction.b];
+    }
+    ++uses[program.stores[0].value];
+    return std::all_of(uses.begin(), uses.end(), [](int n) { return n == 1; }) &&
+           std::all_of(step.inputs.begin(), step.inputs.end(),
+                       [&](const auto& input) { return is_whole(input) && input.dtype == step.outputs[0].dtype; }) &&
+           is_whole(step.outputs[0]);
+  }
+
+  bool is_whole(const PlanStep::Operand& operand) const {
+    return operand.place.layout.offset == 0 && is_contiguous(operand.shape, operand.place.layout) &&
+           plan_.storage_bytes[operand.place.storage] == element_count(operand.shape) * size_of(operand.dtype);
+  }
+
+  static bool sums_in_f64(const PlanStep& step, std::size_t o) {
+    return step.kind == Kind::fused && step.outputs[o].dtype == f32 &&
+           step.program->reductions[o - step.store_count].op == kernels::ReduceOp::sum;
+  }
+
+  /// Where a step of the region sums the storage over its rows, and only one step reads it: whether it does so in f64.
+  std::optional<bool> summed_by(std::int64_t region, std::int64_t storage) const {
+    const std::int64_t maker = row_sets_.made[storage].step;
+    if (maker < 0 || region_of_[maker] != region || row_sets_.outlives[storage]) return {};
+    if (row_sets_.readers[storage].size() != 1) return {};
+    const PlanStep& step = plan_.steps[maker];
+    const auto output = std::find_if(step.outputs.begin(), step.outputs.end(),
+                                     [&](const auto& o) { return o.place.storage == storage; });
+    const std::size_t o = output - step.outputs.begin();
+    if (row_sets_.cuts[maker].axes[step.inputs.size() + o] >= 0) return {};
+    if (step.kind == Kind::fused && step.program->reductions[o - step.store_count].op != kernels::ReduceOp::sum) {
+      return {};
+    }
+    return sums_in_f64(step, o);
+  }
+
+  /// A weight that is used several times, as in the derivatives of a network, has several gradients that are added.
+  /// Where one region sums all of them it sums them into one: finds the steps that need not run then.
+  std::vector<std::size_t> find_additions(std::int64_t region) const {
+    std::vector<std::size_t> additions;
+    for (std::size_t s = 0; s < count_; ++s) {
+      const PlanStep& step = plan_.steps[s];
+      if (region_of_[s] != none || row_sets_.set_of[s] >= 0 || !only_adds(step)) continue;
+      const auto kind = summed_by(region, step.inputs[0].place.storage);
+      if (kind && std::all_of(step.inputs.begin(), step.inputs.end(), [&](const PlanStep::Operand& input) {
+            return summed_by(region, input.place.storage) == kind;
+          })) {
+        additions.push_back(s);
+      }
+    }
+    return additions;
+  }
+
+  void join_sums(std::size_t addition) {
+    region_of_[addition] = gone;
+    for (const PlanStep::Operand& part : plan_.steps[addition].inputs) {
+      total_of_[part.place.storage] = plan_.steps[addition].outputs[0].place.storage;
+    }
+  }
+
+  /// The storage that holds, after the region, what a step sums over the rows.
+  std::int64_t total_of(std::int64_t storage) const {
+    const auto found = total_of_.find(storage);
+    return found == total_of_.end() ? storage : found->second;
   }
 
   /// What lives in a block while the region's steps run: sizes are for one row.
@@ -136,6 +215,7 @@ class Streamer {
     const RegionFigures figures = figures_of(members, rows, block_memory_steps);
     const auto extent = always_ ? smallest_extent(rows) : choose_extent(figures);
     if (!extent) return {};
+    for (std::size_t addition : find_additions(region_of_[members[0]])) join_sums(addition);
     auto region = std::make_shared<Region>();
     region->rows = rows;
     region->block = extent->block;
@@ -198,7 +278,7 @@ class Streamer {
     std::set<std::int64_t> seen;
     for (std::size_t s : members) {
       for (const PlanStep::Operand& output : plan_.steps[s].outputs) {
-        const std::int64_t storage = output.place.storage;
+        const std::int64_t storage = total_of(output.place.storage);
         if (is_local(storage) || !seen.insert(storage).second) continue;
         whole.outputs.push_back({{storage, {}}, {}, output.dtype});
       }
@@ -248,10 +328,7 @@ class Streamer {
         to.tensor = number_of(whole, storage);
         if (cut.axes[i] >= 0) to.row_bytes = cut.width * o.place.layout.strides[cut.axes[i]] * size;
       }
-      if (is_sum) {
-        step.sums.push_back({i, static_cast<std::int64_t>(region.sums.size())});
-        add_sum(from, i - step.input_count, number_of(whole, storage), region);
-      }
+      if (is_sum) step.sums.push_back(sum_of(from, i, number_of(whole, total_of(storage)), region));
       step.operands.push_back(to);
       step.strides.push_back(o.place.layout.strides);
     }
@@ -261,18 +338,24 @@ class Streamer {
     region.steps.push_back(std::move(step));
   }
 
-  static void add_sum(const PlanStep& from, std::size_t o, std::int64_t result, Region& region) {
+  /// Operand i of the step is a part of the sum that goes to the region's operand `result`.
+  static Region::Step::Sum sum_of(const PlanStep& from, std::size_t i, std::int64_t result, Region& region) {
+    const std::size_t o = i - from.inputs.size();
     const PlanStep::Operand& output = from.outputs[o];
+    const auto known = std::find_if(region.sums.begin(), region.sums.end(),
+                                    [&](const Region::Sum& sum) { return sum.result == result; });
+    if (known != region.sums.end()) return {i, known - region.sums.begin(), false};
     Region::Sum sum;
     sum.offset = region.sum_bytes;
     sum.count = element_count(output.shape);
     sum.dtype = output.dtype;
     if (from.kind == Kind::fused) sum.op = from.program->reductions[o - from.store_count].op;
-    sum.wide = from.kind == Kind::fused && sum.dtype == f32 && sum.op == kernels::ReduceOp::sum;
+    sum.wide = sums_in_f64(from, o);
     sum.result = result;
     sum.result_offset = output.place.layout.offset * size_of(output.dtype);
     region.sum_bytes += divide_up(sum.count * (sum.wide ? 8 : size_of(sum.dtype)), 64) * 64;
     region.sums.push_back(sum);
+    return {i, static_cast<std::int64_t>(region.sums.size()) - 1, true};
   }
 
   /// The step for blocks of `rows` rows.
@@ -299,7 +382,7 @@ class Streamer {
     for (std::int64_t phase : row_sets_.phase) last = std::max(last, phase);
     for (std::int64_t phase = 0; phase <= last; ++phase) {
       for (std::size_t s = 0; s < count_; ++s) {
-        if (row_sets_.phase[s] == phase && region_of_[s] < 0) steps.push_back(std::move(plan_.steps[s]));
+        if (row_sets_.phase[s] == phase && region_of_[s] == none) steps.push_back(std::move(plan_.steps[s]));
       }
       for (auto& [of, copy] : turned_) {
         if (of == phase) steps.push_back(std::move(copy));
@@ -315,7 +398,8 @@ class Streamer {
   const std::size_t count_;
   const bool always_ = streaming() == Streaming::always;
   RowSets row_sets_;
-  std::vector<std::int64_t> region_of_;                     // of each step
+  std::vector<std::int64_t> region_of_;                     // of each step: its number, none or gone
+  std::map<std::int64_t, std::int64_t> total_of_;           // of storages that are parts of a sum
   std::vector<std::pair<std::int64_t, PlanStep>> turned_;   // copies of weights for the regions of a phase
   std::vector<std::pair<std::int64_t, PlanStep>> regions_;  // and their phases
 };

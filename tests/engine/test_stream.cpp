@@ -26,6 +26,12 @@ using namespace sg::test;
 
 namespace {
 
+Tensor add_all(const Tensors& parts) {
+  Tensor sum = parts[0];
+  for (std::size_t i = 1; i < parts.size(); ++i) sum = sum + parts[i];
+  return sum;
+}
+
 std::uint64_t first_seed() {
   const char* given = std::getenv("SOBOGRAD_TEST_SEED");
   return given ? std::strtoull(given, nullptr, 10) : 20261125;
@@ -254,6 +260,56 @@ TEST_CASE("products are cut along a batch, along the left side's rows and along 
   same([&] { return matmul(transpose(exp(a)), exp(b)); });
   same([&] { return exp(matmul(exp(c), transpose(exp(c)))); });
   same([&] { return exp(matmul(exp(c), w)); });
+}
+
+TEST_CASE("sums over rows that are only added up are one sum", "[stream]") {
+  const NoGrad no_grad;  // else a later derivative might ask for the values
+  std::mt19937_64 random(13);
+  const Tensor x = uniform(random, {20000, 24}, -1, 1), y = uniform(random, {20000, 20}, -1, 1);
+  const auto products = [&] {
+    return Tensors{matmul(transpose(x), sin(y)), matmul(transpose(sin(x)), y), matmul(transpose(x), exp(y))};
+  };
+  const auto column_sums = [&] { return Tensors{sum(sin(x), {0}), sum(exp(x), {0})}; };
+  const Tensor half = full({24, 20}, 0.5, f64).eval();
+  // The last four need each sum by itself: it is kept, read twice, or added to what is no sum, or it is a largest
+  // value.
+  const std::vector<std::pair<std::string, std::function<Tensors()>>> cases{
+      {"joined", [&] { return Tensors{add_all(products())}; }},
+      {"joined, some in f64",
+       [&] {
+         return Tensors{add_all(products()), add_all(column_sums())};
+       }},
+      {"kept",
+       [&] {
+         const Tensors parts = products();
+         return Tensors{parts[0] + parts[1], parts[1]};
+       }},
+      {"read twice",
+       [&] {
+         const Tensors parts = products();
+         return Tensors{parts[0] + parts[1], matmul(transpose(parts[1]), parts[2])};
+       }},
+      {"no sum", [&] { return Tensors{products()[0] + half}; }},
+      {"maximum",
+       [&] {
+         return Tensors{products()[0], max(sin(x), {0}) + column_sums()[0]};
+       }},
+  };
+  for (const auto& [name, make] : cases) {
+    INFO(name);
+    std::vector<Tensors> results;
+    for (const Streaming streaming : {Streaming::off, Streaming::automatic, Streaming::always}) {
+      const StreamingScope scope(streaming);
+      results.push_back(make());
+      if (streaming == Streaming::automatic) {
+        const std::string text = print_plan(results.back());
+        CHECK(text.find("region: 20000 rows") != std::string::npos);
+        CHECK((text.find("\nadd: ") == std::string::npos) == name.starts_with("joined"));
+      }
+      eval(results.back());
+      for (std::size_t i = 0; i < results[0].size(); ++i) CHECK(difference(results.back()[i], results[0][i]) < 1e-9);
+    }
+  }
 }
 
 TEST_CASE("a plan's text shows regions, blocks and what stays in cache", "[stream]") {
