@@ -12,14 +12,15 @@ namespace {
 
 using Role = Fusion::Role;
 
-// With half and with double of one of these a step of laplacian_10d takes 0.98 to 1.02 of the time on one thread, which
-// is as far as two runs alike lie apart: none of them is a sharp choice.
-constexpr int kRecomputeCost = 4;  // cheaper than a trip to memory and back: in additions, as in kernels/tile_ops.def
+// With half and with double of one of these or of kRecomputeCost a step of laplacian_10d takes 0.98 to 1.02 of the time
+// on one thread, which is as far as two runs alike lie apart: none of them is a sharp choice.
 constexpr std::size_t kRecomputeLoads = 2;
 constexpr std::size_t kGroupLimit = 512;  // nodes of one tile program
 constexpr std::size_t kMergeLimit = 160;  // nodes of a group that is joined only because it reads the same memory
 
-Role role_of(const Node& node) {
+Role role_of(const Node& node, const PlanInput::Facts& facts) {
+  if (facts.value) return Role::leaf;
+  if (facts.same_as >= 0) return facts.kept ? Role::view : Role::dropped;
   switch (node.primitive()->kind()) {
     case Primitive::Kind::elementwise: return Role::elementwise;
     case Primitive::Kind::reduction: return Role::reduction;
@@ -56,10 +57,13 @@ struct Fuser {
     consumers.resize(count());
     for (std::size_t i = 0; i < count(); ++i) {
       const Node& node = *in.nodes[i];
-      f.roles[i] = in.facts[i].value ? Role::leaf : role_of(node);
+      f.roles[i] = role_of(node, in.facts[i]);
+      if (f.roles[i] == Role::dropped) continue;
       for (std::int64_t from : in.inputs[i]) consumers[from].push_back(static_cast<std::int64_t>(i));
       if (f.roles[i] == Role::leaf) {
         f.places[i].layout = {in.facts[i].value->layout.strides, 0};
+      } else if (in.facts[i].same_as >= 0) {
+        f.places[i].layout = f.places[in.facts[i].same_as].layout;
       } else if (f.roles[i] == Role::view) {
         const std::int64_t from = in.inputs[i][0];
         f.needs_copy[i] =
@@ -77,7 +81,7 @@ struct Fuser {
   void find_levels() {
     early.assign(count(), 0);
     for (std::size_t i = 0; i < count(); ++i) {
-      if (f.roles[i] == Role::leaf || f.roles[i] == Role::constant) continue;
+      if (f.roles[i] == Role::leaf || f.roles[i] == Role::constant || f.roles[i] == Role::dropped) continue;
       std::int64_t level = is_plain_view(i) ? 0 : 1;
       for (std::int64_t from : in.inputs[i]) {
         if (f.roles[from] == Role::constant && !is_plain_view(i)) continue;
@@ -104,6 +108,7 @@ struct Fuser {
     std::vector<int> chain_cost(count(), 0);
     for (std::size_t i = 0; i < count(); ++i) {
       const Role role = f.roles[i];
+      if (role == Role::dropped) continue;
       if (role == Role::leaf || role == Role::kernel || role == Role::reduction || role == Role::view) {
         f.in_memory[i] = true;
         continue;

@@ -7,9 +7,12 @@
 
 namespace sg {
 
+/// What is cheaper than a trip to memory and back: in additions, as in kernels/tile_ops.def.
+inline constexpr int kRecomputeCost = 4;
+
 /// How the planner sees each node, and where it has put it.
 struct Fusion {
-  enum class Role { leaf, constant, view, elementwise, reduction, kernel };
+  enum class Role { leaf, constant, view, elementwise, reduction, kernel, dropped };  // dropped: nobody needs it
   std::vector<Role> roles;
   std::vector<std::int64_t> level;  // when it is computed: after everything of a lower level
   std::vector<bool> in_memory;      // its value is written

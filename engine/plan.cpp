@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "engine/fuse.h"
+#include "engine/merge.h"
 #include "engine/recompute.h"
 #include "engine/stream.h"
 #include "engine/together.h"
@@ -347,6 +348,8 @@ class Planner {
 
 }  // namespace
 
-Plan make_plan(const PlanInput& input, bool fuse) { return Planner(input, fuse).build(); }
+Plan make_plan(const PlanInput& input, bool fuse) {
+  return fuse ? Planner(merge_equal(input), true).build() : Planner(input, false).build();
+}
 
 }  // namespace sg

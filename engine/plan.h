@@ -69,6 +69,7 @@ struct PlanInput {
     bool kept = false;             // somebody may ask for the value afterwards
     bool welcome = false;          // the value is kept if it happens to be in memory
     bool expendable = false;       // a leaf that nobody can reach afterwards: its last reader may write over it
+    std::int64_t same_as = -1;     // an earlier node whose value this one has: see merge.h
   };
   std::vector<Node*> nodes;
   std::vector<Facts> facts;  // of each node

@@ -92,6 +92,55 @@ TEST_CASE("what two products share is computed once") {
   CHECK(last_evaluation().buffers == 3);
 }
 
+/// How often a tile program of the plan has the instruction.
+int occurrences(const Tensors& roots, const std::string& instruction) {
+  const std::string text = print_tile_programs(roots);
+  int count = 0;
+  for (std::size_t at = text.find(instruction); at != std::string::npos; at = text.find(instruction, at + 1)) ++count;
+  return count;
+}
+
+TEST_CASE("nodes that compute the same are computed once, where that costs more than reading it") {
+  const Tensor x = values({32, 32}).named("x"), u = values({32, 32}), one = ones_like(x);
+  SECTION("the slopes of a derivative and of its derivative") {
+    const Tensor y = sin(x), slope = jvp(y, {x}, {one});
+    const Tensors gradients{grad(sum(square(y) + square(slope)), x)};
+    CHECK(occurrences(gradients, " = cos %") == 1);
+    CHECK(occurrences(gradients, " = sin %") == 1);
+  }
+  SECTION("across kernels, and kernels themselves") {
+    const Tensor a = matmul(exp(x), u), b = matmul(a, exp(x)), c = matmul(exp(x), u);
+    eval({b + c});
+    CHECK(last_evaluation().kernels == 4);
+    CHECK(difference(b + c, matmul(matmul(exp(x), u), exp(x)) + matmul(exp(x), u)) < 1e-6);
+  }
+  SECTION("each of them has the value, as one that is asked for by itself") {
+    Tensors alike{exp(x * 2), exp(x * 2), transpose(exp(x * 2)), exp(x * 3)};
+    eval(alike);
+    CHECK(alike[0].to_vector<float>() == exp(x * 2).to_vector<float>());
+    CHECK(alike[1].to_vector<float>() == alike[0].to_vector<float>());
+    CHECK(alike[2].to_vector<float>() == transpose(alike[0]).to_vector<float>());
+    CHECK(alike[3].to_vector<float>() != alike[0].to_vector<float>());
+  }
+  SECTION("attributes, keys and operands tell nodes apart") {
+    const Tensor key = random_key(1), other = random_key(2);
+    const Tensors draws{uniform(key, {16}), uniform(key, {16}), uniform(other, {16}), uniform(key, {17})};
+    eval(draws);
+    CHECK(draws[0].to_vector<float>() == draws[1].to_vector<float>());
+    CHECK(draws[0].to_vector<float>() != draws[2].to_vector<float>());
+    const Tensors sums{sum(exp(x), {0}), sum(exp(x), {1}), matmul(x, u), matmul(u, x)};
+    eval(sums);
+    CHECK(difference(reshape(sums[0], {1, 32}), transpose(matmul(transpose(exp(x)), ones({32, 1})))) < 1e-4);
+    CHECK(sums[0].to_vector<float>() != sums[1].to_vector<float>());
+    CHECK(sums[2].to_vector<float>() != sums[3].to_vector<float>());
+  }
+  SECTION("what is cheap stays where it is read") {
+    const Tensor a = matmul(x + 1.0, u), b = matmul(a, tanh(x + 1.0));
+    b.eval();
+    CHECK(last_evaluation().kernels == 4);
+  }
+}
+
 TEST_CASE("memory goes on after its last reader: a chain of products needs two buffers at once") {
   const NoGrad no_grad;  // else a later derivative might ask for the values
   const Tensor x = values({64, 64}), w = values({64, 64});
