@@ -20,6 +20,7 @@ if [ ${#targets[@]} = 0 ]; then mapfile -t targets < <(ls build-fuzz/seeds); fi
 showed_once_only() {
   local file
   for file in "build-fuzz/found/$1-finding-"*; do
+    [ -e "$file" ] || continue  # no finding: the slice was interrupted
     if SOBOGRAD_FUZZ_TARGET=$1 build-fuzz/tests/fuzz -timeout=5 -malloc_limit_mb=1024 "$file" >"build-fuzz/log/$1.finding" 2>&1; then
       rm "$file"
     else
