@@ -1,8 +1,10 @@
 // Trains every network for 20 steps of Adam in f32 and in f64 from the same starts, and prints the losses: the engine's
 // side of tests/reference/precision.py, which trains the same in PyTorch and makes the table of tests/README.md.
 //   bench_precision STARTS       a line a run: network.loss, number of the start, dtype, and the loss of every step
+//   bench_precision convolutions a line a shape: the rms error of f32 against f64, forward and of both gradients
 #include <fmt/format.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <functional>
 #include <memory>
@@ -92,12 +94,49 @@ void train_all(int start, Dtype dtype) {
   }
 }
 
+struct ConvolutionShape {
+  std::int64_t batch, in, out, side, kernel, stride, padding;
+};
+
+/// The convolutions of the networks, with input as a relu leaves it: the values, and the gradients by input and weight.
+Tensors convolution(const std::string& name, const ConvolutionShape& shape, Dtype dtype) {
+  const auto& [batch, in, out, side, kernel, stride, padding] = shape;
+  const Tensor x = relu(unit_noise(name + ".x", {batch, in, side, side}, dtype)).detach();
+  const Tensor weight = unit_noise(name + ".weight", {out, in, kernel, kernel}, dtype).detach();
+  const Tensor y = conv2d(x, weight, {.stride = {stride, stride}, .padding = {padding, padding}});
+  const Tensors gradients = grad(sum(y * unit_noise(name + ".cotangent", y.shape(), dtype)), {x, weight});
+  return {y, gradients[0], gradients[1]};
+}
+
+void compare_convolutions() {
+  // As in precision.py.
+  constexpr ConvolutionShape shapes[] = {
+      {8, 3, 64, 64, 7, 2, 3},   {8, 16, 16, 64, 3, 1, 1},   {8, 16, 32, 64, 3, 2, 1},  {8, 32, 32, 32, 3, 1, 1},
+      {8, 64, 64, 16, 3, 1, 1},  {8, 64, 128, 16, 3, 2, 1},  {8, 128, 128, 8, 3, 1, 1}, {8, 128, 256, 8, 3, 2, 1},
+      {8, 256, 256, 4, 3, 1, 1}, {16, 256, 512, 4, 3, 2, 1}, {16, 512, 512, 2, 3, 1, 1}};
+  for (const ConvolutionShape& shape : shapes) {
+    const auto& [batch, in, out, side, kernel, stride, padding] = shape;
+    const std::string name = fmt::format("{}-{}.{}.{}.{}", in, out, side, kernel, stride);
+    const Tensors single = convolution(name, shape, f32), exact = convolution(name, shape, f64);
+    std::string line = name;
+    for (std::size_t i = 0; i < exact.size(); ++i) {
+      const Tensor error = mean(square(cast(single[i], f64) - exact[i])) / mean(square(exact[i]));
+      line += fmt::format(" {:.3g}", std::sqrt(error.item()));
+    }
+    fmt::print("{}\n", line);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 2 && std::string(argv[1]) == "convolutions") {
+    compare_convolutions();
+    return 0;
+  }
   const int starts = argc == 2 ? std::atoi(argv[1]) : 0;
   if (starts < 1) {
-    fmt::print(stderr, "usage: bench_precision STARTS\n");
+    fmt::print(stderr, "usage: bench_precision STARTS|convolutions\n");
     return 2;
   }
   for (int start = 0; start < starts; ++start) {

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """How far 20 steps in f32 stray from the same steps in f64: ours (bench_precision) and PyTorch's, from the same starts.
 
-    tests/reference/precision.py [--starts N] [--binary build/tests/bench/bench_precision]
+    tests/reference/precision.py [--starts N | --convolutions] [--binary build/tests/bench/bench_precision]
 
 A row a network and a loss: the largest relative distance of a step's loss from f64's, over the first 4 and over all 20
 steps, as the median of the starts with the quartiles. Rounding is amplified by training, so that one start says little.
+With --convolutions a row a shape instead: the rms error of its results and of both gradients, by f64's rms.
 """
 
 import argparse
@@ -78,6 +79,32 @@ def pytorch(start, dtype):
     return runs
 
 
+def convolution(name, shape, dtype):
+    """The values, and the gradients by input and weight; input as a relu leaves it."""
+    batch, channels, out, side, kernel, stride, padding = shape
+    x = formula.unit_noise(name + ".x", (batch, channels, side, side)).to(dtype).relu().requires_grad_()
+    weight = formula.unit_noise(name + ".weight", (out, channels, kernel, kernel)).to(dtype).requires_grad_()
+    y = F.conv2d(x, weight, stride=stride, padding=padding)
+    cotangent = formula.unit_noise(name + ".cotangent", tuple(y.shape)).to(dtype)
+    return y.detach(), *torch.autograd.grad((y * cotangent).sum(), [x, weight])
+
+
+def compare_convolutions(binary):
+    shapes = [(8, 3, 64, 64, 7, 2, 3), (8, 16, 16, 64, 3, 1, 1), (8, 16, 32, 64, 3, 2, 1), (8, 32, 32, 32, 3, 1, 1),
+              (8, 64, 64, 16, 3, 1, 1), (8, 64, 128, 16, 3, 2, 1), (8, 128, 128, 8, 3, 1, 1), (8, 128, 256, 8, 3, 2, 1),
+              (8, 256, 256, 4, 3, 1, 1), (16, 256, 512, 4, 3, 2, 1), (16, 512, 512, 2, 3, 1, 1)]
+    lines = subprocess.run([binary, "convolutions"], check=True, text=True, stdout=subprocess.PIPE).stdout.splitlines()
+    ours = {line.split()[0]: [float(value) for value in line.split()[1:]] for line in lines}
+    print("| convolution | forward | by the input | by the weight |\n|---|---|---|---|")
+    for shape in shapes:
+        _, channels, out, side, kernel, stride, _ = shape
+        name = f"{channels}-{out}.{side}.{kernel}.{stride}"
+        both = zip(convolution(name, shape, torch.float32), convolution(name, shape, torch.float64))
+        theirs = [((single.double() - exact).square().mean() / exact.square().mean()).sqrt().item() for single, exact in both]
+        cells = " | ".join(f"{a * 1e7:.2f}, {b * 1e7:.2f}" for a, b in zip(ours[name], theirs))
+        print(f"| {channels} to {out}, {kernel} x {kernel}, side {side}, stride {stride} | {cells} |")
+
+
 def distances(in_f32, in_f64):
     apart = [abs(a - b) / abs(b) for a, b in zip(in_f32, in_f64)]
     return max(apart[:4]), max(apart)
@@ -94,7 +121,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--starts", type=int, default=5)
     parser.add_argument("--binary", default="build/tests/bench/bench_precision")
+    parser.add_argument("--convolutions", action="store_true")
     arguments = parser.parse_args()
+    if arguments.convolutions:
+        return compare_convolutions(arguments.binary)
     ours = collections.defaultdict(dict)
     for line in subprocess.run([arguments.binary, str(arguments.starts)], check=True, text=True,
                                stdout=subprocess.PIPE).stdout.splitlines():
