@@ -95,13 +95,13 @@ void train_all(int start, Dtype dtype) {
 }
 
 struct ConvolutionShape {
-  std::int64_t batch, in, out, side, kernel, stride, padding;
+  std::int64_t pictures, in, out, side, kernel, stride, padding;
 };
 
 /// The convolutions of the networks, with input as a relu leaves it: the values, and the gradients by input and weight.
 Tensors convolution(const std::string& name, const ConvolutionShape& shape, Dtype dtype) {
-  const auto& [batch, in, out, side, kernel, stride, padding] = shape;
-  const Tensor x = relu(unit_noise(name + ".x", {batch, in, side, side}, dtype)).detach();
+  const auto& [pictures, in, out, side, kernel, stride, padding] = shape;
+  const Tensor x = relu(unit_noise(name + ".x", {pictures, in, side, side}, dtype)).detach();
   const Tensor weight = unit_noise(name + ".weight", {out, in, kernel, kernel}, dtype).detach();
   const Tensor y = conv2d(x, weight, {.stride = {stride, stride}, .padding = {padding, padding}});
   const Tensors gradients = grad(sum(y * unit_noise(name + ".cotangent", y.shape(), dtype)), {x, weight});
@@ -115,7 +115,7 @@ void compare_convolutions() {
       {8, 64, 64, 16, 3, 1, 1},  {8, 64, 128, 16, 3, 2, 1},  {8, 128, 128, 8, 3, 1, 1}, {8, 128, 256, 8, 3, 2, 1},
       {8, 256, 256, 4, 3, 1, 1}, {16, 256, 512, 4, 3, 2, 1}, {16, 512, 512, 2, 3, 1, 1}};
   for (const ConvolutionShape& shape : shapes) {
-    const auto& [batch, in, out, side, kernel, stride, padding] = shape;
+    const auto& [pictures, in, out, side, kernel, stride, padding] = shape;
     const std::string name = fmt::format("{}-{}.{}.{}.{}", in, out, side, kernel, stride);
     const Tensors single = convolution(name, shape, f32), exact = convolution(name, shape, f64);
     std::string line = name;
