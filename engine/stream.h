@@ -11,6 +11,8 @@
 //    order. So a region has one barrier instead of one a step, and since blocks and chunks depend on shapes alone, the
 //    bits do not depend on the number of threads.
 //  - A value that somebody holds, or that a step outside of the region reads, is written whole.
+//  - Sums over rows that are only added to each other afterwards, as the gradients of a weight that is used in a value
+//    and in its derivatives, are one sum.
 //
 // How regions are found. The number of rows N is the extent that most bytes of results have first; a second and a third
 // such number (a boundary's points) get regions of their own. Going through the steps in their order, each is asked
