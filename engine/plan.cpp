@@ -205,7 +205,7 @@ class Planner {
       } else if (f_.roles[item.node] == Role::constant) {
         plan_.steps.push_back(fill_step(item.node));
       } else if (f_.roles[item.node] == Role::view) {
-        plan_.steps.push_back(copy_step(in_.inputs[item.node][0], f_.places[item.node], "copy"));
+        plan_.steps.push_back(copy_step(in_.inputs[item.node][0], f_.places[item.node].storage, "copy"));
       } else {
         plan_.steps.push_back(kernel_step(item.node));
       }
@@ -232,12 +232,14 @@ class Planner {
     return step;
   }
 
-  PlanStep copy_step(std::int64_t from, const Place& to, const char* label) {
+  /// The elements of node `from` in their order, into storage of their own: whoever reads them there may know them by
+  /// another shape.
+  PlanStep copy_step(std::int64_t from, std::int64_t to, const char* label) {
     const Node& source = *in_.nodes[from];
     PlanStep step;
     step.kind = PlanStep::Kind::copy;
     step.inputs.push_back({f_.places[from], source.shape, source.dtype});
-    step.outputs.push_back({to, source.shape, source.dtype});
+    step.outputs.push_back({{to, contiguous_layout(source.shape)}, source.shape, source.dtype});
     step.label = label;
     step.bytes = 2.0 * static_cast<double>(bytes_of(source));
     return step;
@@ -273,7 +275,7 @@ class Planner {
     const auto [found, added] = copies_.emplace(from, Place{});
     if (added) {
       found->second = {new_storage(bytes_of(node)), contiguous_layout(node.shape)};
-      plan_.steps.push_back(copy_step(from, found->second, "copy"));
+      plan_.steps.push_back(copy_step(from, found->second.storage, "copy"));
     }
     return found->second;
   }

@@ -194,7 +194,8 @@ class Generator {
         });
       case 12: {
         Axes permutation;
-        for (std::int64_t i = 0; i < rank; ++i) permutation.push_back(rank - 1 - i);
+        for (std::int64_t i = 0; i < rank; ++i) permutation.push_back(i);
+        std::shuffle(permutation.begin(), permutation.end(), random_);
         return add(fmt::format("transpose({{0}}, {{{}}})", braces(permutation)), {a},
                    [=](const Tensors& x) { return transpose(x[0], permutation); });
       }
@@ -204,10 +205,16 @@ class Generator {
         return add(fmt::format("broadcast_to({{0}}, {{{}}})", braces(wider)), {a},
                    [=](const Tensors& x) { return broadcast_to(x[0], wider); });
       }
-      case 14:
-        return add(fmt::format("reshape({{0}}, {{{{{}, -1}}}})", extent), {a}, [=](const Tensors& x) {
-          return reshape(x[0], {extent, -1});
-        });
+      case 14: {
+        Shape joined{extent, -1};
+        if (axis + 1 < rank && pick(0, 1)) {
+          joined = s;
+          joined[axis] *= joined[axis + 1];
+          joined.erase(joined.begin() + axis + 1);
+        }
+        return add(fmt::format("reshape({{0}}, {{{}}})", braces(joined)), {a},
+                   [=](const Tensors& x) { return reshape(x[0], joined); });
+      }
       case 15: {
         const double last = static_cast<double>(extent - 1);
         return add(fmt::format("take({{0}}, tensor({{{{{}, 0, {}}}}}, {{{{3}}}}, i64), {})", last, last, axis), {a},

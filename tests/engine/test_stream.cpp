@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <cstdlib>
 
 #include "engine/autodiff.h"
@@ -12,6 +13,7 @@
 #include "engine/kernels/parallel.h"
 #include "engine/node.h"
 #include "engine/primitive.h"
+#include "engine/random.h"
 #include "engine/walk.h"
 #include "losses/route.h"
 #include "losses/sobolev.h"
@@ -126,6 +128,36 @@ TEST_CASE("random expressions and their derivatives are the same in blocks and w
     FAIL_CHECK("SOBOGRAD_TEST_SEED=" << seed + i << ": " << check(least) << "\n" << least.as_cpp());
   }
   CHECK(streamed > 100);
+}
+
+TEST_CASE("rows that are turned and then joined are those of the whole tensor", "[stream]") {
+  const std::int64_t batch = GENERATE(300, 5000);
+  const Tensor x = random_normal({batch, 8, 8}, 0, 1, 1, 1, f64), w = random_normal({8, 8}, 0, 1, 1, 2, f64);
+  const auto loss = [&](Tensor& turned) {
+    turned = reshape(transpose(tanh(x), {0, 2, 1}), {batch * 8, 8});
+    return sum(square(matmul(tanh(matmul(turned, w)), w)));
+  };
+  const auto results = [&](bool hold, bool value_first) {
+    Tensor turned;
+    const Tensor y = loss(turned);
+    if (!hold) turned = Tensor();
+    if (value_first) y.eval();
+    return Tensors{y, grad(y, w)};
+  };
+  Tensors whole;
+  {
+    const StreamingScope scope(Streaming::off);
+    whole = results(false, false);
+    eval(whole);
+  }
+  for (const bool hold : {false, true}) {
+    for (const bool value_first : {false, true}) {
+      const Tensors in_blocks = results(hold, value_first);
+      eval(in_blocks);
+      for (std::size_t i = 0; i < whole.size(); ++i)
+        CHECK(difference(in_blocks[i], whole[i]) <= 1e-11 * max(abs(whole[i])).item());
+    }
+  }
 }
 
 TEST_CASE("random expressions in blocks have the same bits on one thread and on two", "[stream]") {
