@@ -163,7 +163,7 @@ Tensors grad(const Tensors& ys, const Tensors& xs, const Tensors& cotangents, Un
     const bool known = path.xs[i] >= 0 && cotangent[path.xs[i]].defined();
     result.push_back(known ? as_variable(cotangent[path.xs[i]]) : zeros_like(xs[i]));
   }
-  return result;
+  return scope.results(std::move(result));
 }
 
 void Tensor::backward() const {
@@ -249,7 +249,7 @@ Tensors jvp(const Tensors& ys, const Tensors& xs, const Tensors& tangents, Unuse
   }
   Tensors result;
   for (std::int64_t y : path.ys) result.push_back(y >= 0 && tangent[y].defined() ? as_variable(tangent[y]) : Tensor());
-  return result;
+  return scope.results(std::move(result));
 }
 
 Tensor jvp(const Tensor& y, const Tensors& xs, const Tensors& tangents, Unused unused) {
@@ -260,7 +260,8 @@ Tensor jvp(const Tensor& y, const Tensors& xs, const Tensors& tangents, Unused u
 Tensor hvp(const Tensor& y, const Tensor& x, const Tensor& v) {
   check_dependence("hvp", y, x);
   check_like("hvp", "direction", v, x);
-  return jvp(grad(y, x), {x}, {v}, Unused::zeros);
+  const DerivativeScope scope;
+  return scope.result(jvp(grad(y, x), {x}, {v}, Unused::zeros));
 }
 
 Tensor jacobian(const Tensor& y, const Tensor& x) {
@@ -277,9 +278,10 @@ Tensor jacobian(const Tensor& y, const Tensor& x) {
 Tensor hessian(const Tensor& y, const Tensor& x) {
   if (y.size() != 1) fail("hessian: needs a scalar, got {}", y.shape());
   check_dependence("hessian", y, x);
+  const DerivativeScope scope;
   const Tensor gradient = grad(y, x);
   if (Path({gradient}, {x}).xs[0] < 0) return zeros(joined(x.shape(), x.shape()), x.dtype());
-  return jacobian(gradient, x);
+  return scope.result(jacobian(gradient, x));
 }
 
 Tensor batched_jacobian(const Tensor& y, const Tensor& x) {
@@ -301,10 +303,11 @@ Tensor batched_hessian(const Tensor& y, const Tensor& x) {
   check_rows("batched_hessian", y, x);
   if (y.size() != x.shape()[0]) fail("batched_hessian: needs one value a row, got {}", y.shape());
   check_dependence("batched_hessian", y, x);
+  const DerivativeScope scope;
   const Tensor gradient = grad(y, x);
   const std::int64_t n = x.shape()[0], d = x.shape()[1];
   if (Path({gradient}, {x}).xs[0] < 0) return zeros({n, d, d}, x.dtype());
-  return batched_jacobian(gradient, x);
+  return scope.result(batched_jacobian(gradient, x));
 }
 
 Series series::through(const Tensor& y, const Tensors& xs, const std::vector<Series>& given, int order) {
@@ -371,6 +374,7 @@ Tensors jet(const Tensor& y, const Tensor& x, const Tensor& v, int order, Unused
     const Tensor coefficient = k < static_cast<int>(s.size()) ? s[k] : Tensor();
     result.push_back(!coefficient.defined() ? zeros_like(y) : as_variable(coefficient * factor));
   }
+  for (std::size_t k = 1; k < result.size(); ++k) result[k] = scope.result(result[k]);  // y itself is the caller's
   return result;
 }
 

@@ -35,7 +35,10 @@ void print_axis(std::string& text, const std::vector<double>& values, const Tens
   text += ']';
 }
 
-Walk whole_graph(const Tensors& roots) {
+Walk whole_graph(std::string_view operation, const Tensors& roots) {
+  for (const Tensor& root : roots) {
+    if (!root.defined()) fail("{}: a tensor is undefined", operation);
+  }
   return Walk(
       roots, [](const Node&) { return false; }, [](const Node&) { return true; });
 }
@@ -61,7 +64,7 @@ std::string to_string(const Tensor& x) {
 
 std::string print_graph(const Tensors& roots) {
   std::string text;
-  const Walk walk = whole_graph(roots);
+  const Walk walk = whole_graph("print_graph", roots);
   for (const Node* node : walk.nodes()) {
     text += fmt::format("%{} = {}", walk.index_of(node), what(*node));
     for (std::size_t i = 0; i < node->inputs().size(); ++i) {
@@ -76,7 +79,7 @@ std::string print_graph(const Tensors& roots) {
 
 std::string graphviz(const Tensors& roots) {
   std::string text = "digraph tensors {\n  rankdir=TB;\n  node [shape=box, style=rounded, fontname=\"sans-serif\"];\n";
-  const Walk walk = whole_graph(roots);
+  const Walk walk = whole_graph("graphviz", roots);
   for (const Node* node : walk.nodes()) {
     std::string label = what(*node);
     for (char c : name_of(*node)) {

@@ -120,7 +120,7 @@ Tensor laplacian(const Tensor& y, const Tensor& x) {
     channels[i] = through(*nodes[i], inputs, d);
   }
   const Tensor result = channels[y_index].sum;
-  return result.defined() ? as_variable(result) : zeros_like(y);
+  return scope.result(result.defined() ? as_variable(result) : zeros_like(y));
 }
 
 }  // namespace sg

@@ -108,8 +108,21 @@ NoGrad::NoGrad() : previous_(std::exchange(context().grad_enabled, false)) {}
 NoGrad::~NoGrad() { context().grad_enabled = previous_; }
 bool grad_enabled() { return context().grad_enabled; }
 
-DerivativeScope::DerivativeScope() : previous_(std::exchange(context().taking_derivative, true)) {}
-DerivativeScope::~DerivativeScope() { context().taking_derivative = previous_; }
+DerivativeScope::DerivativeScope()
+    : taking_derivative_before_(std::exchange(context().taking_derivative, true)),
+      grad_enabled_before_(std::exchange(context().grad_enabled, true)) {}
+DerivativeScope::~DerivativeScope() {
+  context().taking_derivative = taking_derivative_before_;
+  context().grad_enabled = grad_enabled_before_;
+}
+Tensor DerivativeScope::result(const Tensor& found) const {
+  const bool has_history = found.defined() && !found.node()->inputs().empty();
+  return grad_enabled_before_ || !has_history ? found : found.detach();
+}
+Tensors DerivativeScope::results(Tensors found) const {
+  for (Tensor& tensor : found) tensor = result(tensor);
+  return found;
+}
 
 Node::Notes& notes_of(Node& node) { return node.notes ? *node.notes : node.notes.set(std::make_unique<Node::Notes>()); }
 
@@ -126,6 +139,7 @@ bool is_contiguous(const Shape& shape, const Layout& layout) {
 }
 
 Tensor make_node(PrimitivePointer primitive, Tensors inputs, Shape shape, Dtype dtype, Guarded guarded) {
+  check_extents(primitive->name(), shape);
   return Tensor::adopt(new Node(std::move(primitive), std::move(inputs), shape, dtype, guarded));
 }
 

@@ -155,14 +155,19 @@ Tensor make_node(PrimitivePointer primitive, Tensors inputs, Shape shape, Dtype 
 /// A leaf with a value.
 Tensor make_leaf(std::shared_ptr<Buffer> buffer, Shape shape, Dtype dtype);
 
-/// While it lives, new nodes of this thread are marked as made by taking a derivative.
+/// While it lives, new nodes of this thread are marked as made by taking a derivative, and have a history even under
+/// NoGrad: a second derivative goes through the first one's nodes.
 class DerivativeScope {
  public:
   DerivativeScope();
   ~DerivativeScope();
+  /// What has been found, for the caller: under NoGrad it loses its history once it is computed.
+  Tensor result(const Tensor& found) const;
+  Tensors results(Tensors found) const;
 
  private:
-  bool previous_;
+  bool taking_derivative_before_;
+  bool grad_enabled_before_;
 };
 
 /// Another handle on a node.

@@ -92,7 +92,7 @@ Tensor sub(const Tensor& a, const Tensor& b);
 Tensor mul(const Tensor& a, const Tensor& b);
 Tensor mul_no_nan(const Tensor& a, const Tensor& b);     // 0 where either is 0, even beside an infinity or a NaN
 Tensor div(const Tensor& a, const Tensor& b);            // of i64: f32
-Tensor remainder(const Tensor& a, const Tensor& b);      // a - floor(a / b) b: the sign of b
+Tensor remainder(const Tensor& a, const Tensor& b);      // a - floor(a / b) b, rounded: the sign of b
 Tensor pow(const Tensor& base, const Tensor& exponent);  // of i64: by exponents of at least 0, modulo 2^64
 Tensor pow(const Tensor& base, Number exponent);
 Tensor pow(Number base, const Tensor& exponent);

@@ -77,7 +77,7 @@ Tensor Primitive::jvp(const Tensors& inputs, const Tensor& output, const Tensors
     const Tensor gradient = vjp(inputs, output, cotangent, i);
     if (gradient.defined()) pairing = series::plus(pairing, sum(chain(tangents[i], gradient)));
   }
-  return pairing.defined() ? grad(pairing, cotangent) : pairing;
+  return pairing.defined() ? grad(pairing, cotangent, Unused::zeros) : pairing;
 }
 
 Series Primitive::jet(const std::vector<Series>& inputs, const Tensor& output, int order) const {

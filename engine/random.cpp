@@ -59,6 +59,7 @@ template <class Fill>
 Tensor random_tensor(const Shape& shape, Dtype dtype, Fill fill) {
   if (!is_floating(dtype)) fail("random: the dtype must be f32 or f64, not {}", name_of(dtype));
   const auto make = [&]<class T>(T) {
+    check_extents("random", shape);
     std::vector<T> values(static_cast<std::size_t>(element_count(shape)));
     fill(std::span<T>(values));
     return tensor(std::span<const T>(values), shape, dtype);

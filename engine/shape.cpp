@@ -16,6 +16,25 @@ std::int64_t element_count(const Shape& shape) {
   return static_cast<std::int64_t>(count);
 }
 
+void check_extents(std::string_view operation, const Shape& shape) {
+  constexpr std::int64_t most = std::int64_t{1} << 48;
+  std::int64_t count = 1;
+  bool fits = true, is_empty = false;
+  for (const std::int64_t extent : shape) {
+    if (extent < 0) fail("{}: negative extent: {}", operation, shape);
+    is_empty = is_empty || extent == 0;
+    fits = fits && !__builtin_mul_overflow(count, extent, &count) && count <= most;
+  }
+  if (!fits && !is_empty) fail("{}: too many elements: {}", operation, shape);
+}
+
+std::int64_t times(std::string_view operation, std::int64_t extent, std::int64_t factor) {
+  std::int64_t product = 0;
+  if (__builtin_mul_overflow(extent, factor, &product))
+    fail("{}: too many elements: {} times {}", operation, extent, factor);
+  return product;
+}
+
 namespace {
 
 /// `2, 3`. Not by fmt::join: fmt's formatters of all kinds of numbers would be compiled here.

@@ -110,6 +110,10 @@ class Axes : public std::vector<std::int64_t> {
 
 /// The product of the extents; 1 for a scalar.
 std::int64_t element_count(const Shape& shape);
+/// Throws in the name of `operation` for a negative extent, and for more elements than memory could have (2^48).
+void check_extents(std::string_view operation, const Shape& shape);
+/// An extent times a factor, neither negative; throws in the name of `operation` where that leaves the range.
+std::int64_t times(std::string_view operation, std::int64_t extent, std::int64_t factor);
 /// `[2, 3]`.
 std::string to_string(const Shape& shape);
 /// Strides in elements of a row-major layout.

@@ -24,6 +24,10 @@ struct VmapInput final : Primitive {
   Tensor vjp(const Tensors&, const Tensor&, const Tensor&, std::size_t) const override { return {}; }
 };
 
+void check_defined(const char* what, const Tensor& tensor) {
+  if (!tensor.defined()) fail("{} is undefined", what);
+}
+
 /// x with `axis` moved to the front.
 Tensor to_front(const Tensor& x, std::int64_t axis) {
   Axes order{axis};
@@ -104,7 +108,9 @@ Tensors map_over(const TensorFunction& f, const Tensors& xs, Axes in_axes, std::
     batches.push_back(to_front(xs[i], axis));
   }
   if (n < 0) fail("vmap: no input is mapped");
-  Tensors results = batch_graph(f(slices), stand_ins, batches, n);
+  const Tensors found = f(slices);
+  for (const Tensor& tensor : found) check_defined("vmap: the mapped function's result", tensor);
+  Tensors results = batch_graph(found, stand_ins, batches, n);
   for (Tensor& result : results) {
     result = from_front(result, normalise_axis("vmap", out_axis, result.rank()));
   }
@@ -122,9 +128,10 @@ TensorFunction vmap(TensorFunction f, Axes in_axes, std::int64_t out_axis) {
 Tensors per_sample_grad(const std::function<Tensor(const Tensors&)>& loss, const Tensors& parameters,
                         const Tensors& batch) {
   return vmap(TensorFunction([&](const Tensors& row) {
+    const DerivativeScope scope;
     const Tensor value = loss(row);
     if (value.size() != 1) fail("per_sample_grad: the loss of a row must be a scalar, got {}", value.shape());
-    return grad(value, parameters, {}, Unused::zeros);
+    return scope.results(grad(value, parameters, {}, Unused::zeros));
   }))(batch);
 }
 
@@ -150,17 +157,13 @@ class CustomDerivative : public Primitive {
       fail("custom_derivative: the vjp gives {} cotangents for {} inputs", cotangents.size(), inputs.size() - 1);
     }
     const Tensor& result = cotangents[argument - 1];
-    if (result.defined() && result.shape() != inputs[argument].shape()) {
-      fail("custom_derivative: the vjp gives a cotangent {} for an input {}", result.shape(), inputs[argument].shape());
-    }
+    check_result("vjp", "cotangent", result, "input", inputs[argument]);
     return result;
   }
   Tensor jvp(const Tensors& inputs, const Tensor& output, const Tensors& tangents) const override {
     if (!rules_.jvp) return Primitive::jvp(inputs, output, tangents);
     const Tensor result = rules_.jvp(arguments(inputs), output, arguments(tangents));
-    if (result.defined() && result.shape() != output.shape()) {
-      fail("custom_derivative: the jvp gives a tangent {} for an output {}", result.shape(), output.shape());
-    }
+    check_result("jvp", "tangent", result, "output", output);
     return result;
   }
   Tensor batch(const Tensors& inputs, const std::vector<bool>& mapped, const Tensor& output,
@@ -186,6 +189,12 @@ class CustomDerivative : public Primitive {
   }
 
  private:
+  static void check_result(const char* rule, const char* what, const Tensor& result, const char* of_what,
+                           const Tensor& of) {
+    if (!result.defined() || (result.shape() == of.shape() && result.dtype() == of.dtype())) return;
+    fail("custom_derivative: the {} gives a {} {} {} for an {} {} {}", rule, what, name_of(result.dtype()),
+         result.shape(), of_what, name_of(of.dtype()), of.shape());
+  }
   static Tensors arguments(const Tensors& all) { return {all.begin() + 1, all.end()}; }
 
   static Tensors mapped_vjp(const DerivativeRules& rules, Axes axes, const Tensors& xs, const Tensor& y,
@@ -312,8 +321,11 @@ Tensor substitute(const Tensor& y, const Tensors& from, const Tensors& to) {
 
 std::function<Tensor(const Tensors&)> checkpoint(std::function<Tensor(const Tensors&)> f) {
   return [f = std::move(f)](const Tensors& xs) {
+    for (const Tensor& x : xs) check_defined("checkpoint: an input", x);
+    const Tensor once = f(xs), again_for_comparison = f(xs);
+    check_defined("checkpoint: the function's result", once);
     Tensors all = xs;
-    for (const Tensor& t : taken_from_outside(f(xs), f(xs), xs)) all.push_back(t);
+    for (const Tensor& t : taken_from_outside(once, again_for_comparison, xs)) all.push_back(t);
     // What is computed again hangs on nodes of its own, so that its derivatives stop there, wherever the inputs come
     // from.
     const auto again = [f, xs, all](const Tensors& now) {
@@ -324,7 +336,16 @@ std::function<Tensor(const Tensors&)> checkpoint(std::function<Tensor(const Tens
     DerivativeRules rules;
     rules.vjp = [again](const Tensors& now, const Tensor&, const Tensor& cotangent) {
       const auto [y, inputs] = again(now);
-      return grad(y, inputs, cotangent, Unused::zeros);
+      Tensors moving;
+      for (const Tensor& input : inputs) {
+        if (is_floating(input.dtype())) moving.push_back(input);
+      }
+      const Tensors found = grad(y, moving, cotangent, Unused::zeros);
+      Tensors cotangents(inputs.size());
+      for (std::size_t i = 0, next = 0; i < inputs.size(); ++i) {
+        if (is_floating(inputs[i].dtype())) cotangents[i] = found[next++];
+      }
+      return cotangents;
     };
     rules.jvp = [again](const Tensors& now, const Tensor&, const Tensors& tangents) {
       const auto [y, inputs] = again(now);
@@ -338,7 +359,7 @@ std::function<Tensor(const Tensors&)> checkpoint(std::function<Tensor(const Tens
     };
     // Values from inside a derivative's scope are not kept for later.
     const DerivativeScope scope;
-    return custom_derivative([&](const Tensors&) { return f(xs); }, std::move(rules))(all);
+    return scope.result(custom_derivative([&](const Tensors&) { return f(xs); }, std::move(rules))(all));
   };
 }
 

@@ -68,6 +68,7 @@ Tensor hardswish(const Tensor& x) {
 }
 Tensor prelu(const Tensor& x, const Tensor& slope) {
   need_floating("prelu", x);
+  if (slope.dtype() != x.dtype()) fail("prelu: dtypes differ: {} and {}", name_of(x.dtype()), name_of(slope.dtype()));
   if (slope.size() != 1 && (slope.rank() != 1 || x.rank() < 2 || slope.shape()[0] != x.shape()[1])) {
     fail("prelu: {} slopes for {}: one, or one for each channel", slope.shape(), x.shape());
   }
@@ -75,12 +76,19 @@ Tensor prelu(const Tensor& x, const Tensor& slope) {
   if (slope.size() != 1) shape[1] = slope.shape()[0];
   return where(less(0, x), x, x * reshape(slope, shape));
 }
-Tensor lerp(const Tensor& a, const Tensor& b, const Tensor& weight) {
+static void check_lerp(const Tensor& a, const Tensor& b, Dtype weight) {
   need_floating("lerp", a);
+  if (a.dtype() != b.dtype() || a.dtype() != weight) {
+    fail("lerp: dtypes differ: {}, {} and {}", name_of(a.dtype()), name_of(b.dtype()), name_of(weight));
+  }
+  broadcast_shapes("lerp", a.shape(), b.shape());
+}
+Tensor lerp(const Tensor& a, const Tensor& b, const Tensor& weight) {
+  check_lerp(a, b, weight.dtype());
   return a + weight * (b - a);
 }
 Tensor lerp(const Tensor& a, const Tensor& b, double weight) {
-  need_floating("lerp", a);
+  check_lerp(a, b, a.dtype());
   return a + (b - a) * weight;
 }
 

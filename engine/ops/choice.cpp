@@ -120,8 +120,9 @@ struct Where final : Primitive {
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   if (a.dtype() != b.dtype()) fail("where: dtypes differ: {} and {}", name_of(a.dtype()), name_of(b.dtype()));
   const Shape shape = broadcast_shapes("where", broadcast_shapes("where", a.shape(), b.shape()), condition.shape());
-  return make_node(instance<Where>(),
-                   {cast(broadcast_to(condition, shape), a.dtype()), broadcast_to(a, shape), broadcast_to(b, shape)},
+  // Converted as it is, what is not 0 might become 0.
+  const Tensor chosen = condition.dtype() == a.dtype() ? condition : cast(not_equal(condition, 0), a.dtype());
+  return make_node(instance<Where>(), {broadcast_to(chosen, shape), broadcast_to(a, shape), broadcast_to(b, shape)},
                    shape, a.dtype());
 }
 

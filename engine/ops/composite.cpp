@@ -73,7 +73,7 @@ Tensor prod(const Tensor& x, const Axes& unsorted, bool keepdims) {
   for (std::int64_t axis : axes) n *= x.shape()[axis];
   lines.push_back(n);
   Tensor rest = reshape(transpose(x, order), lines);
-  if (n == 0) return full(keepdims ? kept : others, 1, x.dtype());
+  if (n == 0) return reshape(sum(rest, Axes{-1}) + 1, keepdims ? kept : others);
   for (; n > 1; n = rest.shape(-1)) {
     const std::int64_t half = n / 2;
     const Tensor product = mul(slice(rest, -1, 0, half), slice(rest, -1, half, 2 * half));
@@ -107,6 +107,7 @@ Tensor all(const Tensor& x) { return all(x, all_axes(x)); }
 Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdims) {
   need_floating("logsumexp", x);
   normalise_axes("logsumexp", axes, x.rank());
+  if (x.size() == 0) return log(sum(exp(x), axes, keepdims));
   const Tensor largest = stop_gradient(max(x, axes, true));
   const Tensor shift = where(isfinite(largest), largest, 0);  // else the infinity less itself
   const Tensor result = log(sum(known_finite(exp(x - shift)), axes, true)) + shift;
@@ -119,12 +120,14 @@ Tensor logsumexp(const Tensor& x) { return logsumexp(x, all_axes(x)); }
 Tensor softmax(const Tensor& x, std::int64_t axis) {
   need_floating("softmax", x);
   axis = normalise_axis("softmax", axis, x.rank());
+  if (x.size() == 0) return x;
   const Tensor exponentials = known_finite(exp(x - stop_gradient(max(x, {axis}, true))));
   return exponentials / sum(exponentials, {axis}, true);
 }
 Tensor log_softmax(const Tensor& x, std::int64_t axis) {
   need_floating("log_softmax", x);
   axis = normalise_axis("log_softmax", axis, x.rank());
+  if (x.size() == 0) return x;
   const Tensor shifted = x - stop_gradient(max(x, {axis}, true));
   return shifted - log(sum(exp(shifted), {axis}, true));
 }

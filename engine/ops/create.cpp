@@ -20,20 +20,9 @@ Number Number::operator-() const {
 
 namespace {
 
-void check_shape(std::string_view operation, const Shape& shape) {
-  // The product must fit: a huge tensor is refused here and not by an overflow.
-  std::int64_t count = 1;
-  for (std::int64_t extent : shape) {
-    if (extent < 0) fail("{}: negative extent: {}", operation, shape);
-    if (__builtin_mul_overflow(count, extent, &count) || count > (std::int64_t{1} << 48)) {
-      fail("{}: too many elements: {}", operation, shape);
-    }
-  }
-}
-
 template <class Source>
 Tensor from_values(std::span<const Source> values, const Shape& shape, Dtype dtype) {
-  check_shape("tensor", shape);
+  check_extents("tensor", shape);
   const std::int64_t count = element_count(shape);
   if (static_cast<std::int64_t>(values.size()) != count) {
     fail("tensor: {} values for shape {}, which needs {}", values.size(), shape, count);
@@ -93,7 +82,7 @@ Tensor make_full(std::string_view operation, const Shape& shape, Number number, 
 }
 }  // namespace
 Tensor full(Shape shape, Number value, Dtype dtype) {
-  check_shape("full", shape);
+  check_extents("full", shape);
   return make_full("full", shape, value, dtype, false);
 }
 
@@ -137,14 +126,14 @@ Tensor ones_like(const Tensor& x) { return full(x.shape(), 1, x.dtype()); }
 Tensor full_like(const Tensor& x, Number value) { return full(x.shape(), value, x.dtype()); }
 
 Tensor arange(std::int64_t count, Dtype dtype) {
-  check_shape("arange", {count});
+  check_extents("arange", {count});
   std::vector<std::int64_t> values(count);
   for (std::int64_t i = 0; i < count; ++i) values[i] = i;
   return tensor(std::span<const std::int64_t>(values), {count}, dtype);
 }
 
 Tensor linspace(double first, double last, std::int64_t count, Dtype dtype) {
-  check_shape("linspace", {count});
+  check_extents("linspace", {count});
   std::vector<double> values(count);
   const double spacing = count > 1 ? (last - first) / static_cast<double>(count - 1) : 0;
   // From both ends towards the middle, so that the last value is exact.
@@ -156,7 +145,7 @@ Tensor linspace(double first, double last, std::int64_t count, Dtype dtype) {
 }
 
 Tensor eye(std::int64_t n, Dtype dtype) {
-  check_shape("eye", {n, n});
+  check_extents("eye", {n, n});
   std::vector<double> values(n * n, 0.0);
   for (std::int64_t i = 0; i < n; ++i) values[i * n + i] = 1;
   return tensor(std::span<const double>(values), {n, n}, dtype);

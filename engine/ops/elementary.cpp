@@ -167,7 +167,10 @@ Tensor round(const Tensor& x) {
 Tensor remainder(const Tensor& a, const Tensor& b) {
   need_floating("remainder", a);
   if (a.dtype() != b.dtype()) fail("remainder: dtypes differ: {} and {}", name_of(a.dtype()), name_of(b.dtype()));
-  return a - floor(a / b) * b;
+  // The quotient is rounded, and may have been rounded up to a whole number.
+  const Tensor rest = a - floor(a / b) * b, wrong_sign = less(rest * b, 0), inside = less(abs(a), abs(b));
+  const Tensor of_small = where(less(a * b, 0), a + b, a);  // also beside an infinite b
+  return where(inside, of_small, where(wrong_sign, rest + b, rest));
 }
 
 Tensor logaddexp(const Tensor& a, const Tensor& b) {

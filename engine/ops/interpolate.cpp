@@ -136,7 +136,8 @@ Tensor upsample_nearest2d(const Tensor& x, std::int64_t factor) {
   const Shape& s = x.shape();
   const Tensor spread =
       broadcast_to(reshape(x, {s[0], s[1], s[2], 1, s[3], 1}), {s[0], s[1], s[2], factor, s[3], factor});
-  return reshape(spread, {s[0], s[1], s[2] * factor, s[3] * factor});
+  return reshape(spread,
+                 {s[0], s[1], times("upsample_nearest2d", s[2], factor), times("upsample_nearest2d", s[3], factor)});
 }
 
 Tensor upsample_bilinear2d(const Tensor& x, std::int64_t factor) {
@@ -145,7 +146,8 @@ Tensor upsample_bilinear2d(const Tensor& x, std::int64_t factor) {
   if (x.size() == 0) fail("upsample_bilinear2d: the input is empty: {}", x.shape());
   need_floating("upsample_bilinear2d", x);
   InterpolateOptions options;
-  options.size = {x.shape()[2] * factor, x.shape()[3] * factor};
+  options.size = {times("upsample_bilinear2d", x.shape()[2], factor),
+                  times("upsample_bilinear2d", x.shape()[3], factor)};
   options.mode = Interpolation::linear;
   return interpolate(x, options);
 }
@@ -211,13 +213,13 @@ Tensor grid_sample(const Tensor& x, const Tensor& grid, const GridSampleOptions&
 
 Tensor pixel_shuffle(const Tensor& x, std::int64_t factor) {
   check_picture("pixel_shuffle", x);
-  if (factor < 1 || x.shape()[1] % (factor * factor) != 0) {
+  if (factor < 1 || x.shape()[1] % times("pixel_shuffle", factor, factor) != 0) {
     fail("pixel_shuffle: needs channels divisible by {} squared: {}", factor, x.shape());
   }
   const Shape& s = x.shape();
   const std::int64_t channels = s[1] / (factor * factor);
   const Tensor squares = transpose(reshape(x, {s[0], channels, factor, factor, s[2], s[3]}), {0, 1, 4, 2, 5, 3});
-  return reshape(squares, {s[0], channels, s[2] * factor, s[3] * factor});
+  return reshape(squares, {s[0], channels, times("pixel_shuffle", s[2], factor), times("pixel_shuffle", s[3], factor)});
 }
 Tensor pixel_unshuffle(const Tensor& x, std::int64_t factor) {
   check_picture("pixel_unshuffle", x);

@@ -146,6 +146,7 @@ Tensor triangular_solve(const Tensor& a, const Tensor& b, bool lower) {
 
 Tensor inverse(const Tensor& a) {
   check_square("inverse", a);
+  need_floating("inverse", a);
   return solve(a, eye(a.shape(-1), a.dtype()));
 }
 

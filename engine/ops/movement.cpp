@@ -118,6 +118,8 @@ Tensor reshape(const Tensor& x, Shape shape) {
     if (extent == -1) {
       if (free) fail("reshape: more than one extent of -1: {}", shape);
       free = &extent;
+    } else if (extent < 0) {
+      fail("reshape: negative extent: {}", shape);
     } else {
       known *= extent;
     }
@@ -203,6 +205,7 @@ struct BroadcastTo final : Movement {
 }  // namespace
 Tensor broadcast_to(const Tensor& x, Shape shape) {
   if (x.shape() == shape) return x;
+  check_extents("broadcast_to", shape);
   if (broadcast_shapes("broadcast_to", x.shape(), shape) != shape) {
     fail("broadcast_to: {} does not broadcast to {}", x.shape(), shape);
   }
@@ -343,7 +346,10 @@ Tensor pad(const Tensor& x, const Shape& before, const Shape& after) {
   Shape shape = x.shape();
   for (std::size_t i = 0; i < shape.size(); ++i) {
     if (before[i] < 0 || after[i] < 0) fail("pad: negative amount: {} and {}", before, after);
-    shape[i] += before[i] + after[i];
+    if (__builtin_add_overflow(shape[i], before[i], &shape[i]) ||
+        __builtin_add_overflow(shape[i], after[i], &shape[i])) {
+      fail("pad: too many elements: {} and {} beside {}", before, after, x.shape());
+    }
   }
   if (shape == x.shape()) return x;
   return make_node(make_primitive<Pad>(Attributes(before.begin(), before.end())), {x}, shape, x.dtype());
@@ -376,7 +382,7 @@ struct Dilate final : Configured<Dilation, Movement> {
 Tensor dilate(const Tensor& x, std::int64_t axis, std::int64_t step, std::int64_t extent) {
   axis = normalise_axis("dilate", axis, x.rank());
   const std::int64_t count = x.shape()[axis];
-  const std::int64_t needed = count == 0 ? 0 : (count - 1) * step + 1;
+  const std::int64_t needed = count == 0 ? 0 : times("dilate", count - 1, step) + 1;
   if (step < 1 || extent < needed) {
     fail("dilate: {} elements at a step of {} need an extent of {}, got {}", count, step, needed, extent);
   }

@@ -198,6 +198,7 @@ static void check_adaptive(std::string_view operation, const Tensor& x, const Sh
   check_spatial(operation, x, size.size());
   for (std::size_t i = 0; i < size.size(); ++i) {
     if (size[i] < 1 || x.shape()[2 + i] < 1) fail("{}: {} to the size {}", operation, x.shape(), size);
+    check_extents(operation, {size[i], x.shape()[2 + i]});
   }
 }
 /// The first element of window i of `count` over an extent, and the first after the window before.

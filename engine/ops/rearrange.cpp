@@ -39,7 +39,7 @@ Tensor tile(const Tensor& x, const Shape& repeats) {
     const std::int64_t extent = i < missing_x ? 1 : x.shape()[i - missing_x];
     const std::int64_t repeat = i < missing_repeats ? 1 : repeats[i - missing_repeats];
     if (repeat < 0) fail("tile: negative number of repeats: {}", repeats);
-    joined.push_back(repeat * extent);
+    joined.push_back(times("tile", repeat, extent));
     if (repeat != 1) {
       apart.push_back(1);
       wide.push_back(repeat);
@@ -113,6 +113,8 @@ static void check_padding(const Tensor& x, const Shape& before, const Shape& aft
   }
   for (std::size_t i = 0; i < before.size(); ++i) {
     if (before[i] < 0 || after[i] < 0) fail("pad: negative amount: {} and {}", before, after);
+    constexpr std::int64_t most = std::int64_t{1} << 48;
+    if (before[i] > most || after[i] > most) fail("pad: too many elements: {} and {}", before, after);
   }
 }
 Tensor pad(const Tensor& x, const Shape& before, const Shape& after, Number value) {
@@ -138,7 +140,9 @@ Tensor pad(const Tensor& x, const Shape& before, const Shape& after, PadMode mod
     const auto axis = static_cast<std::int64_t>(i);
     const std::int64_t extent = x.shape()[i], low = before[i], high = after[i];
     if (low == 0 && high == 0) continue;
-    const std::int64_t most = mode == PadMode::reflect ? extent - 1 : mode == PadMode::circular ? extent : low + high;
+    const std::int64_t most = mode == PadMode::reflect    ? std::max<std::int64_t>(0, extent - 1)
+                              : mode == PadMode::circular ? extent
+                                                          : low + high;
     if (extent == 0 || low > most || high > most) {
       fail("pad: {} and {} along axis {} of {}: at most {} can be taken from it", low, high, i, x.shape(), most);
     }

@@ -91,7 +91,18 @@ struct Sqrt final : Unary {
   bool guarded() const override { return true; }
   Tensor derivative(const Tensor&, const Tensor& y) const override { return 0.5 / y; }
   Series jet(const std::vector<Series>& inputs, const Tensor& output, int order) const override {
-    return power_jet(inputs[0], output, 0.5, order);
+    // From y y = x; also at 0, where the slope is infinite.
+    const Tensor slope = 0.5 / output;
+    Series y{output};
+    for (int k = 1; k <= order; ++k) {
+      Tensor rest = series::at(inputs[0], k);
+      for (int j = 1; j < k; ++j) {
+        if (!y[j].defined() || !y[k - j].defined()) continue;
+        rest = series::plus(rest, -chain(y[j], y[k - j]));
+      }
+      y.push_back(rest.defined() ? chain(rest, slope) : rest);
+    }
+    return y;
   }
 };
 }  // namespace
@@ -143,7 +154,8 @@ struct Expm1 final : Unary {
   std::string_view name() const override { return "expm1"; }
   TileOp tile_op() const override { return TileOp::expm1; }
   bool guarded() const override { return true; }
-  Tensor derivative(const Tensor&, const Tensor& y) const override { return y + 1; }
+  // Not y + 1, which far to the left is 0 or nearly so in few digits.
+  Tensor derivative(const Tensor& x, const Tensor&) const override { return exp(x); }
   Series jet(const std::vector<Series>& inputs, const Tensor& output, int order) const override {
     Series y = series::of(exp(inputs[0][0]), inputs[0], order);
     y[0] = output;

@@ -148,7 +148,10 @@ TEST_CASE("custom_derivative: the rules stand for the derivatives, to any order 
   DerivativeRules wrong;
   wrong.vjp = [](const Tensors&, const Tensor&, const Tensor& cotangent) { return Tensors{sum(cotangent)}; };
   CHECK_THROWS_WITH(grad(custom_derivative([](const Tensors& in) { return in[0]; }, wrong)({x}), x),
-                    ContainsSubstring("custom_derivative: the vjp gives a cotangent [] for an input [4]"));
+                    ContainsSubstring("custom_derivative: the vjp gives a cotangent f64 [] for an input f64 [4]"));
+  wrong.vjp = [](const Tensors&, const Tensor&, const Tensor& cotangent) { return Tensors{cast(cotangent, f32)}; };
+  CHECK_THROWS_WITH(grad(custom_derivative([](const Tensors& in) { return in[0]; }, wrong)({x}), x),
+                    ContainsSubstring("a cotangent f32 [4] for an input f64 [4]"));
 }
 
 TEST_CASE("checkpoint: the same values and derivatives, by inputs and by what comes from outside", "[transforms]") {
