@@ -56,6 +56,10 @@ void CommandLine::set_footer(const std::string& text) { parts_->cli.footer(text)
 
 void CommandLine::parse(const std::vector<std::string>& arguments) {
   std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+  for (std::string& argument : reversed) {
+    // CLI11 would take it for a list; all that may look so here is the name of a file.
+    if (argument.starts_with('[') && argument.ends_with(']')) argument.insert(0, "./");
+  }
   try {
     parts_->cli.parse(reversed);
   } catch (const CLI::Success& success) {

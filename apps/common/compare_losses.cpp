@@ -53,13 +53,13 @@ std::vector<Run> compare_losses(const Comparison& comparison, const Options& opt
     if (comparison.prepare && (i == 0 || run.seed != runs[i - 1].seed)) comparison.prepare(run.seed);
     const std::unique_ptr<Trainee> trainee = comparison.begin(run);
     check_batch_parts(*trainee, options);
-    if (!options.verify_resume) folder.keep();
     TrainingPlan plan;
     plan.app = comparison.app;
     plan.label = label_of(run, options.seed_list().size() > 1);
     plan.top = folder.path();
     plan.folder = run.folder;
     plan.test_columns = comparison.test_columns;
+    plan.begun = [&folder] { folder.keep(); };
     plan.around.number = static_cast<std::int64_t>(i) + 1;
     plan.around.count = static_cast<std::int64_t>(runs.size());
     for (std::size_t j = i + 1; j < runs.size(); ++j) {

@@ -6,8 +6,7 @@
 namespace sg::apps {
 
 nlohmann::json read_config(const std::filesystem::path& file) {
-  constexpr std::size_t largest = 16 << 20;
-  nlohmann::json config = nn::parse_json(read_file(file, largest), file.string());
+  nlohmann::json config = nn::parse_json(read_file(file, largest_config), file.string());
   if (!config.is_object()) {
     fail("{}: not a JSON object", file.string());
   }

@@ -15,6 +15,8 @@
 
 namespace sg::apps {
 
+inline constexpr std::size_t largest_config = std::size_t{16} << 20;
+
 /// A run's config.json, which may have been written by anyone. Throws, naming the file, unless it is a JSON object.
 nlohmann::json read_config(const std::filesystem::path& file);
 

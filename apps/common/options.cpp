@@ -23,6 +23,7 @@ struct OptionParser::Entry {
   std::function<void(const std::string&)> from_text;
   std::function<void(const nlohmann::json&)> from_json;
   std::function<void()> finish;  // after the command line has been read
+  bool is_path = false;
 };
 
 namespace {
@@ -40,6 +41,9 @@ Check<std::string> not_empty() {
   };
 }
 
+/// Of --s and of `hs1.5` alike.
+Check<double> order_check() { return between<double>(-16, 16); }
+
 }  // namespace
 
 std::vector<Loss> Options::loss_list(const std::vector<std::string>& kinds) const {
@@ -55,6 +59,7 @@ std::vector<Loss> Options::loss_list(const std::vector<std::string>& kinds) cons
       loss.kind = "hs";
       loss.s = parse_value<double>("--loss " + name, name.substr(2));
       loss.name = fmt::format("hs{}", loss.s);
+      order_check()("--loss " + name, loss.s);
     }
     if (std::find(kinds.begin(), kinds.end(), loss.kind) == kinds.end()) {
       const std::string meant = nearest(name, kinds);
@@ -187,7 +192,7 @@ void OptionParser::add_common(const CommonUse& use) {
         std::string("l2, h1, h2") + (use.spectral ? ", hs (with --s)" : "") + "; a comma list compares them");
   }
   if (use.spectral) {
-    add("--s", o.s, "order of the loss hs", between<double>(-16, 16));
+    add("--s", o.s, "order of the loss hs", order_check());
     add("--hs-frequencies", o.hs_frequencies, "the spectral loss's convention: one_sided or symmetric",
         one_of({"one_sided", "symmetric"}));
     add("--hs-length", o.hs_length, "length L in samples or pixels of the spectral weights (1 + (L xi)^2)^s",
@@ -231,8 +236,8 @@ void OptionParser::add_common(const CommonUse& use) {
   add("--eval-steps", o.eval_steps,
       use.batches ? "test figures every N steps; 0: by epochs" : "test figures every N steps",
       at_least<std::int64_t>(use.batches ? 0 : 1), anew);
-  add("--checkpoint-seconds", o.checkpoint_seconds, "seconds between checkpoints, besides every epoch's end",
-      at_least<double>(0), anew);
+  add("--checkpoint-seconds", o.checkpoint_seconds,
+      "seconds between checkpoints, besides the end of every epoch of more than one step", at_least<double>(0), anew);
   add_flag("--verify-resume", o.verify_resume,
            "train a few steps twice, once through a checkpoint, compare the bits, and stop; leaves nothing behind",
            anew);
@@ -243,9 +248,8 @@ void OptionParser::add_common(const CommonUse& use) {
 void OptionParser::add_path(const std::string& name, std::string& value, const std::string& help, OnResume on_resume) {
   add(name, value, help, not_empty(), on_resume);
   command_line_->set_type(entries_.back().option, "PATH");
-  entries_.back().finish = [&value] {
-    if (!value.empty()) value = std::filesystem::absolute(value).lexically_normal().string();
-  };
+  entries_.back().is_path = true;
+  entries_.back().finish = [&value] { value = absolute_path(value); };
 }
 
 void OptionParser::add_flag(const std::string& name, bool& value, const std::string& help, OnResume on_resume) {
@@ -310,18 +314,31 @@ void OptionParser::parse(const std::vector<std::string>& arguments) {
   }
   if (!options_) return;
   Options& o = *options_;
-  for (std::string* path : {&o.data, &o.out, &o.init, &o.resume}) {
-    if (!path->empty()) *path = std::filesystem::absolute(*path).lexically_normal().string();
-  }
+  for (std::string* path : {&o.data, &o.out, &o.init, &o.resume}) *path = absolute_path(*path);
   if (o.verify_resume && o.overwrite) fail("--verify-resume: leaves nothing behind, and --overwrite replaces a run");
   if (o.verify_resume && !o.resume.empty()) fail("--verify-resume: trains from the start, not from --resume");
   if (o.verify_resume && rank_count() > 1) fail("--verify-resume: needs one process, not {}", rank_count());
   if (!o.data.empty()) check_exists("--data", o.data);
   if (!o.init.empty()) check_exists("--init", o.init);
   if (!o.resume.empty()) take_from_run();
+  // What one way of counting says gives way to the other one when that is all the command line has.
+  if (given("--epochs") && !given("--steps")) o.steps = 0;
+  if (given("--eval-every") && !given("--eval-steps")) o.eval_steps = 0;
   if (!o.seeds.empty() && given("--seed")) fail("--seeds: --seed names one already");
   if (!o.seeds.empty()) o.seed = o.seeds.front();
   share_between_ranks(o);
+  list_inputs();
+}
+
+void OptionParser::list_inputs() {
+  Options& o = *options_;
+  o.inputs = {{"--data", o.data}, {"--init", o.init}};
+  for (const Entry& entry : entries_) {
+    if (entry.is_path && entry.key != "out") {
+      o.inputs.emplace_back(command_line_->name_of(entry.option), entry.to_json().get<std::string>());
+    }
+  }
+  std::erase_if(o.inputs, [](const auto& input) { return input.second.empty(); });
 }
 
 void OptionParser::take_from_run() {
@@ -345,7 +362,6 @@ void OptionParser::take_from_run() {
   const std::string app = app_.substr(0, app_.find(' '));
   if (run_app != app) fail("--resume: {}: a run of '{}', not of {}", file.string(), printable(run_app), app);
 
-  const bool epochs_alone = given("--epochs") && !given("--steps");
   for (const Entry& entry : entries_) {
     if (entry.key == "resume" || entry.key == "overwrite") continue;
     const bool is_given = command_line_->given(entry.option);
@@ -357,7 +373,9 @@ void OptionParser::take_from_run() {
     if (!config.contains(entry.key)) continue;
     if (!is_given) {
       try {
+        const nlohmann::json mine = entry.to_json();
         entry.from_json(config[entry.key]);
+        if (entry.key == "quiet" || entry.key == "profile") entry.from_json(mine);  // they are about one call
       } catch (const Error& wrong) {
         fail("{}: {}", file.string(), wrong.what());
       }
@@ -369,7 +387,6 @@ void OptionParser::take_from_run() {
           nn::show_json(entry.to_json()));
     }
   }
-  if (epochs_alone) o.steps = 0;
   const Arithmetic now = arithmetic(), before = arithmetic_of(config);
   if (!before.isa.empty() && before != now && is_first_rank()) {
     fmt::print(stderr, "{}: note: the run began with {}; here it goes on with {}, whose last digits differ\n", app,

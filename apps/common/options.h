@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "apps/common/command_line.h"
@@ -65,6 +66,8 @@ struct Options {
   bool profile = false;
   bool verify_resume = false;
   bool quiet = false;
+  /// Files and folders to read, by their options: `--data`, `--init` and what the application adds.
+  std::vector<std::pair<std::string, std::string>> inputs;
 
   Dtype element_type() const { return dtype == "f64" ? f64 : f32; }
   losses::Frequencies frequencies() const {
@@ -98,7 +101,7 @@ class OptionParser {
   template <class T>
   void add(const std::string& name, T& value, const std::string& help, Check<T> check = {},
            OnResume on_resume = OnResume::same);
-  /// Adds a file or folder, which is kept as an absolute path; empty for none.
+  /// Adds a file or folder, which is kept as an absolute path; empty for none. All but --out are to be read.
   void add_path(const std::string& name, std::string& value, const std::string& help,
                 OnResume on_resume = OnResume::same);
   /// Adds an option without a value that sets `value` to true.
@@ -133,6 +136,7 @@ class OptionParser {
   void add_common(const CommonUse& use);
   void add_seeds();
   void take_from_run();
+  void list_inputs();
 
   std::string app_;
   std::unique_ptr<CommandLine> command_line_;

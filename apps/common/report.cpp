@@ -88,9 +88,10 @@ void Report::comparison(const std::vector<Run>& runs, const std::string& column,
     if (!gain) continue;
     const std::string name = (first.group.empty() ? "" : first.group + ": ") + first.loss.name;
     if (gain->runs > 1) {
-      paragraph(fmt::format("{} reaches the L2 run's final {} in {} of {} runs; the median takes {} fewer steps.", name,
-                            column, gain->reached, gain->runs,
-                            gain->steps.median > 0 ? fmt::format("{:.2f}×", gain->steps.median) : "never"));
+      paragraph(
+          fmt::format("{} reaches the L2 run's final {} in {} of {} runs; {}.", name, column, gain->reached, gain->runs,
+                      gain->steps.median > 0 ? fmt::format("the median takes {:.2f}× fewer steps", gain->steps.median)
+                                             : "the median never does"));
     } else if (const auto one = acceleration(first.metrics, reference_of(runs, first)->metrics, column)) {
       paragraph(
           fmt::format("{} reaches the L2 run's final {} at step {}, after {}: {:.2f}× fewer steps, {:.2f}× fewer "

@@ -1,6 +1,7 @@
 // Run app: exit statuses and signals.
 #include "apps/common/run_app.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 
 #include "apps/common/options.h"
 #include "apps/common/ranks.h"
+#include "apps/common/values.h"
 #include "engine/error.h"
 #include "engine/printable.h"
 
@@ -42,16 +44,34 @@ void print_line(const std::string& app, const char* kind, std::string text) {
   std::fwrite(line.data(), 1, line.size(), stderr);  // also where nobody reads any more
 }
 
+/// A stream that the caller has closed would be the number of the next file that is opened, and what is meant for the
+/// terminal would go there. The other direction makes writing fail as it would have.
+void hold_closed_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(stream, F_GETFD) < 0) ::open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+  }
+}
+
+/// 1 when what has been printed cannot be written.
+int flush_output(const std::string& app) {
+  std::cout.flush();
+  if (std::fflush(stdout) == 0 && std::cout) return 0;
+  print_line(app, "error: ", "standard output: cannot be written");
+  return 1;
+}
+
 }  // namespace
 
 bool interrupted() { return signals_seen != 0; }
 
 void stop_interrupted(const std::string& app, const std::string& folder) {
   if (folder.empty()) throw Interrupted("interrupted");
-  throw Interrupted(fmt::format("interrupted; a checkpoint is written, go on with: {} --resume '{}'", app, folder));
+  throw Interrupted(
+      fmt::format("interrupted; a checkpoint is written, go on with: {} --resume {}", app, shell_quoted(folder)));
 }
 
 int run_app(const std::string& app, int argc, char** argv, const std::function<void(const Arguments&)>& work) {
+  hold_closed_streams();
   struct sigaction action {};
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
@@ -68,13 +88,10 @@ int run_app(const std::string& app, int argc, char** argv, const std::function<v
   int status = 0;
   try {
     work(Arguments(argv + std::min(argc, 1), argv + argc));
-    std::cout.flush();
-    if (std::fflush(stdout) != 0 || !std::cout) {
-      print_line(app, "error: ", "standard output: cannot be written");
-      status = 1;
-    }
+    status = flush_output(app);
     finish_ranks();
   } catch (const Finished&) {
+    status = flush_output(app);
     finish_ranks();
   } catch (const RankIsDone&) {
     finish_ranks();

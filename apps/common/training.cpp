@@ -1,6 +1,7 @@
 // Training: the loop that the applications share.
 #include "apps/common/training.h"
 
+#include <cassert>
 #include <chrono>
 #include <cmath>
 #include <cstring>
@@ -9,6 +10,7 @@
 #include "apps/common/metrics.h"
 #include "apps/common/ranks.h"
 #include "apps/common/run_app.h"
+#include "apps/common/values.h"
 #include "engine/autodiff.h"
 #include "engine/inspect.h"
 #include "engine/printable.h"
@@ -34,11 +36,17 @@ class Loop {
         schedule_(options.schedule()) {}
 
   void run() {
-    if (!options_.resume.empty() && nn::has_checkpoint(checkpoint_path())) resume(checkpoint_path());
+    const std::filesystem::path model = plan_.folder / "model.safetensors";
+    if (!options_.resume.empty() && nn::has_checkpoint(checkpoint_path())) {
+      resume(checkpoint_path());
+    } else if (!options_.resume.empty() && std::filesystem::exists(model)) {
+      fail("--resume: {} holds a trained network and no checkpoint to go on with", plan_.folder.string());
+    }
+    if (plan_.begun) plan_.begun();
     if (!is_first_rank()) return compute_along();
     if (step_ > 0 && (ended_ || step_ >= total_)) {
       // The last checkpoint comes before the model: a crash between the two leaves the model to be written now.
-      if (!std::filesystem::exists(plan_.folder / "model.safetensors")) save_model();
+      if (!std::filesystem::exists(model)) save_model();
       return;
     }
     const std::optional<std::int64_t> keep = step_ > 0 ? std::optional(step_) : std::nullopt;
@@ -129,8 +137,8 @@ class Loop {
       write_file();
     } catch (const Error& error) {
       const std::string whole = nn::has_checkpoint(checkpoint_path())
-                                    ? fmt::format("; the last checkpoint is whole, go on with: {} --resume '{}'",
-                                                  plan_.app, plan_.top.string())
+                                    ? fmt::format("; the last checkpoint is whole, go on with: {} --resume {}",
+                                                  plan_.app, shell_quoted(plan_.top.string()))
                                     : "; there is no checkpoint yet";
       throw FileError(error.what() + whole);
     }
@@ -189,8 +197,7 @@ class Loop {
   }
 
   void write_rows(MetricsWriter& metrics, std::optional<CsvAppender>& figures, Progress& progress, double loss) {
-    const bool by_epoch =
-        options_.eval_steps == 0 && step_ % per_epoch_ == 0 && per_epoch_ > 1 && epoch() % options_.eval_every == 0;
+    const bool by_epoch = options_.eval_steps == 0 && step_ % per_epoch_ == 0 && epoch() % options_.eval_every == 0;
     const bool by_step = options_.eval_steps > 0 && step_ % options_.eval_steps == 0;
     const bool test = by_epoch || by_step || ended_ || step_ == total_ || step_ == plan_.test_at;
     if (!test && step_ % options_.log_every != 0) return;
@@ -284,7 +291,9 @@ void check_batch_parts(const Trainee& trainee, const Options& options) {
 void train(Trainee& trainee, const TrainingPlan& plan, const Options& options) { Loop(trainee, plan, options).run(); }
 
 std::string verify_resume(Trainee& whole, Trainee& resumed, const TrainingPlan& plan, const Options& options) {
-  constexpr std::int64_t part = 3;
+  const std::int64_t all = plan.steps > 0 ? plan.steps : total_steps(options, whole.steps_per_epoch());
+  if (all < 2) fail("--verify-resume: needs at least two steps, one on each side of a checkpoint");
+  const std::int64_t part = std::min<std::int64_t>(3, all / 2);
   const std::filesystem::path middle = plan.folder / "verify-middle.safetensors",
                               end = plan.folder / "verify-end.safetensors",
                               again = plan.folder / "verify-again.safetensors";
@@ -301,6 +310,7 @@ std::string verify_resume(Trainee& whole, Trainee& resumed, const TrainingPlan& 
     std::error_code error;
     std::filesystem::remove(file, error);
   }
+  assert(!losses.empty());
   for (std::size_t i = 0; i < losses.size(); ++i) {
     if (i >= losses_again.size() || losses[i] != losses_again[i]) {
       throw RunError(fmt::format("{}: step {} has another loss after a checkpoint", plan.label, before + i + 1));

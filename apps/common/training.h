@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,8 @@ struct TrainingPlan {
   double seconds_limit = 0;  // of training; 0: none
   double stop_at = 0;        // ends when the first test figure falls below this; 0: never
   RunsAround around;         // the other runs of the set
+  /// Called when nothing that was asked for can be refused any more: before the first step. May be empty.
+  std::function<void()> begun;
 };
 
 /// Optimiser steps of the whole run, by --steps or else --epochs.
@@ -76,9 +79,9 @@ void check_batch_parts(const Trainee& trainee, const Options& options);
 /// clock. Throws Interrupted after Ctrl-C (with a checkpoint), and RunError for a loss that is no number.
 void train(Trainee& trainee, const TrainingPlan& plan, const Options& options);
 
-/// Trains three steps, writes a checkpoint, and trains three more; then does the latter with another trainee from the
-/// checkpoint, and compares losses and checkpoints bit by bit. Returns a line that says so, throws RunError where they
-/// differ. Leaves nothing in the folder.
+/// Trains three steps (half of a run that has fewer than six), writes a checkpoint, and trains three more; then does
+/// the latter with another trainee from the checkpoint, and compares losses and checkpoints bit by bit. Returns a line
+/// that says so, throws RunError where they differ. Leaves nothing in the folder.
 std::string verify_resume(Trainee& whole, Trainee& resumed, const TrainingPlan& plan, const Options& options);
 
 }  // namespace sg::apps

@@ -39,6 +39,8 @@ std::vector<std::string> split_list(const std::string& name, const std::string& 
 
 /// The texts with `separator` between them.
 std::string join(const std::vector<std::string>& texts, std::string_view separator);
+/// The text as one word of a shell's command.
+std::string shell_quoted(const std::string& text);
 /// "1 picture", "2 pictures".
 std::string counted(std::int64_t count, std::string_view noun);
 
@@ -131,6 +133,9 @@ std::string nearest(const std::string& misspelt, const std::vector<std::string>&
 
 /// The text must be one of the choices.
 Check<std::string> one_of(std::vector<std::string> choices);
+
+/// The path from the root, without `.`, `..` and a slash at its end; empty for an empty one.
+std::string absolute_path(const std::string& path);
 
 /// Throws in the option's name unless the file or folder is there.
 void check_exists(const std::string& name, const std::string& path);

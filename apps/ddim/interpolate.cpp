@@ -33,7 +33,7 @@ void interpolate_command(const apps::Arguments& arguments) {
   parser.parse(arguments);
   begin_drawing(settings);
   const Dtype dtype = settings.common.element_type();
-  PicturesFolder folder(settings);
+  PicturesFolder folder("interpolate", settings);
   const Model model = load_model(settings.model_path, parser, settings.model, dtype);
   check_sampling(settings.sampling, model.settings.timesteps);
   Tensor ends;

@@ -52,7 +52,8 @@ Tensor read_noise(const std::string& file, const ModelSettings& model, Dtype dty
   return cast(x, dtype).eval().detach();
 }
 
-PicturesFolder::PicturesFolder(const DrawSettings& settings) : folder_(kName, settings.common, {}) {}
+PicturesFolder::PicturesFolder(const std::string& command, const DrawSettings& settings)
+    : folder_(fmt::format("{} {}", kName, command), settings.common, {}) {}
 
 void PicturesFolder::create(const apps::OptionParser& parser, const Model& model, std::int64_t count) {
   folder_.create();

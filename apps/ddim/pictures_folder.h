@@ -29,7 +29,7 @@ Tensor read_noise(const std::string& file, const ModelSettings& model, Dtype dty
 class PicturesFolder {
  public:
   /// Only looks; throws when the place holds a run.
-  explicit PicturesFolder(const DrawSettings& settings);
+  PicturesFolder(const std::string& command, const DrawSettings& settings);
   /// Makes the folder and its config.json; without `finish` it goes away again.
   void create(const apps::OptionParser& parser, const Model& model, std::int64_t count);
   void write(const std::string& name, const std::string& contents) const;

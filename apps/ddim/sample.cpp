@@ -61,7 +61,7 @@ void sample_command(const apps::Arguments& arguments) {
   parser.parse(arguments);
   begin_drawing(settings);
   const Dtype dtype = settings.common.element_type();
-  PicturesFolder folder(settings);
+  PicturesFolder folder("sample", settings);
   const Model model = load_model(settings.model_path, parser, settings.model, dtype);
   check_sampling(settings.sampling, model.settings.timesteps);
   Tensor noise;

@@ -107,9 +107,6 @@ void train_all(const apps::Arguments& arguments) {
       "Pictures are JPEG, PNG, BMP, GIF, TGA or PNM files of at most 16,384 pixels a side, 64 Mpixel and 256 MB.");
   parser.parse(arguments);
   choose_reference_defaults(parser, settings);
-  // What one way of counting says gives way to the other one when that is all the command line has.
-  if (parser.given("--epochs") && !parser.given("--steps")) settings.common.steps = 0;
-  if (parser.given("--eval-every") && !parser.given("--eval-steps")) settings.common.eval_steps = 0;
   const apps::Options& options = settings.common;
   if (options.threads > 0) kernels::set_threads(static_cast<int>(options.threads));
   set_memory_limit(options.memory_limit << 20);

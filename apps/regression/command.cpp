@@ -200,9 +200,6 @@ void set_defaults(Settings& s) {
 
 /// What some options mean for others that are not on the command line.
 void follow(const apps::OptionParser& parser, Settings& s) {
-  // What one way of counting says gives way to the other one when that is all the command line has.
-  if (parser.given("--epochs") && !parser.given("--steps")) s.common.steps = 0;
-  if (parser.given("--eval-every") && !parser.given("--eval-steps")) s.common.eval_steps = 0;
   if (s.optimizer == "lbfgs" && parser.given("--steps") && s.common.steps > 0 && !parser.given("--lbfgs-steps")) {
     s.lbfgs_steps = s.common.steps;
   }
@@ -321,7 +318,6 @@ void run_command(const apps::Arguments& given) {
                       {"sample_shape", {task.inputs}},
                       {"parameters", first->network().parameter_count()}};
   folder.write_config(parser.config(), more);
-  if (!common.verify_resume) folder.keep();
   if (!common.quiet) {
     for (const std::string& notice : task.notices) fmt::print(stderr, "{}: note: {}\n", app, notice);
   }

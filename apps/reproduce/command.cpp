@@ -52,8 +52,27 @@ int run_program(const fs::path& program, const std::vector<std::string>& argumen
   return WIFEXITED(status) ? WEXITSTATUS(status) : 130;
 }
 
+std::string command_line(const Step& step) {
+  std::string line = step.app;
+  for (const std::string& argument : step.arguments) line += " " + argument;
+  return line;
+}
+
+/// What stands beside the step's folder from its start on: --quick and --full do not share a folder.
+void check_command(const Step& step, const fs::path& folder) {
+  const fs::path record = folder.string() + ".command";
+  const std::string line = command_line(step) + "\n";
+  if (!fs::exists(record)) {
+    apps::write_file_atomically(record, line);
+  } else if (const std::string before = apps::read_file(record, 1 << 20); before != line) {
+    fail("--out: {} was made by `{}`, not by `{}`: another folder is needed", folder.string(),
+         printable(before.substr(0, before.find('\n'))), command_line(step));
+  }
+}
+
 /// Runs a step, unless it has been run, or goes on with it.
 void run_step(const Settings& settings, const Step& step, const fs::path& folder) {
+  check_command(step, folder);
   if (fs::exists(folder / "report.html")) return;
   std::vector<std::string> arguments = step.arguments;
   if (step.app != "theory" && fs::exists(folder / "config.json")) {
@@ -73,12 +92,6 @@ void run_step(const Settings& settings, const Step& step, const fs::path& folder
     throw apps::Interrupted("interrupted; the same command goes on where it stopped");
   }
   if (status != 0) throw apps::RunError(fmt::format("{} ended with status {}", line, status));
-}
-
-std::string command_line(const Step& step) {
-  std::string line = step.app;
-  for (const std::string& argument : step.arguments) line += " " + argument;
-  return line;
 }
 
 /// The page as far as the figures have been run.
@@ -141,7 +154,7 @@ void run_command(const apps::Arguments& arguments) {
   apps::OptionParser parser("reproduce",
                             "Every figure of the paper by one command, with numbers over seeds and verdicts.");
   parser.add_positional("FIGURE", settings.names, "the figures; none: all of them", false);
-  parser.add_flag("--quick", settings.quick, "in short: half an hour on two cores; the default");
+  parser.add_flag("--quick", settings.quick, "in short: 10 to 30 minutes on two cores; the default");
   parser.add_flag("--full", settings.full, "the paper's own lengths as far as a night allows");
   parser.add_path("--out", settings.out, "folder; empty: runs/reproduce-quick or runs/reproduce-full");
   parser.add("--threads", settings.threads, "threads; 0: all cores", apps::between<std::int64_t>(0, 1024));

@@ -16,8 +16,6 @@ namespace sg::theory {
 
 namespace {
 
-namespace fs = std::filesystem;
-
 constexpr const char* app = "theory";
 
 void declare(apps::OptionParser& parser, Settings& s) {
@@ -140,7 +138,6 @@ void run_command(const apps::Arguments& arguments) {
   parser.footer(files);
   parser.parse(arguments);
   check(settings);
-  if (!settings.common.out.empty()) settings.common.out = fs::absolute(settings.common.out).lexically_normal().string();
   if (settings.common.threads > 0) kernels::set_threads(static_cast<int>(settings.common.threads));
 
   apps::RunFolder folder(app, settings.common, {});

@@ -182,6 +182,35 @@ TEST_CASE("the option --resume takes the run's options, and refuses others than 
   }
 }
 
+TEST_CASE("with --resume, --quiet is this call's, a slash at a path's end is nothing, and --eval-every wins",
+          "[options]") {
+  const TemporaryFolder folder;
+  Sample first;
+  REQUIRE(first.run({"--data", folder.path().string() + "/", "--quiet", "--eval-steps", "100"}).status == 0);
+  nlohmann::json config = first.config;
+  config["app"] = "sample";
+  folder.write("config.json", config.dump());
+  const std::string run = folder.path().string();
+  Sample resumed;
+  REQUIRE(resumed.run({"--resume", run, "--data", run, "--out", run + "/", "--eval-every", "2"}).error == "");
+  CHECK_FALSE(resumed.options.quiet);
+  CHECK(resumed.options.data == run);
+  CHECK(resumed.options.eval_every == 2);
+  CHECK(resumed.options.eval_steps == 0);
+}
+
+TEST_CASE("a path in brackets is a path, and an order within a loss's name has the bounds of --s", "[options]") {
+  Sample sample;
+  REQUIRE(sample.run({"--out", "[run]"}).error == "");
+  CHECK(sample.options.out.ends_with("/[run]"));
+  Sample other;
+  CHECK(other.run({"--loss", "l2,hs99"}).error == "sample: error: --loss hs99: 99 is not between -16 and 16\n");
+}
+
+TEST_CASE("a text in quotes is one word of a shell", "[values]") {
+  CHECK(shell_quoted("/a b/we'ird") == "'/a b/we'\\''ird'");
+}
+
 TEST_CASE("a damaged config.json is refused in one line", "[options]") {
   const TemporaryFolder folder;
   for (const char* text :

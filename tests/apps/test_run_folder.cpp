@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
 #include <cmath>
 #include <fstream>
 #include <limits>
@@ -19,6 +20,7 @@
 
 using namespace sg;
 using namespace sg::apps;
+using Catch::Matchers::ContainsSubstring;
 using tests::error_of;
 using tests::TemporaryFolder;
 
@@ -130,6 +132,87 @@ TEST_CASE("a folder that holds a run, or something else, is refused", "[run_fold
   Options resume;
   resume.resume = (place / "run").string();
   CHECK(RunFolder("sample", resume, two).path() == place / "run");
+}
+
+TEST_CASE("runs that begin in the same second have folders of their own", "[run_folder]") {
+  const TemporaryFolder place;
+  const fs::path before = fs::current_path();
+  fs::current_path(place.path());
+  {
+    RunFolder first("sample", {}, one), second("sample", {}, one);
+    first.create();
+    second.create();
+    CHECK(first.path() != second.path());
+    CHECK(fs::is_directory(first.path()));
+    CHECK(fs::is_directory(second.path()));
+  }
+  CHECK(fs::is_empty(place.path()));
+  fs::current_path(before);
+}
+
+TEST_CASE("one run at a time writes into a folder", "[run_folder]") {
+  const TemporaryFolder place;
+  const fs::path run = place / "run";
+  {
+    RunFolder first("sample", out(run), one), second("sample", out(run), one);
+    first.create();
+    CHECK_THROWS_WITH(second.create(),
+                      ContainsSubstring("--out: another program is writing its run into " + run.string()));
+    first.keep();
+    std::ofstream(run / "config.json") << "{}";
+  }
+  Options resumed;
+  resumed.resume = run.string();
+  RunFolder first("sample", resumed, one), second("sample", resumed, one);
+  first.create();
+  CHECK_THROWS_WITH(second.create(), ContainsSubstring("--resume: another program"));
+}
+
+TEST_CASE("what --overwrite would remove is a run's alone, and nothing that the new one reads", "[run_folder]") {
+  const TemporaryFolder place;
+  const fs::path run = place / "run";
+  fs::create_directories(run / "seed0/l2");
+  for (const char* name : {"config.json", "report.html", "seed0/l2/metrics.csv", "seed0/l2/model.safetensors",
+                           "seed0/l2/checkpoint.previous.safetensors", "seed0/l2/samples-000200.png"}) {
+    std::ofstream(run / name) << "x";
+  }
+  RunFolder("sample", out(run, true), one);
+  Options options = out(run, true);
+  options.inputs = {{"--init", (run / "seed0/l2/model.safetensors").string()}};
+  CHECK_THROWS_WITH(RunFolder("sample", options, one),
+                    ContainsSubstring("--overwrite: --init " + options.inputs[0].second));
+  for (const char* name : {"notes.txt", "table.csv", "seed0/thesis.html", "seed0/l2/photo.png"}) {
+    std::ofstream(run / name) << "x";
+    CHECK_THROWS_WITH(RunFolder("sample", out(run, true), one),
+                      ContainsSubstring((run / name).string() + " is not a run's file"));
+    fs::remove(run / name);
+  }
+}
+
+TEST_CASE("a run that goes on keeps its config.json until it has begun, and its data", "[run_folder]") {
+  const TemporaryFolder place;
+  const fs::path run = place / "run";
+  {
+    RunFolder folder("sample", out(run), one);
+    folder.create();
+    folder.write_config({{"steps", 5}}, {{"train_count", 8}, {"data_checksum", "0badcafe"}});
+    folder.keep();
+  }
+  const std::string before = contents(run / "config.json");
+  Options resumed;
+  resumed.resume = run.string();
+  const auto go_on = [&](const char* checksum, bool keep) {
+    RunFolder folder("sample", resumed, one);
+    folder.create();
+    folder.write_config({{"steps", 1}}, {{"train_count", 8}, {"data_checksum", checksum}});
+    if (keep) folder.keep();
+  };
+  go_on("0badcafe", false);
+  CHECK(contents(run / "config.json") == before);
+  CHECK_THROWS_WITH(go_on("12345678", true), ContainsSubstring("data_checksum was \"0badcafe\" and is \"12345678\""));
+  CHECK(contents(run / "config.json") == before);
+  go_on("0badcafe", true);
+  CHECK(contents(run / "config.json") != before);
 }
 
 TEST_CASE("config.json holds options, program and what the application adds", "[run_folder]") {

@@ -184,14 +184,23 @@ int main(int argc, char** argv) {
   app.add_option("--threads", settings.threads, "threads; all cores by default")->check(CLI::PositiveNumber);
   app.add_option("--seconds", settings.seconds, "how long each workload is timed")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check([](const std::string& text) {
+        return std::strtod(text.c_str(), nullptr) > 0 ? "" : fmt::format("more than 0 is needed, not {}", text);
+      });
   app.add_flag("--list", list, "name the workloads");
   app.add_flag("--profile", settings.profiled, "time by primitive as well, and the regions that were streamed");
   app.add_flag("--roofline", shows_roofline, "operations, bytes and time of every kernel beside the machine's peaks");
   app.add_flag("--scale", shows_scale, "points, batch, side and channels doubled over three octaves instead");
   app.add_flag("--points", shows_points, "time and memory from 1,000 to 1,000,000 points instead");
   app.add_flag("--partials", shows_partials, "all partials of an order by jets and by nested passes instead");
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    fmt::print(stderr, "bench: error: {}; --help lists the options\n", error.what());
+    return 2;
+  }
   const auto all = workloads();
   for (const std::string& name : names) {
     if (std::none_of(all.begin(), all.end(), [&](const auto& row) { return row.first == name; })) {
