@@ -27,7 +27,8 @@ Tensors jvp(const Tensors& ys, const Tensors& xs, const Tensors& tangents, Unuse
 /// Hessian of sum(y) times v, forward over reverse; of x's shape.
 Tensor hvp(const Tensor& y, const Tensor& x, const Tensor& v);
 
-/// All derivatives of y's elements by x's: of shape [y's shape, x's shape].
+/// All derivatives of y's elements by x's: of shape [y's shape, x's shape]. Throws, as the others below do, where y
+/// does not depend on x; a linear y has a hessian of zeros.
 Tensor jacobian(const Tensor& y, const Tensor& x);
 /// The second derivatives of a scalar y: of shape [x's shape, x's shape].
 Tensor hessian(const Tensor& y, const Tensor& x);

@@ -2,8 +2,8 @@
 // NumPy's rules; all throw sg::Error at the call.
 //
 // A Number stands for a tensor of its value. Beside an i64 tensor it must be an integer, and all 64 bits of it count;
-// 0.5 is refused. Quotients and means of i64 are f32, as in PyTorch; what else needs floating numbers refuses i64, and
-// `cast` converts.
+// 0.5 is refused. Quotients of i64 are f32, as in PyTorch; so are means. What else needs floating numbers refuses i64,
+// and `cast` converts.
 //
 // Many names, `div` and `sin` among them, are also the C library's: in a call the arguments decide, `using namespace
 // sg` or not. To pass a function on, take the object of its name from functions.h: `vmap(functions::div)`.
@@ -278,7 +278,7 @@ Tensor dilate(const Tensor& x, std::int64_t axis, std::int64_t step,
 Tensor concat(const Tensors& parts, std::int64_t axis);
 Tensor stack(const Tensors& parts, std::int64_t axis = 0);
 Tensors split(const Tensor& x, const Shape& sizes, std::int64_t axis);
-Tensors chunk(const Tensor& x, std::int64_t count, std::int64_t axis);  // equal parts but for the last
+Tensors chunk(const Tensor& x, std::int64_t count, std::int64_t axis);  // at most `count`, equal but for the last
 Tensor tile(const Tensor& x, const Shape& repeats);                     // NumPy's: the whole repeated
 Tensor tril(const Tensor& x, std::int64_t diagonal = 0);                // zeros above a diagonal of the last two axes
 Tensor triu(const Tensor& x, std::int64_t diagonal = 0);

@@ -1,7 +1,7 @@
 // Primitive: the interface of what makes a tensor out of others.
 //
-// A primitive is one block in one file, its parts in this order: name, attributes, shape rule, kernel, vjp, jvp, jet;
-// right under it the public function that makes the node. The contract:
+// A primitive is one block in one file, its parts in this order: name, attributes, kernel, vjp, jvp, jet; right
+// under it the public function, which checks shapes and makes the node. The contract:
 //  - `vjp`, `jvp` and `jet` are written with functions of ops.h only, so that their results can be differentiated
 //  again.
 //  - A linear primitive says so, and gets `jvp` and `jet` for nothing: it is applied to each tangent or coefficient. A

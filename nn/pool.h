@@ -1,4 +1,4 @@
-// Pooling and interpolation layers, on [N, C, H, W].
+// Pooling and interpolation layers, along one, two or three axes.
 #pragma once
 
 #include "nn/conv.h"

@@ -28,8 +28,8 @@ Tensor chain(const Tensor& differential, const Tensor& slope);
 /// most 0.
 Tensor known_finite(const Tensor& x);
 
-/// A function of each element; a derived class gives its name, its instruction and its derivative, and its Taylor
-/// series unless the derivative vanishes.
+/// A function of each element; a derived class gives its name, its instruction and its derivative, and, where it has a
+/// rule of its own, its Taylor series.
 class Unary : public Primitive {
  public:
   Kind kind() const final { return Kind::elementwise; }
