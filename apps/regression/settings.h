@@ -58,6 +58,17 @@ struct Settings {
   std::int64_t batch_size(std::int64_t all) const { return common.batch_size < all ? common.batch_size : 0; }
 };
 
+/// What of the options in common the command takes.
+apps::CommonUse use_of(const std::string& task);
+/// Puts what the command has for defaults of its own in their places.
+void set_defaults(Settings& settings);
+/// Declares the command's own options.
+void declare(apps::OptionParser& parser, Settings& settings);
+/// What options on the command line mean for others that are not there.
+void follow(const apps::OptionParser& parser, Settings& settings);
+/// Throws for options that do not fit each other.
+void check(const Settings& settings);
+
 /// --weights as numbers, one for each order from 0 on; empty where they are words. Throws for what is neither a list of
 /// one to three numbers, not negative, nor among the words.
 std::vector<double> weight_list(const std::string& weights, const std::vector<std::string>& words);
