@@ -43,9 +43,9 @@ const Command* command_named(const std::string& name) {
   return found == commands.end() ? nullptr : &*found;
 }
 
-/// The value of an option among the arguments, which it may be taken out of.
+/// The value of an option among the arguments, which it may be taken out of; the last one, as the parser takes it.
 std::optional<std::string> value_of(apps::Arguments& arguments, const std::string& option, bool take) {
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
+  for (std::size_t i = arguments.size(); i-- > 0;) {
     const bool joined = arguments[i].starts_with(option + "=");
     if (!joined && (arguments[i] != option || i + 1 >= arguments.size())) continue;
     const std::string value = joined ? arguments[i].substr(option.size() + 1) : arguments[i + 1];
@@ -110,12 +110,25 @@ void make_teacher_file(const Settings& settings, const fs::path& file, const std
   if (apps::from_first_rank(done) == 0) apps::stop_interrupted(app, resumable);
 }
 
+std::string title_of(const std::string& task) { return std::string(app) + " " + task; }
+
 void show_help() {
   fmt::print("regression: functions with their derivatives.\n\n");
   for (const Command& command : commands) fmt::print("  regression {:<12} {}\n", command.name, command.description);
   fmt::print(
-      "\nWithout a command: fit. --task NAME is another way to name it. `regression COMMAND --help` lists a "
-      "command's options.\n");
+      "\nWithout a command: fit. --task NAME is another way to name it. `regression COMMAND --help` lists the options "
+      "of one command; here are those of all.\n");
+  for (const Command& command : commands) {
+    fmt::print("\n");
+    Settings settings;
+    settings.task = command.name;
+    set_defaults(settings);
+    apps::OptionParser parser(title_of(settings.task), command.description, settings.common, use_of(settings.task));
+    declare(parser, settings);
+    try {
+      parser.parse({"--help"});
+    } catch (const apps::Finished&) {}
+  }
   throw apps::Finished{};
 }
 
@@ -128,12 +141,11 @@ void run_command(const apps::Arguments& given) {
   settings.task = take_command(arguments);
   set_defaults(settings);
   apps::Options& common = settings.common;
-  apps::OptionParser parser(std::string(app) + " " + settings.task, command_named(settings.task)->description, common,
+  apps::OptionParser parser(title_of(settings.task), command_named(settings.task)->description, common,
                             use_of(settings.task));
   declare(parser, settings);
   parser.parse(arguments);
   follow(parser, settings);
-  if (!settings.teacher.empty()) settings.teacher = fs::absolute(settings.teacher).lexically_normal().string();
   check(settings);
   settings.losses = common.loss_list();
   if (common.threads > 0) kernels::set_threads(static_cast<int>(common.threads));

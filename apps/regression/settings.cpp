@@ -49,7 +49,7 @@ void declare(apps::OptionParser& parser, Settings& s) {
     parser.add("--coefficient", s.coefficient, "diffusivity, viscosity or speed; 0: the equation's own");
   }
   if (task == "distill") {
-    parser.add("--teacher", s.teacher, "the teacher's weights; empty: one is trained first");
+    parser.add_path("--teacher", s.teacher, "the teacher's weights; empty: one is trained first");
     parser.add("--teacher-sizes", s.teacher_sizes, "the teacher's layers; empty: d,64,64,64,1");
     parser.add("--teacher-steps", s.teacher_steps, "steps of the teacher's training", at_least<Integer>(1));
     parser.add("--projections", s.projections, "random directions a step; 0: the whole Jacobian",

@@ -145,7 +145,8 @@ void summarise(const Settings& settings, const Task& task, const fs::path& folde
     report.figures(maps, "The residual's Fourier coefficient at each frequency k, in parts of the target's, by step");
   }
   report.write(folder);
-  fmt::print("{}\n{}report: {}\n", task.description, table.to_text(), (folder / "report.html").string());
+  if (!settings.common.quiet) fmt::print("{}\n{}", task.description, table.to_text());
+  fmt::print("report: {}\n", (folder / "report.html").string());
 }
 
 }  // namespace sg::regression
