@@ -2,6 +2,7 @@
 #include "apps/regression/dataset.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 
@@ -97,86 +98,126 @@ Tensor rows_of(const std::vector<double>& values, std::int64_t components, const
   return tensor(chosen, {static_cast<std::int64_t>(rows.size()), components}, f64);
 }
 
+/// The columns that a table lacks of an order, a mixed derivative once: `u_x1, u_x2 and 7 more`.
+std::string missing_columns(const Table& table, int order) {
+  const std::int64_t d = table.inputs;
+  std::vector<std::string> names;
+  for (std::size_t c = 0; c < table.present[order].size(); ++c) {
+    const auto component = static_cast<std::int64_t>(c);
+    const bool comes_again = order == 2 && component / d > component % d;
+    if (!table.present[order][c] && !comes_again) names.push_back(column_name(order, component, d));
+  }
+  constexpr std::size_t shown = 6;
+  if (names.size() <= shown) return apps::join(names, ", ");
+  const std::size_t more = names.size() - shown;
+  names.resize(shown);
+  return fmt::format("{} and {} more", apps::join(names, ", "), more);
+}
+
+/// The table's derivatives, an order each, in place of those that the table does not have (with `estimate_both` of all)
+/// the estimator's; empty where nothing is estimated. `rows` are in the order of the grid.
+std::array<std::vector<double>, 3> estimated_derivatives(const DatasetOptions& options, const Table& table,
+                                                         const std::vector<std::int64_t>& rows,
+                                                         const std::vector<losses::GridAxis>& axes) {
+  std::array<std::vector<double>, 3> estimated;
+  const losses::GridDerivatives grid(*options.estimator, axes, f64);
+  const Tensors all = grid(rows_of(table.derivatives[0], 1, rows), options.order);
+  for (int order = 1; order <= options.order; ++order) {
+    const std::int64_t components = order == 1 ? table.inputs : table.inputs * table.inputs;
+    const std::vector<double> in_grid = all[order].to_vector<double>();
+    estimated[order] = table.has_any(order) ? table.derivatives[order] : std::vector<double>(table.rows * components);
+    for (std::int64_t place = 0; place < table.rows; ++place) {
+      for (std::int64_t c = 0; c < components; ++c) {
+        const double value = in_grid[place * components + c];
+        if (!(std::abs(value) <= largest_number(options.dtype))) {
+          fail("{}: the derivative {} that is estimated at a point is {}, too large for {}: needs other units{}",
+               options.file, column_name(order, c, table.inputs), value, name_of(options.dtype),
+               options.dtype == f32 ? " or --dtype f64" : "");
+        }
+        // On both sides an estimate has to stand against an estimate.
+        if (!table.present[order][c] || options.estimate_both) estimated[order][rows[place] * components + c] = value;
+      }
+    }
+  }
+  return estimated;
+}
+
+/// Takes rows for testing out of `train`, whose order the others keep.
+std::vector<std::int64_t> take_test_rows(const DatasetOptions& options, std::int64_t rows,
+                                         std::vector<std::int64_t>& train) {
+  const auto count = static_cast<std::int64_t>(std::llround(options.test_fraction * static_cast<double>(rows)));
+  if (count < 1 || count >= rows) {
+    fail(
+        "{}: --test-fraction {} leaves {} of {} rows for testing; needs at least 1 and fewer than all, or "
+        "--test-fraction 0, which tests on the training points",
+        options.file, options.test_fraction, count, rows);
+  }
+  const std::vector<std::int64_t> shuffled = permutation(options.seed, Stream::test_points, rows);
+  std::vector<std::int64_t> test(shuffled.begin(), shuffled.begin() + count);
+  std::sort(test.begin(), test.end());
+  std::erase_if(train, [&](std::int64_t row) { return std::binary_search(test.begin(), test.end(), row); });
+  return test;
+}
+
 void from_file(const DatasetOptions& options, Dataset& data, std::vector<losses::GridAxis>& axes) {
-  const Table table = read_table(options.file);
+  const Table table = read_table(options.file, options.dtype);
   const std::int64_t d = table.inputs;
   data.inputs = d;
-  data.description = fmt::format("{} ({} rows, {})", options.file, table.rows, apps::counted(d, "input"));
+  data.description =
+      fmt::format("{} ({}, {})", options.file, apps::counted(table.rows, "row"), apps::counted(d, "input"));
+  if (const std::int64_t merged = options.dtype == f32 ? merged_points(table) : 0; merged > 0) {
+    data.notices.push_back(
+        fmt::format("{}: in f32 {} cannot be told from another; --dtype f64, or a smaller offset, keeps them apart",
+                    options.file, apps::counted(merged, "point")));
+  }
 
   std::vector<std::int64_t> train(table.rows), test;
   std::iota(train.begin(), train.end(), 0);
-  if (options.estimator) train = grid_order(table, *options.estimator, options.file, axes);
-  const bool whole_grid = options.estimator && options.estimate_both;
-  if (!whole_grid) {
-    // Every row's place in a shuffled order says whether it is for testing; the others keep their order.
-    const std::vector<std::int64_t> shuffled = permutation(options.seed, Stream::test_points, table.rows);
-    const auto count = static_cast<std::int64_t>(std::llround(options.test_fraction * static_cast<double>(table.rows)));
-    if (count < 1 || count >= table.rows) {
-      fail("{}: a test fraction of {} leaves {} of {} rows for testing; needs at least 1 and fewer than all",
-           options.file, options.test_fraction, count, table.rows);
-    }
-    test.assign(shuffled.begin(), shuffled.begin() + count);
-    std::sort(test.begin(), test.end());
-  } else {
+  if (options.estimator) {
+    train = grid_order(table, *options.estimator, options.file, axes);
+  } else if (options.spectral && d == 1) {
+    std::stable_sort(train.begin(), train.end(),
+                     [&](std::int64_t a, std::int64_t b) { return table.points[a] < table.points[b]; });
+  }
+  std::array<std::vector<double>, 3> estimated;
+  if (options.estimator) estimated = estimated_derivatives(options, table, train, axes);
+  if (options.estimator && options.estimate_both) {
     test = train;
     data.notices.push_back("the estimator on both sides needs the whole grid: the test points are the training points");
-  }
-
-  std::vector<double> estimated[3];
-  bool known[3] = {true, table.has_any(1), table.has_any(2)};
-  if (options.estimator) {
-    const losses::GridDerivatives grid(*options.estimator, axes, f64);
-    const Tensors all = grid(rows_of(table.derivatives[0], 1, train), options.order);
-    for (int order = 1; order <= options.order; ++order) {
-      const std::int64_t components = order == 1 ? d : d * d;
-      const std::vector<double> in_grid = all[order].to_vector<double>();
-      estimated[order] = table.has_any(order) ? table.derivatives[order] : std::vector<double>(table.rows * components);
-      for (std::int64_t place = 0; place < table.rows; ++place) {
-        for (std::int64_t c = 0; c < components; ++c) {
-          // On both sides an estimate has to stand against an estimate.
-          if (!table.present[order][c] || options.estimate_both) {
-            estimated[order][train[place] * components + c] = in_grid[place * components + c];
-          }
-        }
-      }
-      known[order] = true;
-    }
-  }
-  if (!whole_grid) {
-    std::vector<std::int64_t> kept;
-    std::vector<bool> held_out(table.rows);
-    for (const std::int64_t row : test) held_out[row] = true;
-    for (std::int64_t row = 0; row < table.rows; ++row) {
-      if (!held_out[row]) kept.push_back(row);
-    }
-    train = kept;
+  } else if (options.test_fraction == 0) {
+    test = train;
+    data.notices.push_back(options.spectral
+                               ? "the loss hs needs the whole grid: the test points are the training points"
+                               : "--test-fraction 0: the test points are the training points");
+  } else {
+    test = take_test_rows(options, table.rows, train);
   }
   data.train_points = rows_of(table.points, d, train);
   data.test_points = rows_of(table.points, d, test);
   data.train.push_back(rows_of(table.derivatives[0], 1, train));
   data.test.push_back(rows_of(table.derivatives[0], 1, test));
-  data.masks.resize(3);
   for (int order = 1; order <= 2; ++order) {
     const std::int64_t components = order == 1 ? d : d * d;
-    const bool is_estimated = !estimated[order].empty();
-    if (!known[order]) {
-      if (order <= options.order) {
-        data.notices.push_back(fmt::format(
-            "{} has no derivatives of order {}: the losses leave them out (estimate them with --derivatives)",
-            options.file, order));
-      }
-      break;
+    const auto is_known = [&](int k) { return !estimated[k].empty() || table.has_any(k); };
+    const bool is_whole = !estimated[order].empty() || table.has_all(order);
+    if (!is_whole && order <= options.order) {
+      data.notices.push_back(
+          fmt::format("{} has no {}, which the losses leave out (fit --derivatives estimates "
+                      "derivatives on a grid)",
+                      options.file, missing_columns(table, order)));
     }
-    const std::vector<double>& values = is_estimated ? estimated[order] : table.derivatives[order];
+    if (!is_known(order) && (order == 2 || !is_known(2))) break;
+    // An order of which nothing is known, below one of which something is, counts with the weight 0.
+    const std::vector<double> values = !estimated[order].empty() ? estimated[order]
+                                       : table.has_any(order)    ? table.derivatives[order]
+                                                                 : std::vector<double>(table.rows * components);
     data.train.push_back(rows_of(values, components, train));
-    if (!is_estimated && !table.has_all(order)) {
+    if (!is_whole) {
       std::vector<double> mask;
       for (const bool present : table.present[order]) mask.push_back(present ? 1 : 0);
       data.masks[order] = tensor(mask, {1, components}, options.dtype);
-      data.notices.push_back(fmt::format("{} has only some derivatives of order {}: the losses leave the others out",
-                                         options.file, order));
     }
-    if (order == 1 && (is_estimated || table.has_all(1))) data.test.push_back(rows_of(values, components, test));
+    if (order == 1 && is_whole) data.test.push_back(rows_of(values, components, test));
   }
   const auto [low, high] = std::minmax_element(table.points.begin(), table.points.end());
   data.first = *low;
@@ -216,7 +257,22 @@ Dataset make_dataset(const DatasetOptions& options) {
   for (Tensors* all : {&data.train, &data.test}) {
     for (Tensor& t : *all) t = cast(t, options.dtype).detach();
   }
+  check_test_values(data.test, options.target ? options.target->name : options.file);
   return data;
+}
+
+void check_test_values(Tensors& values, const std::string& where) {
+  for (std::size_t order = 0; order < values.size(); ++order) {
+    const double size = norm(values[order]).item();
+    if (order > 0 && size == 0) {
+      values.resize(order);
+      return;
+    }
+    if (!(size > 0 && std::isfinite(size))) {
+      fail("{}: the {} at the {} test points have the norm {} in {}: no relative error can be measured there", where,
+           order == 0 ? "values u" : "first derivatives", values[order].shape(0), size, name_of(values[order].dtype()));
+    }
+  }
 }
 
 }  // namespace sg::regression

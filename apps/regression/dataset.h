@@ -21,7 +21,8 @@ struct DatasetOptions {
   bool estimate_both = false;
   int order = 0;                                 // the highest order of derivative that a loss will ask for
   std::int64_t limit_train = 0, limit_test = 0;  // 0: no limit
-  double test_fraction = 0.1;                    // of a file's rows
+  double test_fraction = 0.1;                    // of a file's rows; 0: the training points are the test points
+  bool spectral = false;                         // a loss hs needs the points of one axis in their order
   std::uint64_t seed = 0;
   Dtype dtype = f32;
 };
@@ -38,6 +39,10 @@ struct Dataset {
   std::string description;
   double first = -1, last = 1;  // the interval of the first axis, for pictures
 };
+
+/// Throws where the values, the first of these, have the norm 0, or none that is finite, so that no error can be
+/// relative to them; takes first derivatives of the norm 0 away. `where` says whose values they are.
+void check_test_values(Tensors& values, const std::string& where);
 
 /// Throws when the options do not fit each other or the data; a mistake in the data says where.
 Dataset make_dataset(const DatasetOptions& options);

@@ -169,6 +169,7 @@ Task distill_task(const Settings& settings, const std::string& teacher_file) {
   for (Tensors* values : {&lesson->values, &lesson->test_values}) {
     for (Tensor& value : *values) value = value.detach();
   }
+  check_test_values(lesson->test_values, teacher_file);
   task.description = fmt::format("a teacher {} of {}", teacher_file, target.name);
   task.inputs = d;
   task.train_points = lesson->points.shape(0);

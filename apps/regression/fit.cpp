@@ -105,7 +105,10 @@ DatasetOptions dataset_options(const Settings& settings) {
   if (options.estimate_both && !options.estimator) {
     fail("--approximate both: needs an estimator: --derivatives fd2, fd4, chebyshev or fourier");
   }
-  for (const apps::Loss& loss : settings.losses) options.order = std::max(options.order, order_of(loss));
+  for (const apps::Loss& loss : settings.losses) {
+    options.order = std::max(options.order, order_of(loss));
+    options.spectral = options.spectral || loss.kind == "hs";
+  }
   options.limit_train = settings.common.limit_train;
   options.limit_test = settings.common.limit_test;
   options.test_fraction = settings.test_fraction;

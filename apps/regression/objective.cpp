@@ -110,12 +110,18 @@ void check_fit_loss(const Settings& settings, const apps::Loss& loss, const Data
   }
   if (data.inputs != 1) fail("--loss hs: needs a regular 1-D grid, not {} inputs", data.inputs);
   if (batches) fail("--batch-size: the loss hs needs the whole grid in every step");
-  if (data.train_points.shape(0) > 16384) fail("--loss hs: takes at most 16384 points: {}", data.train_points.shape(0));
+  const std::int64_t count = data.train_points.shape(0);
+  if (count < 2 || count > 16384) fail("--loss hs: takes from 2 to 16384 points: {}", count);
   const std::vector<double> x = data.train_points.to_vector<double>();
+  const double expected = (x.back() - x.front()) / static_cast<double>(count - 1);
+  // Far from zero the points themselves are rounded by more than a small part of their distance.
+  const double rounding =
+      (settings.dtype() == f32 ? 1.2e-7 : 2.3e-16) * std::max(std::abs(x.front()), std::abs(x.back()));
   for (std::size_t i = 1; i < x.size(); ++i) {
-    const double expected = (x.back() - x.front()) / static_cast<double>(x.size() - 1);
-    if (std::abs(x[i] - x[i - 1] - expected) > 1e-3 * std::abs(expected)) {
-      fail("--loss hs: needs a regular grid: points {} and {} are {} apart, not {}", i, i + 1, x[i] - x[i - 1],
+    const double apart = x[i] - x[i - 1];
+    if (apart == 0) fail("--loss hs: needs a regular grid: the training points {} and {} are the same", i, i + 1);
+    if (std::abs(apart - expected) > 1e-3 * std::abs(expected) + rounding) {
+      fail("--loss hs: needs a regular grid: the training points {} and {} are {} apart, not {}", i, i + 1, apart,
            expected);
     }
   }

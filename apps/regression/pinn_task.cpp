@@ -154,6 +154,7 @@ Task pinn_task(const Settings& settings) {
   }
   const std::int64_t count = problem->test_points.shape(0);
   problem->test_values = {tensor(u, {count, 1}, settings.dtype()), tensor(gradient, {count, 2}, settings.dtype())};
+  check_test_values(problem->test_values, "--equation " + settings.equation);
 
   Task task;
   task.description = fmt::format("{}: {}", setting.name, setting.formula);

@@ -34,7 +34,10 @@ void declare(apps::OptionParser& parser, Settings& s) {
              between<Integer>(4, 10'000'000));
   if (task == "fit") parser.add_flag("--grid", s.grid, "a regular grid in 2-D too, of about --points points");
   if (fits) {
-    parser.add("--test-fraction", s.test_fraction, "part of the rows of --data that is kept for testing",
+    parser.add("--test-fraction", s.test_fraction,
+               std::string("part of the rows of --data that is kept for testing; 0: the training points are the test "
+                           "points") +
+                   (task == "fit" ? ", as they are under a loss hs unless this is given" : ""),
                between<double>(0, 1));
     if (task == "fit") {
       parser.add("--derivatives", s.derivatives, "exact, or estimated on a grid: fd2, fd4, chebyshev or fourier",
@@ -121,6 +124,15 @@ void set_defaults(Settings& s) {
   }
 }
 
+namespace {
+
+bool has_spectral_loss(const Settings& s) {
+  const std::vector<apps::Loss> losses = s.common.loss_list();
+  return std::any_of(losses.begin(), losses.end(), [](const apps::Loss& loss) { return loss.kind == "hs"; });
+}
+
+}  // namespace
+
 void follow(const apps::OptionParser& parser, Settings& s) {
   // What one way of counting says gives way to the other one when that is all the command line has.
   if (parser.given("--epochs") && !parser.given("--steps")) s.common.steps = 0;
@@ -132,6 +144,14 @@ void follow(const apps::OptionParser& parser, Settings& s) {
     s.lm_steps = s.common.steps;
   }
   if (!s.common.resume.empty()) return;  // the run's own options are all there
+  if (!s.common.data.empty() && has_spectral_loss(s) && s.approximate != "both") {
+    if (parser.given("--test-fraction") && s.test_fraction > 0) {
+      fail(
+          "--test-fraction: {} takes rows out of the regular grid that a loss hs needs; 0 tests on the training points",
+          s.test_fraction);
+    }
+    s.test_fraction = 0;
+  }
   const bool chosen = parser.given("--target") || parser.given("--data");
   if (s.task == "fit" && chosen && !parser.given("--activation")) s.activations = {"tanh"};
 }

@@ -106,6 +106,7 @@ Task spectrum_task(const Settings& settings) {
   data->train = (*tones)(data->train_points);
   data->test = (*tones)(data->test_points);
   data->test.resize(2);
+  check_test_values(data->test, "spectrum");
   data->masks.resize(3);
   data->first = 0;
   data->last = 1;

@@ -3,11 +3,16 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <fstream>
+#include <limits>
+#include <numeric>
 #include <string_view>
 
 #include "apps/common/csv.h"
 #include "engine/error.h"
 #include "engine/printable.h"
+#include "nn/crc32c.h"
 
 namespace sg::regression {
 
@@ -48,6 +53,21 @@ Column column_named(const std::string& path, std::string_view name, std::int64_t
   fail("{}:1: column `{}` is not known: needs x1..x{}, u, u_x1.. or u_x1x1..", path, printable(name, 80), inputs);
 }
 
+/// How many different points there are.
+template <class Number>
+std::int64_t distinct_points(const std::vector<Number>& points, std::int64_t inputs) {
+  std::vector<std::int64_t> rows(points.size() / inputs);
+  std::iota(rows.begin(), rows.end(), 0);
+  const auto at = [&](std::int64_t row) { return points.begin() + row * inputs; };
+  std::sort(rows.begin(), rows.end(), [&](std::int64_t a, std::int64_t b) {
+    return std::lexicographical_compare(at(a), at(a) + inputs, at(b), at(b) + inputs);
+  });
+  const auto end = std::unique(rows.begin(), rows.end(), [&](std::int64_t a, std::int64_t b) {
+    return std::equal(at(a), at(a) + inputs, at(b));
+  });
+  return end - rows.begin();
+}
+
 }  // namespace
 
 bool Table::has_all(int order) const {
@@ -58,7 +78,35 @@ bool Table::has_any(int order) const {
   return std::any_of(present[order].begin(), present[order].end(), [](bool b) { return b; });
 }
 
-Table read_table(const std::string& path) {
+double largest_number(Dtype dtype) {
+  const double largest = dtype == f32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
+  return 0.1 * std::sqrt(largest / most_numbers);  // a tenth, so that residuals may be larger than the values
+}
+
+std::string column_name(int order, std::int64_t component, std::int64_t inputs) {
+  if (order == 0) return "u";
+  if (order == 1) return fmt::format("u_x{}", component + 1);
+  return fmt::format("u_x{}x{}", component / inputs + 1, component % inputs + 1);
+}
+
+std::int64_t merged_points(const Table& table) {
+  const std::vector<float> rounded(table.points.begin(), table.points.end());
+  return distinct_points(table.points, table.inputs) - distinct_points(rounded, table.inputs);
+}
+
+std::string checksum_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::vector<char> piece(1 << 20);
+  std::uint32_t checksum = 0;
+  do {
+    file.read(piece.data(), static_cast<std::streamsize>(piece.size()));
+    checksum = nn::crc32c(checksum, piece.data(), static_cast<std::size_t>(file.gcount()));
+  } while (file);
+  if (!file.eof()) fail("{}: cannot be read", path);
+  return fmt::format("{:08x}", checksum);
+}
+
+Table read_table(const std::string& path, Dtype dtype) {
   apps::CsvReader csv(path);
   const std::vector<std::string>& names = csv.names();
   if (names.empty()) fail("{}: is empty; needs a header line x1,..,xd,u,...", path);
@@ -100,6 +148,11 @@ Table read_table(const std::string& path) {
     }
     for (std::size_t i = 0; i < columns.size(); ++i) {
       const double value = csv.finite_number(i);
+      if (std::abs(value) > largest_number(dtype)) {
+        fail("{}:{}: column `{}`: {} is too large for {}, which takes up to {:.2g}: {}", path, csv.line(),
+             printable(names[i], 80), value, name_of(dtype), largest_number(dtype),
+             dtype == f32 ? fmt::format("--dtype f64 takes up to {:.2g}", largest_number(f64)) : "needs other units");
+      }
       const Column& column = columns[i];
       if (column.order < 0) {
         table.points[row * d + column.component] = value;

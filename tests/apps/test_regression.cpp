@@ -43,17 +43,27 @@ Tensor formula(const std::string& name, const Tensor& p) {
 /// A file that goes with the test.
 struct File {
   explicit File(const std::string& text)
-      : path(std::filesystem::temp_directory_path() / ("sobograd-table-" + std::to_string(::getpid()) + ".csv")) {
+      : path(std::filesystem::temp_directory_path() / fmt::format("sobograd-table-{}-{}.csv", ::getpid(), count++)) {
     std::ofstream(path) << text;
   }
   ~File() { std::filesystem::remove(path); }
   std::filesystem::path path;
+  inline static int count = 0;
 };
 
 std::string error_of(const std::string& table) {
   const File file(table);
   try {
     read_table(file.path.string());
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+std::string error_of_dataset(const DatasetOptions& options) {
+  try {
+    make_dataset(options);
   } catch (const Error& error) {
     return error.what();
   }
@@ -132,6 +142,58 @@ TEST_CASE("a data set estimates what a table on a grid does not have", "[regress
   CHECK(losses::relative_error(estimated.train[1], cos(estimated.train_points)).item() < 1e-6);
   options.estimator = losses::Estimator::chebyshev;
   CHECK_THROWS_AS(make_dataset(options), Error);
+}
+
+TEST_CASE("a number that the type cannot be trained on is refused with its line, its column and the remedy",
+          "[regression]") {
+  const File file("x1,u,u_x1\n1,2,0\n2,3,1e20\n");
+  CHECK_THAT(error_of_dataset({.file = file.path.string(), .test_fraction = 0}),
+             ContainsSubstring(":3: column `u_x1`: 1e+20 is too large for f32") && ContainsSubstring("--dtype f64"));
+  CHECK(error_of_dataset({.file = file.path.string(), .test_fraction = 0, .dtype = f64}) == "no error");
+  CHECK(std::isfinite(1e8 * largest_number(f64) * largest_number(f64)));
+  CHECK(std::isfinite(1e8f * static_cast<float>(largest_number(f32)) * static_cast<float>(largest_number(f32))));
+  const File steep("x1,u\n0,0\n1e-10,1e14\n2e-10,0\n3e-10,0\n4e-10,0\n");
+  CHECK_THAT(error_of_dataset(
+                 {.file = steep.path.string(), .estimator = losses::Estimator::fd2, .order = 1, .test_fraction = 0}),
+             ContainsSubstring("the derivative u_x1") && ContainsSubstring("too large for f32"));
+}
+
+TEST_CASE("points that fall together in f32 are told of", "[regression]") {
+  const File file("x1,x2,u\n1000000001,0,1\n1000000002,0,2\n1000000002,0,2\n1000000003,5,3\n");
+  const auto notices_of = [&](Dtype dtype) {
+    return make_dataset({.file = file.path.string(), .test_fraction = 0, .dtype = dtype}).notices;
+  };
+  CHECK(notices_of(f64).size() == 1);
+  const std::vector<std::string> notices = notices_of(f32);
+  REQUIRE(notices.size() == 2);
+  CHECK_THAT(notices[0], ContainsSubstring("in f32 1 point cannot be told from another"));
+}
+
+TEST_CASE("second derivatives count where the first ones are not known, and notices name what is left out",
+          "[regression]") {
+  const File file("x1,x2,u,u_x1x2\n0,0,1,3\n1,0,1,3\n0,1,2,3\n1,1,4,3\n");
+  const Dataset data = make_dataset({.file = file.path.string(), .order = 2, .test_fraction = 0, .dtype = f64});
+  REQUIRE(data.train.size() == 3);
+  // Of u = x y the mixed derivative is 1: wrong by 2, and it counts twice; u itself is wrong at each point.
+  const losses::Network product = [](const Tensor& p) { return slice(p, 1, 0, 1) * slice(p, 1, 1, 2); };
+  const double values = (1 + 1 + 4 + 9) / 4.0;
+  CHECK_THAT(fit_loss({}, {"h2", "h2", 2}, data, {1, 1, 1}, product).item(), WithinRel(values + 2 * 4.0, 1e-12));
+  CHECK_THAT(fit_loss({}, {"h1", "h1", 1}, data, {1, 1}, product).item(), WithinRel(values, 1e-12));
+  CHECK(data.test.size() == 1);
+  REQUIRE(data.notices.size() == 3);
+  CHECK_THAT(data.notices[1], ContainsSubstring("has no u_x1, u_x2, which"));
+  CHECK_THAT(data.notices[2], ContainsSubstring("has no u_x1x1, u_x2x2, which"));
+  CHECK(make_dataset({.file = file.path.string(), .order = 0, .test_fraction = 0}).notices.size() == 1);
+}
+
+TEST_CASE("values of the norm 0 are refused, first derivatives of the norm 0 are not tested", "[regression]") {
+  const File zero("x1,u,u_x1\n0,0,1\n1,0,1\n2,0,1\n");
+  CHECK_THAT(error_of_dataset({.file = zero.path.string(), .test_fraction = 0}),
+             ContainsSubstring("the norm 0 in f32"));
+  const File constant("x1,u,u_x1\n0,2,0\n1,2,0\n2,2,0\n");
+  const Dataset data = make_dataset({.file = constant.path.string(), .order = 1, .test_fraction = 0});
+  CHECK(data.train.size() == 2);
+  CHECK(data.test.size() == 1);
 }
 
 TEST_CASE("estimated targets converge to the exact ones", "[regression]") {

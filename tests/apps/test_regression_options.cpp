@@ -6,6 +6,7 @@
 #include <set>
 #include <sstream>
 
+#include "apps/common/files.h"
 #include "apps/regression/command.h"
 #include "tests/apps/run_capture.h"
 #include "tests/data/temporary_folder.h"
@@ -61,4 +62,32 @@ TEST_CASE("regression --help lists the options of every command with their defau
     CHECK(own.size() > 30);
     CHECK(std::includes(listed.begin(), listed.end(), own.begin(), own.end()));
   }
+}
+
+TEST_CASE("a spectral loss takes a regular table whole, in whatever order its rows are", "[regression]") {
+  const TemporaryFolder folder;
+  std::string rows = "x1,u\n", shuffled = rows;
+  for (int i = 0; i < 40; ++i) {
+    rows += fmt::format("{},{}\n", 1000 + i / 400.0, i % 7 + 1);
+    shuffled += fmt::format("{},{}\n", 1000 + i * 7 % 40 / 400.0, i * 7 % 40 % 7 + 1);
+  }
+  const Arguments common{"--loss", "l2,hs0.5", "--sizes", "1,6,1", "--steps", "3"};
+  const auto fit = [&](const std::string& name, const std::string& table, const Arguments& more) {
+    const std::string file = folder.write(name + ".csv", table);
+    return run(with(with(common, {"--data", file, "--out", folder / name}), more));
+  };
+  const RunResult by_itself = fit("whole", rows, {});
+  CHECK(by_itself.status == 0);
+  CHECK(by_itself.error.find("the test points are the training points") != std::string::npos);
+  CHECK(fit("shuffled", shuffled, {"--test-fraction", "0"}).status == 0);
+  CHECK(apps::read_file(folder / "whole/hs0.5/model.safetensors", 1 << 20) ==
+        apps::read_file(folder / "shuffled/hs0.5/model.safetensors", 1 << 20));
+  CHECK(run({"--resume", folder / "whole", "--steps", "5"}).status == 0);
+  const RunResult split = fit("split", rows, {"--test-fraction", "0.2"});
+  CHECK(split.status == 2);
+  CHECK(split.error.find("--test-fraction: 0.2 takes rows out of the regular grid") != std::string::npos);
+  const RunResult same = fit("same", "x1,u\n1,1\n1,2\n1,3\n", {});
+  CHECK(same.status == 2);
+  CHECK(same.error.find("the training points 1 and 2 are the same") != std::string::npos);
+  CHECK_FALSE(fs::exists(folder / "same"));
 }
