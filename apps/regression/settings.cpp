@@ -49,7 +49,8 @@ void declare(apps::OptionParser& parser, Settings& s) {
   if (task == "pinn") {
     parser.add("--equation", s.equation, "heat, burgers, poisson or advection",
                one_of({"heat", "burgers", "poisson", "advection"}));
-    parser.add("--coefficient", s.coefficient, "diffusivity, viscosity or speed; 0: the equation's own");
+    parser.add("--coefficient", s.coefficient, "diffusivity, viscosity or speed; 0: the equation's own",
+               between<double>(-1e6, 1e6));
   }
   if (task == "distill") {
     parser.add_path("--teacher", s.teacher, "the teacher's weights; empty: one is trained first");
@@ -126,14 +127,73 @@ void set_defaults(Settings& s) {
 
 namespace {
 
-bool has_spectral_loss(const Settings& s) {
+bool has_loss(const Settings& s, const std::vector<std::string>& kinds) {
   const std::vector<apps::Loss> losses = s.common.loss_list();
-  return std::any_of(losses.begin(), losses.end(), [](const apps::Loss& loss) { return loss.kind == "hs"; });
+  return std::any_of(losses.begin(), losses.end(), [&](const apps::Loss& loss) {
+    return std::find(kinds.begin(), kinds.end(), loss.kind) != kinds.end();
+  });
+}
+
+/// Throws for an option on the command line that would do nothing.
+void refuse_unused(const apps::OptionParser& parser, const Settings& s) {
+  const auto refuse = [&](const std::vector<std::string>& options, const std::string& why) {
+    for (const std::string& option : options) {
+      if (parser.given(option)) fail("{}: {}", option, why);
+    }
+  };
+  if (s.common.data.empty()) {
+    refuse({"--test-fraction"}, "is of the rows of --data, which is not given");
+  } else {
+    refuse({"--target", "--points", "--grid"}, "--data has points and values of its own");
+  }
+  if (s.task == "fit" && s.derivatives == "exact") {
+    refuse({"--approximate"}, "needs an estimator: --derivatives fd2, fd4, chebyshev or fourier");
+  }
+  if (!has_loss(s, {"hs"})) {
+    refuse({"--hs-frequencies", "--hs-length"}, "is of the loss hs, which is not in --loss");
+  }
+  const std::vector<std::string>& names = s.common.losses;
+  if (std::find(names.begin(), names.end(), "hs") == names.end()) {
+    refuse({"--s"}, "is the order of the loss hs, which is not in --loss (hs0.5 names its own)");
+  }
+  if (!has_loss(s, {"l2", "h1", "h2"})) {
+    refuse({"--weights"}, "are of the losses l2, h1 and h2; --loss has none of them");
+  }
+  if (s.task == "distill" && !has_loss(s, {"h1"})) {
+    refuse({"--projections"}, "are of the loss h1, which is not in --loss");
+  }
+  if (s.equation == "poisson") refuse({"--coefficient"}, "the equation poisson has none");
+  if (!s.teacher.empty()) refuse({"--teacher-steps"}, "--teacher is trained already");
+
+  if (s.net != "mlp") {
+    refuse({"--sizes", "--activation", "--teacher-sizes"}, fmt::format("is of --net mlp, not of {}", s.net));
+  }
+  if (s.net != "siren") refuse({"--siren-init", "--omega0"}, fmt::format("is of --net siren, not of {}", s.net));
+  if (s.siren_init != "sitzmann") refuse({"--omega0"}, "is of --siren-init sitzmann, not of default");
+
+  const bool lbfgs = s.optimizer == "lbfgs", lm = s.optimizer == "lm";
+  if (!lbfgs && s.optimizer != "adam+lbfgs") {
+    refuse({"--lbfgs-steps", "--lbfgs-history", "--lbfgs-lr"},
+           fmt::format("is of --optimizer lbfgs and adam+lbfgs, not of {}", s.optimizer));
+  }
+  if (!lm) refuse({"--lm-steps", "--lm-damping"}, fmt::format("is of --optimizer lm, not of {}", s.optimizer));
+  if (lbfgs || lm) {
+    refuse({"--lr", "--warmup-steps", "--cosine-steps", "--epochs", "--shuffle"},
+           fmt::format("is of --optimizer adam, sgd and adam+lbfgs, not of {}", s.optimizer));
+  }
+  if ((lbfgs || lm) && parser.given("--steps") && s.common.steps == 0) {
+    refuse({"--steps"}, fmt::format("0 counts by epochs, which --optimizer {} does not", s.optimizer));
+  }
+  const std::string own_steps = lbfgs ? "--lbfgs-steps" : "--lm-steps";
+  if ((lbfgs || lm) && parser.given("--steps") && parser.given(own_steps)) {
+    refuse({"--steps"}, fmt::format("{} says the same under --optimizer {}", own_steps, s.optimizer));
+  }
 }
 
 }  // namespace
 
 void follow(const apps::OptionParser& parser, Settings& s) {
+  refuse_unused(parser, s);
   // What one way of counting says gives way to the other one when that is all the command line has.
   if (parser.given("--epochs") && !parser.given("--steps")) s.common.steps = 0;
   if (parser.given("--eval-every") && !parser.given("--eval-steps")) s.common.eval_steps = 0;
@@ -144,7 +204,7 @@ void follow(const apps::OptionParser& parser, Settings& s) {
     s.lm_steps = s.common.steps;
   }
   if (!s.common.resume.empty()) return;  // the run's own options are all there
-  if (!s.common.data.empty() && has_spectral_loss(s) && s.approximate != "both") {
+  if (!s.common.data.empty() && has_loss(s, {"hs"}) && s.approximate != "both") {
     if (parser.given("--test-fraction") && s.test_fraction > 0) {
       fail(
           "--test-fraction: {} takes rows out of the regular grid that a loss hs needs; 0 tests on the training points",

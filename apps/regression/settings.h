@@ -64,7 +64,7 @@ apps::CommonUse use_of(const std::string& task);
 void set_defaults(Settings& settings);
 /// Declares the command's own options.
 void declare(apps::OptionParser& parser, Settings& settings);
-/// What options on the command line mean for others that are not there.
+/// What options on the command line mean for others that are not there. Throws for one that would do nothing.
 void follow(const apps::OptionParser& parser, Settings& settings);
 /// Throws for options that do not fit each other.
 void check(const Settings& settings);

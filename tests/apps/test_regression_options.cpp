@@ -91,3 +91,52 @@ TEST_CASE("a spectral loss takes a regular table whole, in whatever order its ro
   CHECK(same.error.find("the training points 1 and 2 are the same") != std::string::npos);
   CHECK_FALSE(fs::exists(folder / "same"));
 }
+
+TEST_CASE("regression refuses an option that would do nothing beside the others", "[regression]") {
+  const TemporaryFolder folder;
+  const std::string table = folder.write("table.csv", "x1,u\n0,1\n1,2\n2,3\n3,4\n4,5\n");
+  const std::string teacher = folder / "teacher.safetensors";
+  struct Case {
+    Arguments arguments;
+    std::string refused;
+  };
+  const std::vector<Case> cases{
+      {{"--data", table, "--target", "chirp"}, "--target"},
+      {{"--data", table, "--points", "7"}, "--points"},
+      {{"--data", table, "--grid"}, "--grid"},
+      {{"derivatives", "--data", table, "--points", "7"}, "--points"},
+      {{"--test-fraction", "0.2"}, "--test-fraction"},
+      {{"--net", "siren", "--sizes", "2,8,1"}, "--sizes"},
+      {{"--net", "fourier", "--activation", "tanh"}, "--activation"},
+      {{"distill", "--net", "siren", "--teacher-sizes", "2,8,1"}, "--teacher-sizes"},
+      {{"--omega0", "20"}, "--omega0"},
+      {{"--net", "siren", "--omega0", "20"}, "--omega0"},
+      {{"--siren-init", "sitzmann"}, "--siren-init"},
+      {{"--lbfgs-steps", "3"}, "--lbfgs-steps"},
+      {{"--optimizer", "lm", "--lbfgs-history", "3"}, "--lbfgs-history"},
+      {{"--optimizer", "sgd", "--lbfgs-lr", "3"}, "--lbfgs-lr"},
+      {{"pinn", "--lm-steps", "3"}, "--lm-steps"},
+      {{"--optimizer", "lbfgs", "--lm-damping", "3"}, "--lm-damping"},
+      {{"--optimizer", "lbfgs", "--lr", "0.1"}, "--lr"},
+      {{"--optimizer", "lm", "--epochs", "3"}, "--epochs"},
+      {{"--optimizer", "lm", "--cosine-steps", "3"}, "--cosine-steps"},
+      {{"--optimizer", "lm", "--steps", "3", "--lm-steps", "4"}, "--steps"},
+      {{"--optimizer", "lbfgs", "--steps", "0"}, "--steps"},
+      {{"--approximate", "target"}, "--approximate"},
+      {{"--hs-length", "2"}, "--hs-length"},
+      {{"spectrum", "--loss", "l2", "--hs-frequencies", "symmetric"}, "--hs-frequencies"},
+      {{"--target", "chirp", "--loss", "hs0.5", "--s", "2"}, "--s"},
+      {{"--target", "chirp", "--loss", "hs0.5", "--weights", "1"}, "--weights"},
+      {{"distill", "--loss", "l2", "--projections", "2"}, "--projections"},
+      {{"distill", "--teacher", teacher, "--teacher-steps", "2"}, "--teacher-steps"},
+      {{"pinn", "--equation", "poisson", "--coefficient", "2"}, "--coefficient"},
+  };
+  for (const Case& one : cases) {
+    const RunResult result = run(with(one.arguments, {"--out", folder / "run"}));
+    INFO(result.error);
+    CHECK(result.status == 2);
+    CHECK(result.error.starts_with("regression: error: " + one.refused + ": "));
+    CHECK(std::count(result.error.begin(), result.error.end(), '\n') == 1);
+    CHECK_FALSE(fs::exists(folder / "run"));
+  }
+}
