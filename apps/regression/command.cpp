@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "apps/common/files.h"
 #include "apps/common/json_values.h"
 #include "apps/common/options.h"
 #include "apps/common/progress.h"
@@ -14,6 +15,7 @@
 #include "apps/common/run_folder.h"
 #include "apps/regression/experiment.h"
 #include "apps/regression/summary.h"
+#include "apps/regression/table.h"
 #include "engine/kernels/parallel.h"
 #include "engine/profile.h"
 #include "engine/recompute.h"
@@ -25,6 +27,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* app = "regression";
+constexpr const char* teacher_name = "teacher.safetensors";
+constexpr std::size_t most_teacher_bytes = std::size_t{1} << 36;
 
 struct Command {
   const char* name;
@@ -154,28 +158,35 @@ void run_command(const apps::Arguments& given) {
   Settings seeded = settings;
   seeded.common.seed = common.seed_list().front();
   const bool trains_teacher = settings.task == "distill" && settings.teacher.empty();
+  const fs::path teacher_copy = fs::path(common.resume) / teacher_name;
+  const bool goes_on_with_copy = !common.resume.empty() && fs::exists(teacher_copy);
+  const fs::path given_teacher = goes_on_with_copy ? teacher_copy : fs::path(settings.teacher);
   Task task;
   if (settings.task == "distill") check_distillation(settings);
   if (trains_teacher) {
     task.losses = settings.losses;
   } else {
-    task = make_task(seeded, settings.teacher);
+    task = make_task(seeded, given_teacher);
   }
   apps::Comparison comparison{
       .app = app, .losses = task.losses, .groups = task.groups, .test_columns = {"test_l2", "test_h1"}};
   apps::RunFolder folder(app, common, apps::places_of(comparison));
   folder.create();
   const auto teacher_of = [&](std::uint64_t seed) {
-    if (!trains_teacher) return fs::path(settings.teacher);
+    if (!trains_teacher) return given_teacher;
     const bool several = common.seed_list().size() > 1;
-    return (several ? folder.path() / fmt::format("seed{}", seed) : folder.path()) / "teacher.safetensors";
+    return (several ? folder.path() / fmt::format("seed{}", seed) : folder.path()) / teacher_name;
   };
+  if (!settings.teacher.empty() && apps::is_first_rank() && !goes_on_with_copy) {
+    // The run goes on without the file that was given, and whatever becomes of that one.
+    apps::write_file_atomically(folder.path() / teacher_name, apps::read_file(settings.teacher, most_teacher_bytes));
+  }
   if (trains_teacher) {
     make_teacher_file(seeded, teacher_of(seeded.common.seed), common.resume);
     task = make_task(seeded, teacher_of(seeded.common.seed));
   }
   const Length length = length_of(settings, task.train_points);
-  const std::unique_ptr<Experiment> first = task.begin(task.groups[0], task.losses[0]);
+  const std::unique_ptr<Experiment> first = task.begin(task.groups[0], task.losses[0], common.resume.empty());
   apps::check_batch_parts(*first, common);
   nlohmann::json more{{"task", settings.task},
                       {"data_description", task.description},
@@ -183,6 +194,7 @@ void run_command(const apps::Arguments& given) {
                       {"test_count", task.test_points},
                       {"sample_shape", {task.inputs}},
                       {"parameters", first->network().parameter_count()}};
+  if (!common.data.empty()) more["data_checksum"] = checksum_of(common.data);
   folder.write_config(parser.config(), more);
   if (!common.quiet) {
     for (const std::string& notice : task.notices) fmt::print(stderr, "{}: note: {}\n", app, notice);
@@ -196,7 +208,7 @@ void run_command(const apps::Arguments& given) {
     if (trains_teacher) make_teacher_file(seeded, teacher_of(seed), folder.path().string());
     task = make_task(seeded, teacher_of(seed));
   };
-  comparison.begin = [&](const apps::Run& run) { return task.begin(run.group, run.loss); };
+  comparison.begin = [&](const apps::Run& run) { return task.begin(run.group, run.loss, run.is_fresh(common)); };
   comparison.finish = [&](apps::Trainee& trainee, const apps::Run& run) {
     const Picture picture = static_cast<Experiment&>(trainee).picture();
     write_png(run.folder / "fit.png", picture);

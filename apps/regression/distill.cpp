@@ -84,11 +84,9 @@ std::vector<std::int64_t> teacher_sizes(const Settings& settings, std::int64_t i
 }
 
 std::unique_ptr<nn::Module> make_teacher(const Settings& settings, std::int64_t inputs) {
-  Settings given = settings;
-  given.common.init.clear();
   // Another seed than the students', so that none begins at the teacher's own start.
-  return make_network(given, teacher_sizes(settings, inputs), settings.activations.front(), inputs,
-                      settings.common.seed + 1000003);
+  return make_network(settings, teacher_sizes(settings, inputs), settings.activations.front(), inputs,
+                      settings.common.seed + 1000003, false);
 }
 
 std::vector<std::int64_t> student_sizes(const Settings& settings, std::int64_t inputs) {
@@ -101,7 +99,7 @@ void check_distillation(const Settings& settings) {
   const std::int64_t d = target_named(settings.target).inputs;
   const std::vector<std::int64_t> sizes = student_sizes(settings, d), teacher = teacher_sizes(settings, d);
   make_teacher(settings, d);
-  make_network(settings, sizes, settings.activations.front(), d, settings.common.seed);
+  make_network(settings, sizes, settings.activations.front(), d, settings.common.seed, settings.common.resume.empty());
   if (settings.net == "mlp") {
     const auto widest = [](const std::vector<std::int64_t>& s) {
       return s.size() > 2 ? *std::max_element(s.begin() + 1, s.end() - 1) : 1;
@@ -118,7 +116,7 @@ void check_distillation(const Settings& settings) {
     if (loss.kind == "h2" && settings.projections > 0) {
       fail("--projections: are of the Jacobian: needs --loss l2 or h1, not h2");
     }
-    check_weights(settings, loss);
+    check_weights(weight_list(settings.weights, {"auto"}), loss);
   }
 }
 
@@ -169,15 +167,18 @@ Task distill_task(const Settings& settings, const std::string& teacher_file) {
   for (Tensors* values : {&lesson->values, &lesson->test_values}) {
     for (Tensor& value : *values) value = value.detach();
   }
-  check_test_values(lesson->test_values, teacher_file);
-  task.description = fmt::format("a teacher {} of {}", teacher_file, target.name);
+  // A given teacher is known by its own name, though a run that goes on reads its copy in the folder.
+  const std::string& name = settings.teacher.empty() ? teacher_file : settings.teacher;
+  check_test_values(lesson->test_values, name);
+  task.description = fmt::format("a teacher {} of {}", name, target.name);
   task.inputs = d;
   task.train_points = lesson->points.shape(0);
   task.test_points = lesson->test_points.shape(0);
   task.losses = settings.losses;
-  task.begin = [=](const std::string&, const apps::Loss& loss) {
+  task.begin = [=](const std::string&, const apps::Loss& loss, bool fresh) {
     return std::make_unique<Distillation>(
-        settings, loss, lesson, make_network(settings, sizes, settings.activations.front(), d, settings.common.seed));
+        settings, loss, lesson,
+        make_network(settings, sizes, settings.activations.front(), d, settings.common.seed, fresh));
   };
   return task;
 }

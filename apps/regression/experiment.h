@@ -73,7 +73,8 @@ struct Task {
   std::vector<std::string> notices;     // said before the first run
   std::string description;              // of the data
   std::int64_t inputs = 0, train_points = 0, test_points = 0;
-  std::function<std::unique_ptr<Experiment>(const std::string& group, const apps::Loss& loss)> begin;
+  /// `fresh`: the run does not go on from a checkpoint, so that its network begins at --init, where that is given.
+  std::function<std::unique_ptr<Experiment>(const std::string& group, const apps::Loss& loss, bool fresh)> begin;
 };
 
 /// The tasks; each throws when the settings do not fit it.

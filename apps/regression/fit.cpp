@@ -139,14 +139,15 @@ Task task_on(const Settings& settings, std::int64_t hidden_layers,
   const std::vector<std::int64_t> sizes = sizes_for(settings, data->inputs, hidden_layers);
   const bool several = settings.net == "mlp" && settings.activations.size() > 1;
   if (several) task.groups = settings.activations;
-  const auto network = [=](const std::string& group) {
+  const auto network = [=](const std::string& group, bool fresh) {
     return make_network(settings, sizes, several ? group : settings.activations.front(), data->inputs,
-                        settings.common.seed);
+                        settings.common.seed, fresh);
   };
-  for (const std::string& group : task.groups) network(group);  // so that bad names are found before the first run
+  for (const std::string& group : task.groups)
+    network(group, settings.common.resume.empty());  // so that bad names are found before the first run
   for (const apps::Loss& loss : settings.losses) check_fit_loss(settings, loss, *data_of(loss));
-  task.begin = [=](const std::string& group, const apps::Loss& loss) {
-    return std::make_unique<Fit>(settings, loss, data_of(loss), network(group));
+  task.begin = [=](const std::string& group, const apps::Loss& loss, bool fresh) {
+    return std::make_unique<Fit>(settings, loss, data_of(loss), network(group, fresh));
   };
   return task;
 }

@@ -11,7 +11,8 @@ namespace sg::regression {
 int order_of(const apps::Loss& loss) { return loss.kind == "h1" ? 1 : loss.kind == "h2" ? 2 : 0; }
 
 std::unique_ptr<nn::Module> make_network(const Settings& settings, const std::vector<std::int64_t>& sizes,
-                                         const std::string& activation, std::int64_t inputs, std::uint64_t seed) {
+                                         const std::string& activation, std::int64_t inputs, std::uint64_t seed,
+                                         bool fresh) {
   std::unique_ptr<nn::Module> network;
   if (settings.net == "mlp") {
     if (sizes.size() < 2 || sizes.front() != inputs || sizes.back() != 1) {
@@ -32,7 +33,7 @@ std::unique_ptr<nn::Module> make_network(const Settings& settings, const std::ve
   }
   network->initialise(seed);
   network->to(settings.dtype());
-  if (!settings.common.init.empty()) {
+  if (fresh && !settings.common.init.empty()) {
     nn::load_weights(*network, settings.common.init, "--init");
   }
   return network;

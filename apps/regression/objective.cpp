@@ -94,16 +94,20 @@ Tensor fit_residuals(const apps::Loss& loss, const Dataset& data, const std::vec
   return losses::sobolev_residuals(both.prediction, both.target, weights);
 }
 
-void check_weights(const Settings& settings, const apps::Loss& loss) {
-  const auto given = static_cast<int>(weight_list(settings.weights, {"auto"}).size());
-  if (given > 0 && given <= order_of(loss)) {
-    fail("--weights: {} weights for the loss {}, which needs {}", given, loss.name, order_of(loss) + 1);
+void check_weights(const std::vector<double>& given, const apps::Loss& loss) {
+  if (given.empty() || loss.kind == "hs") return;
+  const std::size_t needed = order_of(loss) + 1;
+  if (given.size() < needed) {
+    fail("--weights: {} weights for the loss {}, which needs {}", given.size(), loss.name, needed);
+  }
+  if (std::all_of(given.begin(), given.begin() + needed, [](double weight) { return weight == 0; })) {
+    fail("--weights: {} leaves nothing of the loss {}", fmt::join(given, ","), loss.name);
   }
 }
 
 void check_fit_loss(const Settings& settings, const apps::Loss& loss, const Dataset& data) {
   const bool batches = settings.batch_size(data.train_points.shape(0)) > 0;
-  check_weights(settings, loss);
+  check_weights(weight_list(settings.weights, {"auto"}), loss);
   if (loss.kind != "hs") {
     if (data.grid && batches) fail("--batch-size: an estimator on both sides needs the whole grid in every step");
     return;

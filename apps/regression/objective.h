@@ -25,8 +25,8 @@ Tensor fit_residuals(const apps::Loss& loss, const Dataset& data, const std::vec
 /// The weights that it takes for this loss.
 std::vector<double> fit_weights(const Settings& settings, const apps::Loss& loss, const Dataset& data);
 
-/// Throws for weights that are none, or too few for the loss.
-void check_weights(const Settings& settings, const apps::Loss& loss);
+/// Throws for weights, empty where they are not given as numbers, that are too few for the loss or leave nothing of it.
+void check_weights(const std::vector<double>& given, const apps::Loss& loss);
 /// Throws when the loss cannot be had on this data: hs away from a regular 1-D grid, weights that are too few.
 void check_fit_loss(const Settings& settings, const apps::Loss& loss, const Dataset& data);
 

@@ -25,6 +25,8 @@ struct Problem {
 // and balance by size for none (apps/README.md has the table).
 constexpr const char* default_rule = "plain";
 
+constexpr const char* weights_name = "loss_weights";
+
 class Pinn : public Experiment {
  public:
   Pinn(const Settings& settings, apps::Loss loss, std::shared_ptr<const Problem> problem,
@@ -55,6 +57,16 @@ class Pinn : public Experiment {
   }
   Tensor residuals() override {
     return losses::pinn_residuals(problem_->residual, function(), order_of(loss_), weights_);
+  }
+  // The weights belong to the start, at which the network that goes on is no more.
+  void add_to_checkpoint(nn::Training& training) override {
+    Experiment::add_to_checkpoint(training);
+    training.tensors.emplace_back(weights_name, tensor(weights_, {static_cast<std::int64_t>(weights_.size())}, f64));
+  }
+  void after_resume(nn::Training& training) override {
+    const auto is_there = std::any_of(training.tensors.begin(), training.tensors.end(),
+                                      [](const auto& named) { return named.first == weights_name; });
+    if (is_there) weights_ = nn::numbers_of(training, weights_name, weights_.size(), "--resume");
   }
   TestErrors test() override { return test_errors(function(), problem_->test_points, problem_->test_values); }
 
@@ -166,20 +178,18 @@ Task pinn_task(const Settings& settings) {
   task.test_points = count;
   const std::vector<std::int64_t> sizes =
       settings.sizes.empty() ? std::vector<std::int64_t>{2, 64, 64, 64, 1} : settings.sizes;
-  const std::size_t given = weight_list(settings.weights, {"auto", "plain", "size", "gradient"}).size();
+  const std::vector<double> given = weight_list(settings.weights, {"auto", "plain", "size", "gradient"});
   for (const apps::Loss& loss : settings.losses) {
     if (loss.kind == "hs") fail("--loss: {} is for fit and spectrum; a residual needs l2, h1 or h2", loss.name);
-    if (given > 0 && static_cast<int>(given) <= order_of(loss)) {
-      fail("--weights: {} weights for the loss {}, which needs {}", given, loss.name, order_of(loss) + 1);
-    }
+    check_weights(given, loss);
   }
-  const auto network = [=] {
-    return make_network(settings, sizes, settings.activations.front(), 2, settings.common.seed);
+  const auto network = [=](bool fresh) {
+    return make_network(settings, sizes, settings.activations.front(), 2, settings.common.seed, fresh);
   };
-  network();
+  network(settings.common.resume.empty());
   task.losses = settings.losses;
-  task.begin = [=](const std::string&, const apps::Loss& loss) {
-    return std::make_unique<Pinn>(settings, loss, problem, network());
+  task.begin = [=](const std::string&, const apps::Loss& loss, bool fresh) {
+    return std::make_unique<Pinn>(settings, loss, problem, network(fresh));
   };
   return task;
 }

@@ -2,6 +2,7 @@
 #include "apps/regression/settings.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "apps/regression/targets.h"
 #include "nn/activation.h"
@@ -217,6 +218,13 @@ void follow(const apps::OptionParser& parser, Settings& s) {
 }
 
 void check(const Settings& s) {
+  if (s.common.overwrite && !s.common.out.empty()) {
+    for (const std::string& file : {s.common.data, s.common.init, s.teacher}) {
+      if (!file.empty() && *std::filesystem::path(file).lexically_relative(s.common.out).begin() != "..") {
+        fail("--overwrite: would remove {}, which the run needs; move it elsewhere or choose another --out", file);
+      }
+    }
+  }
   for (const std::string& name : s.activations) nn::activation(name);
   if (s.optimizer == "lm") {
     if (s.task == "distill" || s.task == "spectrum") fail("--optimizer lm: is for fit and pinn, not for {}", s.task);

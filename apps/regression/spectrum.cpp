@@ -120,13 +120,13 @@ Task spectrum_task(const Settings& settings) {
   const std::vector<std::int64_t> sizes =
       settings.sizes.empty() ? std::vector<std::int64_t>{1, 64, 64, 64, 1} : settings.sizes;
   for (const apps::Loss& loss : settings.losses) check_fit_loss(settings, loss, *data);
-  const auto network = [=] {
-    return make_network(settings, sizes, settings.activations.front(), 1, settings.common.seed);
+  const auto network = [=](bool fresh) {
+    return make_network(settings, sizes, settings.activations.front(), 1, settings.common.seed, fresh);
   };
-  network();
+  network(settings.common.resume.empty());
   task.losses = settings.losses;
-  task.begin = [=](const std::string&, const apps::Loss& loss) {
-    return std::make_unique<Spectrum>(settings, loss, data, tones, network());
+  task.begin = [=](const std::string&, const apps::Loss& loss, bool fresh) {
+    return std::make_unique<Spectrum>(settings, loss, data, tones, network(fresh));
   };
   return task;
 }

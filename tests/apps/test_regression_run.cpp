@@ -10,11 +10,13 @@
 #include <fstream>
 
 #include "apps/common/files.h"
+#include "apps/common/json_values.h"
 #include "apps/common/metrics.h"
 #include "apps/common/run_app.h"
 #include "apps/regression/command.h"
 #include "engine/error.h"
 #include "engine/kernels/parallel.h"
+#include "nn/crc32c.h"
 #include "nn/safetensors.h"
 
 using namespace sg;
@@ -112,6 +114,64 @@ TEST_CASE("a resumed run has the bits of one that never stopped", "[regression]"
     CHECK(whole[i].step == parts[i].step);
     CHECK(whole[i].train_loss == parts[i].train_loss);
   }
+}
+
+TEST_CASE("a run goes on without the files that it began with", "[regression]") {
+  const Folder folder;
+  const bool is_pinn = GENERATE(false, true);
+  // The weights of a PINN's parts depend on the network at the start.
+  const std::vector<std::string> common =
+      is_pinn ? std::vector<std::string>{"pinn",  "--equation", "heat",     "--points", "20",   "--sizes",
+                                         "2,6,1", "--weights",  "gradient", "--loss",   "l2,h1"}
+              : with({"fit"}, with(small, {"--loss", "l2,h1"}));
+  run(with(common, {"--seed", "5", "--steps", "2", "--out", folder / "start"}));
+  const std::string init = folder / "init.safetensors";
+  fs::copy_file(folder / "start/l2/model.safetensors", init);
+  run(with(common, {"--init", init, "--steps", "8", "--out", folder / "whole"}));
+  run(with(common, {"--init", init, "--steps", "4", "--out", folder / "parts"}));
+  fs::remove(init);
+  run({"--resume", folder / "parts", "--steps", "8"});
+  for (const char* model : {"l2/model.safetensors", "h1/model.safetensors"}) {
+    CHECK(bytes(folder.path / "whole" / model) == bytes(folder.path / "parts" / model));
+  }
+  // One that has no checkpoint yet needs the file.
+  fs::remove(folder / "parts/h1/checkpoint.safetensors");
+  fs::remove(folder / "parts/h1/checkpoint.previous.safetensors");
+  CHECK_THROWS_AS(run({"--resume", folder / "parts"}), Error);
+}
+
+TEST_CASE("a distillation goes on without the file that its teacher came from", "[regression]") {
+  const Folder folder;
+  const std::vector<std::string> common{"distill", "--target",        "chirp",   "--points", "20", "--sizes",
+                                        "1,4,1",   "--teacher-sizes", "1,8,8,1", "--loss",   "h1"};
+  run(with(common, {"--teacher-steps", "3", "--steps", "1", "--out", folder / "teacher"}));
+  const std::string teacher = folder / "given.safetensors";
+  fs::copy_file(folder / "teacher/teacher.safetensors", teacher);
+  run(with(common, {"--teacher", teacher, "--steps", "8", "--out", folder / "whole"}));
+  run(with(common, {"--teacher", teacher, "--steps", "4", "--out", folder / "parts"}));
+  fs::remove(teacher);
+  run({"--resume", folder / "parts", "--steps", "8"});
+  CHECK(bytes(folder / "whole/model.safetensors") == bytes(folder / "parts/model.safetensors"));
+}
+
+TEST_CASE("config.json holds the checksum of the table's bytes", "[regression]") {
+  const Folder folder;
+  const std::string table = folder / "table.csv";
+  std::ofstream(table) << "x1,u\n0,1\n1,2\n2,3\n3,4\n4,5\n5,6\n";
+  run({"--data", table, "--sizes", "1,3,1", "--steps", "1", "--loss", "l2", "--out", folder / "run"});
+  const std::string contents = bytes(table);
+  const std::string checksum = fmt::format("{:08x}", nn::crc32c(0, contents.data(), contents.size()));
+  CHECK(apps::read_config(folder / "run/config.json")["data_checksum"] == checksum);
+}
+
+TEST_CASE("regression --overwrite does not remove what the run needs", "[regression]") {
+  const Folder folder;
+  const std::vector<std::string> common = with(small, {"--loss", "l2", "--steps", "1", "--out", folder / "run"});
+  run(common);
+  CHECK_THROWS_AS(run(with(common, {"--overwrite", "--init", folder / "run/model.safetensors"})), Error);
+  CHECK(fs::exists(folder / "run/model.safetensors"));
+  fs::copy_file(folder / "run/model.safetensors", folder / "init.safetensors");
+  run(with(common, {"--overwrite", "--init", folder / "init.safetensors"}));
 }
 
 TEST_CASE("results do not depend on the number of threads", "[regression]") {
@@ -213,27 +273,27 @@ TEST_CASE("Levenberg-Marquardt minimises the loss that the other optimisers have
 
 TEST_CASE("bad input leaves no run folder behind", "[regression]") {
   const Folder folder;
-  const std::vector<std::string> arguments =
-      GENERATE(std::vector<std::string>{"--sizes", "3,8,1"}, std::vector<std::string>{"--sizes", "2,0,1"},
-               std::vector<std::string>{"--activation", "tan"}, std::vector<std::string>{"--loss", "h3"},
-               std::vector<std::string>{"--loss", "hs"}, std::vector<std::string>{"--weights", "1"},
-               std::vector<std::string>{"--weights", "1,-1,1"}, std::vector<std::string>{"--approximate", "both"},
-               std::vector<std::string>{"--target", "cosine"}, std::vector<std::string>{"--data", "nowhere.csv"},
-               std::vector<std::string>{"--init", "nowhere.safetensors"},
-               std::vector<std::string>{"--task", "pinn", "--loss", "hs"},
-               std::vector<std::string>{"--optimizer", "lbfgs", "--batch-size", "10"},
-               std::vector<std::string>{"--optimizer", "lm", "--batch-size", "10"},
-               std::vector<std::string>{"--optimizer", "lm", "--target", "chirp", "--loss", "hs1"},
-               std::vector<std::string>{"--optimizer", "lm", "--task", "distill"},
-               std::vector<std::string>{"--task", "pinn", "--batch-size", "10"},
-               std::vector<std::string>{"--task", "pinn", "--data", "/dev/null"},
-               std::vector<std::string>{"--task", "spectrum", "--limit-train", "7"},
-               std::vector<std::string>{"--target", "chirp", "--loss", "hs", "--points", "20000"},
-               std::vector<std::string>{"--task", "distill", "--teacher", "nowhere.safetensors"},
-               std::vector<std::string>{"--task", "distill", "--sizes", "2,64,64,64,64,1"},
-               std::vector<std::string>{"--task", "spectrum", "--tones", "500"},
-               std::vector<std::string>{"--task", "pinn", "--equation", "burgers", "--coefficient", "1e-9"},
-               std::vector<std::string>{"--derivatives", "fd4", "--points", "16"});
+  const std::vector<std::string> arguments = GENERATE(
+      std::vector<std::string>{"--sizes", "3,8,1"}, std::vector<std::string>{"--sizes", "2,0,1"},
+      std::vector<std::string>{"--activation", "tan"}, std::vector<std::string>{"--loss", "h3"},
+      std::vector<std::string>{"--loss", "hs"}, std::vector<std::string>{"--weights", "1"},
+      std::vector<std::string>{"--weights", "0,1,1"}, std::vector<std::string>{"--weights", "1,-1,1"},
+      std::vector<std::string>{"--approximate", "both"}, std::vector<std::string>{"--target", "cosine"},
+      std::vector<std::string>{"--data", "nowhere.csv"}, std::vector<std::string>{"--init", "nowhere.safetensors"},
+      std::vector<std::string>{"--task", "pinn", "--loss", "hs"},
+      std::vector<std::string>{"--optimizer", "lbfgs", "--batch-size", "10"},
+      std::vector<std::string>{"--optimizer", "lm", "--batch-size", "10"},
+      std::vector<std::string>{"--optimizer", "lm", "--target", "chirp", "--loss", "hs1"},
+      std::vector<std::string>{"--optimizer", "lm", "--task", "distill"},
+      std::vector<std::string>{"--task", "pinn", "--batch-size", "10"},
+      std::vector<std::string>{"--task", "pinn", "--data", "/dev/null"},
+      std::vector<std::string>{"--task", "spectrum", "--limit-train", "7"},
+      std::vector<std::string>{"--target", "chirp", "--loss", "hs", "--points", "20000"},
+      std::vector<std::string>{"--task", "distill", "--teacher", "nowhere.safetensors"},
+      std::vector<std::string>{"--task", "distill", "--sizes", "2,64,64,64,64,1"},
+      std::vector<std::string>{"--task", "spectrum", "--tones", "500"},
+      std::vector<std::string>{"--task", "pinn", "--equation", "burgers", "--coefficient", "1e-9"},
+      std::vector<std::string>{"--derivatives", "fd4", "--points", "16"});
   CHECK_THROWS_AS(run(with(arguments, {"--out", folder / "run", "--steps", "1"})), Error);
   CHECK(!fs::exists(folder / "run"));
 }
