@@ -19,6 +19,11 @@ std::int64_t points_an_axis(std::int64_t points, std::int64_t inputs) {
   return inputs == 1 ? points : std::llround(std::sqrt(static_cast<double>(points)));
 }
 
+/// How many points an axis of the estimator's grid has at least.
+std::int64_t least_points(losses::Estimator estimator) {
+  return estimator == losses::Estimator::fd2 ? 4 : estimator == losses::Estimator::fd4 ? 6 : 2;
+}
+
 /// All of it in f64: what estimators lose in f32 is more than their error.
 void from_target(const DatasetOptions& options, Dataset& data, std::vector<losses::GridAxis>& axes) {
   const Target& target = *options.target;
@@ -28,7 +33,12 @@ void from_target(const DatasetOptions& options, Dataset& data, std::vector<losse
   data.last = target.last;
   axes.assign(d, {side, target.first, target.last});
   if (options.estimator || options.grid || d == 1) {
-    data.train_points = losses::grid_points(options.estimator.value_or(losses::Estimator::fd2), axes, f64);
+    const losses::Estimator estimator = options.estimator.value_or(losses::Estimator::fd2);
+    if (side < least_points(estimator)) {
+      fail("--points: {} make a grid of {} an axis; at least {} are needed", options.points, side,
+           least_points(estimator));
+    }
+    data.train_points = losses::grid_points(estimator, axes, f64);
     data.train = target_derivatives(target, data.train_points);
     if (options.estimator) data.train = losses::GridDerivatives(*options.estimator, axes, f64)(data.train[0], 2);
   } else {
@@ -59,7 +69,10 @@ std::vector<std::int64_t> grid_order(const Table& table, losses::Estimator estim
     }
     const auto n = static_cast<std::int64_t>(coordinates[i].size());
     double first = coordinates[i].front(), last = coordinates[i].back();
-    if (n < 2) fail("{}: x{} has only one value; derivatives along it cannot be estimated", path, i + 1);
+    if (n < least_points(estimator)) {
+      fail("{}: x{} has {}; to estimate derivatives along it at least {} are needed", path, i + 1,
+           apps::counted(n, "value"), least_points(estimator));
+    }
     // A periodic grid's last point is one step before the period's end.
     if (estimator == losses::Estimator::fourier) last += (last - first) / static_cast<double>(n - 1);
     const std::vector<double> wanted = losses::estimator_points(estimator, n, first, last);

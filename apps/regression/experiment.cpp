@@ -67,11 +67,12 @@ void Experiment::add_to_checkpoint(nn::Training& training) {
 
 std::string Experiment::ending() const {
   if (levenberg_marquardt_.steps() > 0) {
-    return fmt::format("Levenberg-Marquardt ended after {} steps: {}", levenberg_marquardt_.steps(),
+    return fmt::format("Levenberg-Marquardt ended after {}: {}", apps::counted(levenberg_marquardt_.steps(), "step"),
                        levenberg_marquardt_.stop_reason());
   }
   if (lbfgs_.iterations() == 0) return {};
-  return fmt::format("L-BFGS ended after {} iterations: {}", lbfgs_.iterations(), nn::describe(lbfgs_.stop()));
+  return fmt::format("L-BFGS ended after {}: {}", apps::counted(lbfgs_.iterations(), "iteration"),
+                     nn::describe(lbfgs_.stop()));
 }
 
 std::string Experiment::why_not_in_parts(std::int64_t) const {

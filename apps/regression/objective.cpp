@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+#include "apps/regression/table.h"
 #include "engine/ops.h"
 #include "losses/sobolev.h"
 #include "losses/spectral.h"
@@ -29,7 +30,9 @@ std::vector<double> weight_list(const std::string& weights, const std::vector<st
   }
   const auto list = apps::parse_value<std::vector<double>>("--weights", weights);
   for (const double weight : list) {
-    if (!(weight >= 0)) fail("--weights: {} is negative", weight);
+    if (!(weight >= 0 && weight <= most_weight)) {
+      fail("--weights: {} is not between 0 and {}", weight, most_weight);
+    }
   }
   if (list.size() > 3) fail("--weights: {} weights for the three orders 0, 1, 2", list.size());
   return list;
@@ -116,6 +119,17 @@ void check_fit_loss(const Settings& settings, const apps::Loss& loss, const Data
   if (batches) fail("--batch-size: the loss hs needs the whole grid in every step");
   const std::int64_t count = data.train_points.shape(0);
   if (count < 2 || count > 16384) fail("--loss hs: takes from 2 to 16384 points: {}", count);
+  for (const std::int64_t k : {std::int64_t{0}, std::int64_t{1}, count / 2, count - 1}) {
+    const double weight =
+        losses::spectral_weight(k, count, loss.s, settings.common.frequencies(), settings.common.hs_length);
+    if (!(weight <= largest_number(settings.dtype()))) {
+      fail(
+          "--loss {}: the frequency {} of {} points has the weight {:.3g}, too large for {}: a lower order or a "
+          "smaller "
+          "--hs-length is needed",
+          loss.name, k, count, weight, name_of(settings.dtype()));
+    }
+  }
   const std::vector<double> x = data.train_points.to_vector<double>();
   const double expected = (x.back() - x.front()) / static_cast<double>(count - 1);
   // Far from zero the points themselves are rounded by more than a small part of their distance.

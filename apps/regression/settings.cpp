@@ -11,12 +11,14 @@ namespace sg::regression {
 
 apps::CommonUse use_of(const std::string& task) {
   const bool fits = task == "fit" || task == "derivatives";
-  return {
-      .data = fits ? "your own table: a CSV file with columns x1..xd,u[,u_x1..u_xd[,u_x1x1..]]; empty: --target" : "",
-      .limits = fits,
-      .batches = fits,
-      .losses = task != "derivatives",
-      .spectral = task == "fit" || task == "spectrum"};
+  // No table is at once on the grids of all estimators, which `derivatives` compares.
+  return {.data = task == "fit"
+                      ? "your own table: a CSV file with columns x1..xd,u[,u_x1..u_xd[,u_x1x1..]]; empty: --target"
+                      : "",
+          .limits = fits,
+          .batches = fits,
+          .losses = task != "derivatives",
+          .spectral = task == "fit" || task == "spectrum"};
 }
 
 void declare(apps::OptionParser& parser, Settings& s) {
@@ -34,16 +36,15 @@ void declare(apps::OptionParser& parser, Settings& s) {
              fits || task == "distill" ? "training points: uniform random in 2-D, regular in 1-D" : "training points",
              between<Integer>(4, 10'000'000));
   if (task == "fit") parser.add_flag("--grid", s.grid, "a regular grid in 2-D too, of about --points points");
-  if (fits) {
+  if (task == "fit") {
     parser.add("--test-fraction", s.test_fraction,
-               std::string("part of the rows of --data that is kept for testing; 0: the training points are the test "
-                           "points") +
-                   (task == "fit" ? ", as they are under a loss hs unless this is given" : ""),
+               "part of the rows of --data that is kept for testing; 0: the training points are the test points, as "
+               "they are under a loss hs unless this is given",
                between<double>(0, 1));
-    if (task == "fit") {
-      parser.add("--derivatives", s.derivatives, "exact, or estimated on a grid: fd2, fd4, chebyshev or fourier",
-                 one_of({"exact", "fd2", "fd4", "chebyshev", "fourier"}));
-    }
+    parser.add("--derivatives", s.derivatives, "exact, or estimated on a grid: fd2, fd4, chebyshev or fourier",
+               one_of({"exact", "fd2", "fd4", "chebyshev", "fourier"}));
+  }
+  if (fits) {
     parser.add("--approximate", s.approximate, "whose derivatives are estimated: target or both",
                one_of({"target", "both"}));
   }
@@ -74,7 +75,7 @@ void declare(apps::OptionParser& parser, Settings& s) {
                "balanced at the start: size, by what they are; gradient, by their gradients' norms (Wang et al. 2021); "
                "plain: not; auto: plain");
     parser.add("--trace-weight", s.trace_weight, "weight of the initial and boundary terms besides",
-               at_least<double>(0));
+               between<double>(0, most_weight));
   } else {
     parser.add("--weights", s.weights,
                "of the orders 0, 1, 2 (1,1,1 is the plain sum), or auto: 1, 1, m1 / m2 for mk the mean square of the "
@@ -86,7 +87,8 @@ void declare(apps::OptionParser& parser, Settings& s) {
   parser.add("--activation", s.activations,
              task == "fit" ? "the mlp's activation; a comma list trains one network each" : "the mlp's activation");
   parser.add("--siren-init", s.siren_init, "default or sitzmann (with --omega0)", one_of({"default", "sitzmann"}));
-  parser.add("--omega0", s.omega0, "frequency of the siren's layers under --siren-init sitzmann", more_than<double>(0));
+  parser.add("--omega0", s.omega0, "frequency of the siren's layers under --siren-init sitzmann",
+             between<double>(1e-3, 1e6));
   parser.group("Optimiser");
   parser.add("--optimizer", s.optimizer,
              "adam, sgd, lbfgs, adam+lbfgs, or lm (Levenberg-Marquardt: fit and pinn with l2, h1 and h2; best in f64)",

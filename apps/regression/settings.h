@@ -69,8 +69,11 @@ void follow(const apps::OptionParser& parser, Settings& settings);
 /// Throws for options that do not fit each other.
 void check(const Settings& settings);
 
+/// The largest weight of a part of a loss.
+constexpr double most_weight = 1e12;
+
 /// --weights as numbers, one for each order from 0 on; empty where they are words. Throws for what is neither a list of
-/// one to three numbers, not negative, nor among the words.
+/// one to three numbers between 0 and most_weight nor among the words.
 std::vector<double> weight_list(const std::string& weights, const std::vector<std::string>& words);
 
 /// The order of derivative that a loss asks for: l2 and hs 0, h1 1, h2 2.

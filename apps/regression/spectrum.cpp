@@ -1,4 +1,5 @@
 // The task `spectrum`: which frequencies a network learns first (Rahaman et al. 2019; Yu et al. 2023).
+#include <algorithm>
 #include <cmath>
 #include <complex>
 #include <numbers>
@@ -6,6 +7,7 @@
 #include "apps/regression/experiment.h"
 #include "apps/regression/network.h"
 #include "apps/regression/random_points.h"
+#include "apps/regression/table.h"
 #include "engine/ops.h"
 #include "engine/random.h"
 
@@ -96,6 +98,16 @@ Task spectrum_task(const Settings& settings) {
   for (std::int64_t k = 1; k <= settings.highest_frequency; ++k) {
     tones->phase.push_back(2 * pi * random.uniform());
     tones->amplitude.push_back(std::pow(static_cast<double>(k), -settings.decay));
+  }
+  int order = 0;
+  for (const apps::Loss& loss : settings.losses) order = std::max(order, order_of(loss));
+  double largest = 0;  // of the sum's derivatives to that order
+  for (std::int64_t k = 1; k <= settings.highest_frequency; ++k) {
+    largest += tones->amplitude[k - 1] * std::pow(2 * pi * static_cast<double>(k), order);
+  }
+  if (!(largest <= largest_number(settings.dtype()))) {
+    fail("--decay: {} with {} tones makes derivatives of order {} up to {:.3g}, too large for {}", settings.decay,
+         settings.highest_frequency, order, largest, name_of(settings.dtype()));
   }
   auto data = std::make_shared<Dataset>();
   const std::int64_t n = settings.points;

@@ -104,7 +104,6 @@ TEST_CASE("regression refuses an option that would do nothing beside the others"
       {{"--data", table, "--target", "chirp"}, "--target"},
       {{"--data", table, "--points", "7"}, "--points"},
       {{"--data", table, "--grid"}, "--grid"},
-      {{"derivatives", "--data", table, "--points", "7"}, "--points"},
       {{"--test-fraction", "0.2"}, "--test-fraction"},
       {{"--net", "siren", "--sizes", "2,8,1"}, "--sizes"},
       {{"--net", "fourier", "--activation", "tanh"}, "--activation"},
