@@ -214,10 +214,9 @@ void from_file(const DatasetOptions& options, Dataset& data, std::vector<losses:
     const auto is_known = [&](int k) { return !estimated[k].empty() || table.has_any(k); };
     const bool is_whole = !estimated[order].empty() || table.has_all(order);
     if (!is_whole && order <= options.order) {
-      data.notices.push_back(
-          fmt::format("{} has no {}, which the losses leave out (fit --derivatives estimates "
-                      "derivatives on a grid)",
-                      options.file, missing_columns(table, order)));
+      data.notices.push_back(fmt::format("{} has no {}, which the losses leave out{}", options.file,
+                                         missing_columns(table, order),
+                                         d <= 2 ? " (--derivatives estimates derivatives on a grid)" : ""));
     }
     if (!is_known(order) && (order == 2 || !is_known(2))) break;
     // An order of which nothing is known, below one of which something is, counts with the weight 0.

@@ -103,8 +103,8 @@ void declare(apps::OptionParser& parser, Settings& s) {
   parser.add("--stop-at", s.stop_at, "stops when test_l2 falls below this; 0: never", at_least<double>(0));
   if (task == "fit") {
     parser.footer(
-        "--batch-size takes all points where it is larger; --activation is tanh when --target or --data is "
-        "given.");
+        "--batch-size takes all points where it is larger, and a step is an epoch then; --activation is tanh when "
+        "--target or --data is given.");
   }
 }
 
@@ -151,6 +151,9 @@ void refuse_unused(const apps::OptionParser& parser, const Settings& s) {
   }
   if (s.task == "fit" && s.derivatives == "exact") {
     refuse({"--approximate"}, "needs an estimator: --derivatives fd2, fd4, chebyshev or fourier");
+  }
+  if (s.approximate == "both" && s.test_fraction > 0) {
+    refuse({"--test-fraction"}, "--approximate both needs the whole grid and tests on the training points");
   }
   if (!has_loss(s, {"hs"})) {
     refuse({"--hs-frequencies", "--hs-length"}, "is of the loss hs, which is not in --loss");

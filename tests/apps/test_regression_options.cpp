@@ -122,6 +122,7 @@ TEST_CASE("regression refuses an option that would do nothing beside the others"
       {{"--optimizer", "lm", "--steps", "3", "--lm-steps", "4"}, "--steps"},
       {{"--optimizer", "lbfgs", "--steps", "0"}, "--steps"},
       {{"--approximate", "target"}, "--approximate"},
+      {{"--data", table, "--derivatives", "fd2", "--approximate", "both", "--test-fraction", "0.3"}, "--test-fraction"},
       {{"--hs-length", "2"}, "--hs-length"},
       {{"spectrum", "--loss", "l2", "--hs-frequencies", "symmetric"}, "--hs-frequencies"},
       {{"--target", "chirp", "--loss", "hs0.5", "--s", "2"}, "--s"},
