@@ -1,6 +1,8 @@
 // Settings: the options of each command, their defaults, and what they mean for each other.
 #include "apps/regression/settings.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 
@@ -137,11 +139,19 @@ bool has_loss(const Settings& s, const std::vector<std::string>& kinds) {
   });
 }
 
-/// Throws for an option on the command line that would do nothing.
+/// Throws for an option of this program on the command line that would do nothing. For one of those that all trainers
+/// have, which others may pass to each of them alike, there is a note.
 void refuse_unused(const apps::OptionParser& parser, const Settings& s) {
   const auto refuse = [&](const std::vector<std::string>& options, const std::string& why) {
     for (const std::string& option : options) {
       if (parser.given(option)) fail("{}: {}", option, why);
+    }
+  };
+  const auto note = [&](const std::vector<std::string>& options, const std::string& why) {
+    for (const std::string& option : options) {
+      if (parser.given(option) && !s.common.quiet) {
+        fmt::print(stderr, "regression: note: {} {}: it does nothing here\n", option, why);
+      }
     }
   };
   if (s.common.data.empty()) {
@@ -156,11 +166,11 @@ void refuse_unused(const apps::OptionParser& parser, const Settings& s) {
     refuse({"--test-fraction"}, "--approximate both needs the whole grid and tests on the training points");
   }
   if (!has_loss(s, {"hs"})) {
-    refuse({"--hs-frequencies", "--hs-length"}, "is of the loss hs, which is not in --loss");
+    note({"--hs-frequencies", "--hs-length"}, "is of the loss hs, which is not in --loss");
   }
   const std::vector<std::string>& names = s.common.losses;
   if (std::find(names.begin(), names.end(), "hs") == names.end()) {
-    refuse({"--s"}, "is the order of the loss hs, which is not in --loss (hs0.5 names its own)");
+    note({"--s"}, "is the order of the loss hs, which is not in --loss (hs0.5 names its own)");
   }
   if (!has_loss(s, {"l2", "h1", "h2"})) {
     refuse({"--weights"}, "are of the losses l2, h1 and h2; --loss has none of them");
@@ -184,15 +194,15 @@ void refuse_unused(const apps::OptionParser& parser, const Settings& s) {
   }
   if (!lm) refuse({"--lm-steps", "--lm-damping"}, fmt::format("is of --optimizer lm, not of {}", s.optimizer));
   if (lbfgs || lm) {
-    refuse({"--lr", "--warmup-steps", "--cosine-steps", "--epochs", "--shuffle"},
-           fmt::format("is of --optimizer adam, sgd and adam+lbfgs, not of {}", s.optimizer));
+    note({"--lr", "--warmup-steps", "--cosine-steps", "--epochs", "--shuffle"},
+         fmt::format("is of --optimizer adam, sgd and adam+lbfgs, not of {}", s.optimizer));
   }
   if ((lbfgs || lm) && parser.given("--steps") && s.common.steps == 0) {
     refuse({"--steps"}, fmt::format("0 counts by epochs, which --optimizer {} does not", s.optimizer));
   }
   const std::string own_steps = lbfgs ? "--lbfgs-steps" : "--lm-steps";
   if ((lbfgs || lm) && parser.given("--steps") && parser.given(own_steps)) {
-    refuse({"--steps"}, fmt::format("{} says the same under --optimizer {}", own_steps, s.optimizer));
+    note({"--steps"}, fmt::format("is said by {} under --optimizer {}", own_steps, s.optimizer));
   }
 }
 
@@ -200,9 +210,6 @@ void refuse_unused(const apps::OptionParser& parser, const Settings& s) {
 
 void follow(const apps::OptionParser& parser, Settings& s) {
   refuse_unused(parser, s);
-  // What one way of counting says gives way to the other one when that is all the command line has.
-  if (parser.given("--epochs") && !parser.given("--steps")) s.common.steps = 0;
-  if (parser.given("--eval-every") && !parser.given("--eval-steps")) s.common.eval_steps = 0;
   if (s.optimizer == "lbfgs" && parser.given("--steps") && s.common.steps > 0 && !parser.given("--lbfgs-steps")) {
     s.lbfgs_steps = s.common.steps;
   }

@@ -92,6 +92,19 @@ TEST_CASE("a spectral loss takes a regular table whole, in whatever order its ro
   CHECK_FALSE(fs::exists(folder / "same"));
 }
 
+TEST_CASE("regression says of an option that every trainer has when it does nothing", "[regression]") {
+  const TemporaryFolder folder;
+  const Arguments arguments{"--target",    "chirp",      "--points", "8",    "--loss", "l2",          "--optimizer",
+                            "lm",          "--lm-steps", "1",        "--lr", "0.1",    "--s",         "0.5",
+                            "--hs-length", "2",          "--steps",  "2",    "--out",  folder / "run"};
+  const RunResult result = run(arguments);
+  CHECK(result.status == 0);
+  for (const char* option : {"--lr", "--s", "--hs-length", "--steps"}) {
+    INFO(option << " in " << result.error);
+    CHECK(result.error.find(std::string("regression: note: ") + option + " ") != std::string::npos);
+  }
+}
+
 TEST_CASE("regression refuses an option that would do nothing beside the others", "[regression]") {
   const TemporaryFolder folder;
   const std::string table = folder.write("table.csv", "x1,u\n0,1\n1,2\n2,3\n3,4\n4,5\n");
@@ -116,16 +129,9 @@ TEST_CASE("regression refuses an option that would do nothing beside the others"
       {{"--optimizer", "sgd", "--lbfgs-lr", "3"}, "--lbfgs-lr"},
       {{"pinn", "--lm-steps", "3"}, "--lm-steps"},
       {{"--optimizer", "lbfgs", "--lm-damping", "3"}, "--lm-damping"},
-      {{"--optimizer", "lbfgs", "--lr", "0.1"}, "--lr"},
-      {{"--optimizer", "lm", "--epochs", "3"}, "--epochs"},
-      {{"--optimizer", "lm", "--cosine-steps", "3"}, "--cosine-steps"},
-      {{"--optimizer", "lm", "--steps", "3", "--lm-steps", "4"}, "--steps"},
       {{"--optimizer", "lbfgs", "--steps", "0"}, "--steps"},
       {{"--approximate", "target"}, "--approximate"},
       {{"--data", table, "--derivatives", "fd2", "--approximate", "both", "--test-fraction", "0.3"}, "--test-fraction"},
-      {{"--hs-length", "2"}, "--hs-length"},
-      {{"spectrum", "--loss", "l2", "--hs-frequencies", "symmetric"}, "--hs-frequencies"},
-      {{"--target", "chirp", "--loss", "hs0.5", "--s", "2"}, "--s"},
       {{"--target", "chirp", "--loss", "hs0.5", "--weights", "1"}, "--weights"},
       {{"distill", "--loss", "l2", "--projections", "2"}, "--projections"},
       {{"distill", "--teacher", teacher, "--teacher-steps", "2"}, "--teacher-steps"},
