@@ -6,8 +6,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "engine/crc32c.h"
 #include "engine/printable.h"
-#include "nn/crc32c.h"
 #include "nn/json.h"
 #include "nn/safetensors.h"
 

@@ -1,10 +1,10 @@
 // Crc32c: by the processor's instruction where it has one, else by tables of eight bytes at a time.
-#include "nn/crc32c.h"
+#include "engine/crc32c.h"
 
 #include <array>
 #include <cstring>
 
-namespace sg::nn {
+namespace sg {
 namespace {
 
 constexpr std::uint32_t polynomial = 0x82f63b78;  // its bits reversed
@@ -75,4 +75,4 @@ std::uint32_t crc32c(std::uint32_t so_far, const void* data, std::size_t bytes) 
   return ~by_tables(~so_far, values, bytes);
 }
 
-}  // namespace sg::nn
+}  // namespace sg
