@@ -39,7 +39,18 @@ void check_labels(const std::vector<std::uint8_t>& labels, const MemoryPictures&
   }
 }
 
+void limit_labelled(MemoryPictures& pictures, std::vector<std::uint8_t>& labels, std::int64_t count) {
+  if (count <= 0 || count >= pictures.size()) return;
+  pictures.limit(count);
+  if (!labels.empty()) labels.resize(static_cast<std::size_t>(count));
+}
+
 }  // namespace
+
+void Digits::limit(std::int64_t train_count, std::int64_t test_count) {
+  limit_labelled(train, train_labels, train_count);
+  limit_labelled(test, test_labels, test_count);
+}
 
 Digits embedded_digits() {
   const auto array = [](const std::string& name, std::size_t rank) {

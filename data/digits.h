@@ -14,6 +14,9 @@ struct Digits {
   MemoryPictures test;
   std::vector<std::uint8_t> train_labels;
   std::vector<std::uint8_t> test_labels;
+
+  /// Drops all but the first so many of each, and their labels; 0 keeps all.
+  void limit(std::int64_t train_count, std::int64_t test_count);
 };
 
 /// The embedded 8,000 and 2,000 digits of the MNIST database, 28 x 28.

@@ -11,6 +11,7 @@
 #include "data/embedded.h"
 #include "data/files.h"
 #include "data/streams.h"
+#include "engine/crc32c.h"
 #include "engine/error.h"
 
 namespace sg::data {
@@ -104,8 +105,7 @@ ImageFolder::ImageFolder(PictureList list, const ImageFolderOptions& options)
   std::vector<std::string> reasons(list_.names.size());
   on_threads(sizes.size(), [&](std::size_t i) {
     try {
-      sizes[i] = list_.root.empty() ? image_size(embedded_file(list_.names[i]), list_.names[i])
-                                    : read_image_size(list_.root / list_.names[i]);
+      sizes[i] = size_of_listed(list_, list_.names[i]);
     } catch (const std::exception& error) {
       reasons[i] = reason_of(error, list_.names[i]);
     }
@@ -152,7 +152,8 @@ void ImageFolder::add_pieces(std::int32_t file) {
   const ImageSize size = files_[file].size;
   const std::int64_t side = options_.side;
   const bool exact = size.width == side && size.height == side;
-  if (options_.crops == Crops::center || std::min(size.width, size.height) < side || exact) {
+  const bool is_one = options_.crops == Crops::center || options_.crops == Crops::whole;
+  if (is_one || std::min(size.width, size.height) < side || exact) {
     pieces_.push_back({file});
     return;
   }
@@ -177,6 +178,7 @@ Image ImageFolder::decode(const File& file) const {
     fail("{}: {} x {} pixels now, {} x {} before", file.name, image.width, image.height, file.size.width,
          file.size.height);
   }
+  if (options_.crops == Crops::whole) return resize(image, options_.side, options_.side);
   const std::int64_t shorter = std::min(image.width, image.height);
   if (shorter >= options_.side) return image;
   const auto longer = [&](std::int64_t extent) {
@@ -232,6 +234,19 @@ void ImageFolder::read(std::int64_t index, std::int64_t epoch, std::span<std::ui
       }
     }
   }
+}
+
+std::uint32_t ImageFolder::checksum(std::uint32_t so_far) const {
+  if (list_.memory) return list_.memory->checksum(so_far);
+  for (const File& file : files_) {
+    std::error_code error;
+    const std::uintmax_t bytes = list_.root.empty() ? embedded_file(file.name).size()
+                                                    : std::filesystem::file_size(list_.root / file.name, error);
+    const std::string text =
+        fmt::format("{}\n{} x {}: {}\n", file.name, file.size.width, file.size.height, error ? 0 : bytes);
+    so_far = crc32c(so_far, text.data(), text.size());
+  }
+  return so_far;
 }
 
 void ImageFolder::skip(const std::string& name, const std::string& reason) const {

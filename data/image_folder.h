@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/image_io.h"
@@ -15,8 +16,8 @@
 namespace sg::data {
 
 /// How a picture that is larger than the side gives pieces: some at random places, one from the middle, or as many as
-/// fit side by side.
-enum class Crops { random, center, tile };
+/// fit side by side. `whole`: a picture of any size is one piece, resized to the square without regard to its shape.
+enum class Crops { random, center, tile, whole };
 /// `random`, `center` or `tile`; throws for anything else.
 Crops crops_of(std::string_view name);
 
@@ -29,19 +30,23 @@ struct ImageFolderOptions {
   std::uint64_t seed = 0;
 };
 
-/// Where pictures come from: files below a folder, or the embedded ones.
+/// Where pictures come from: files below a folder, the embedded ones, or pictures in memory.
 struct PictureList {
-  std::vector<std::string> names;     // relative paths, in byte order
-  std::filesystem::path root;         // empty: embedded
-  std::vector<std::string> problems;  // folders that could not be read
+  std::vector<std::string> names;        // relative paths, in byte order; of pictures in memory their numbers from 0
+  std::filesystem::path root;            // empty: embedded, or in memory
+  std::vector<SkippedPicture> problems;  // folders that could not be searched
+  std::shared_ptr<const MemoryPictures> memory;
 };
 
 /// All files with a picture's ending below the folder, links followed, each folder once. Throws when it is no folder or
-/// has none.
-PictureList find_pictures(const std::filesystem::path& folder);
+/// has none, and says then what else it `also` lacks.
+PictureList find_pictures(const std::filesystem::path& folder, std::string_view also = "");
 PictureList embedded_photographs();
-/// A whole picture of a list.
+/// All of a set of shape [1, H, W] or [3, H, W], of no more pixels than a file's picture may have.
+PictureList pictures_in_memory(MemoryPictures pictures);
+/// A whole picture of a list, and its size alone.
 Image read_listed(const PictureList& list, const std::string& name, int channels);
+ImageSize size_of_listed(const PictureList& list, const std::string& name);
 
 /// Takes whole pictures for a test set: the given part of them, at least one of two or more unless the fraction is 0,
 /// chosen by the seed. Both lists stay in order. Throws unless 0 <= fraction < 1.
@@ -50,12 +55,6 @@ struct PictureSplit {
   PictureList test;
 };
 PictureSplit split_pictures(const PictureList& list, double test_fraction, std::uint64_t seed);
-
-/// A file that was left out, and why.
-struct SkippedPicture {
-  std::string name;
-  std::string reason;
-};
 
 /// Those of the list that can be read, so that a split is one of readable pictures. Throws when there are none.
 struct ReadablePictures {
@@ -79,11 +78,13 @@ class ImageFolder : public PictureSet {
   /// A picture whose damage shows only now is left out as well: the next whole one stands in for it. Throws when all
   /// are damaged.
   void read(std::int64_t index, std::int64_t epoch, std::span<std::uint8_t> out) const override;
+  /// That of the names, sizes and bytes in number of all files in use, whatever the limit; of pictures in memory that
+  /// of their bytes.
+  std::uint32_t checksum(std::uint32_t so_far) const override;
+  std::vector<SkippedPicture> skipped() const override;
 
   /// Pictures that are in use.
   std::int64_t picture_count() const { return static_cast<std::int64_t>(files_.size()); }
-  /// What has been left out so far, in order of names.
-  std::vector<SkippedPicture> skipped() const;
   /// Drops all pieces but the first `count`.
   void limit(std::int64_t count);
 

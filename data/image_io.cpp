@@ -215,11 +215,12 @@ Image decode_image(std::span<const std::byte> file, std::string_view name, int c
   }
   formats::Source source(file);
   const formats::Header header = checked_header(source, name);
-  Image image = decode_stored(file, name);
-  if (image.channels != channels) {
-    image = convert(image, channels);
-  }
-  return turn(std::move(image), header.orientation);
+  return turn(with_channels(decode_stored(file, name), channels), header.orientation);
+}
+
+Image with_channels(Image image, int channels) {
+  if (image.channels != channels) image = convert(image, channels);
+  return image;
 }
 
 Image read_image(const std::filesystem::path& path, int channels) {

@@ -53,6 +53,8 @@ bool has_image_name(const std::filesystem::path& path);
 /// Another size: linear between pixels, over the area of the new pixel where it shrinks; pixels are squares whose
 /// corners agree.
 Image resize(const Image& image, std::int64_t width, std::int64_t height);
+/// The picture in 1 channel (grey) or 3 (RGB).
+Image with_channels(Image image, int channels);
 /// The part that begins at (top, left).
 Image crop(const Image& image, std::int64_t top, std::int64_t left, std::int64_t height, std::int64_t width);
 

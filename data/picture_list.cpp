@@ -1,7 +1,11 @@
 // Picture list: searching folders, and setting pictures aside for tests.
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <set>
 
 #include "data/embedded.h"
@@ -23,24 +27,46 @@ void search(const fs::path& folder, const std::string& prefix, std::size_t depth
             std::set<std::pair<dev_t, ino_t>>& seen, PictureList& list) {
   struct stat status {};
   if (::stat(folder.c_str(), &status) != 0 || !seen.insert({status.st_dev, status.st_ino}).second) return;
+  const std::string name_of_folder = prefix.empty() ? "./" : prefix;
+  if (::faccessat(AT_FDCWD, folder.c_str(), R_OK | X_OK, AT_EACCESS) != 0) {
+    list.problems.push_back({name_of_folder, std::strerror(errno)});
+    return;
+  }
   std::error_code error;
   std::vector<std::string> names;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
     names.push_back(entry->path().filename().string());
   }
-  if (error) list.problems.push_back(fmt::format("{}: {}", folder.string(), error.message()));
+  if (error) list.problems.push_back({name_of_folder, error.message()});
   std::sort(names.begin(), names.end());
   for (const std::string& name : names) {
     const fs::path path = folder / name;
     if (::stat(path.c_str(), &status) != 0) {
       if (has_image_name(path)) list.names.push_back(prefix + name);  // a link to nowhere: reported as unreadable
     } else if (S_ISDIR(status.st_mode)) {
-      if (depth < depth_limit) search(path, prefix + name + "/", depth + 1, seen, list);
+      if (depth < depth_limit) {
+        search(path, prefix + name + "/", depth + 1, seen, list);
+      } else {
+        list.problems.push_back({prefix + name + "/", fmt::format("more than {} folders deep", depth_limit)});
+      }
     } else if (has_image_name(path)) {
       if (list.names.size() == count_limit) fail("{}: more than {} pictures", list.root.string(), count_limit);
       list.names.push_back(prefix + name);
     }
   }
+}
+
+Image image_in_memory(const MemoryPictures& pictures, std::int64_t index, int channels) {
+  const Shape& shape = pictures.sample_shape();
+  std::vector<std::uint8_t> planes(static_cast<std::size_t>(element_count(shape)));
+  pictures.read(index, 0, planes);
+  Image image{shape[2], shape[1], shape[0], {}};
+  const std::int64_t pixels = image.width * image.height;
+  image.pixels.reserve(planes.size());
+  for (std::int64_t i = 0; i < pixels; ++i) {
+    for (std::int64_t c = 0; c < image.channels; ++c) image.pixels.push_back(planes[c * pixels + i]);
+  }
+  return with_channels(std::move(image), channels);
 }
 
 }  // namespace
@@ -52,7 +78,7 @@ Crops crops_of(std::string_view name) {
   fail("crops: '{}' is not one of random, center, tile", name);
 }
 
-PictureList find_pictures(const fs::path& folder) {
+PictureList find_pictures(const fs::path& folder, std::string_view also) {
   std::error_code error;
   if (!fs::is_directory(folder, error)) {
     fail("{}: {}", folder.string(), fs::exists(folder, error) ? "not a folder" : "no such folder");
@@ -63,8 +89,11 @@ PictureList find_pictures(const fs::path& folder) {
   search(folder, "", 0, seen, list);
   std::sort(list.names.begin(), list.names.end());
   if (list.names.empty()) {
-    if (!list.problems.empty()) fail("{}", list.problems.front());
-    fail("{}: no pictures (JPEG, PNG, BMP, GIF, TGA, PGM, PPM) in this folder or below", folder.string());
+    if (!list.problems.empty()) {
+      const SkippedPicture& first = list.problems.front();
+      fail("{}: {}", (first.name == "./" ? folder : folder / first.name).string(), first.reason);
+    }
+    fail("{}: no pictures (JPEG, PNG, BMP, GIF, TGA, PGM, PPM) in this folder or below{}", folder.string(), also);
   }
   return list;
 }
@@ -75,8 +104,32 @@ PictureList embedded_photographs() {
   return list;
 }
 
+PictureList pictures_in_memory(MemoryPictures pictures) {
+  const std::int64_t channels = pictures.sample_shape().size() == 3 ? pictures.sample_shape()[0] : 0;
+  if (channels != 1 && channels != 3) {
+    fail("pictures_in_memory: of shape {}, needs [1, H, W] or [3, H, W]", pictures.sample_shape());
+  }
+  const std::int64_t height = pictures.sample_shape()[1], width = pictures.sample_shape()[2];
+  if (width * height > image_pixel_limit) {
+    fail("pictures in memory: of {} x {} pixels: at most {} are read", width, height, image_pixel_limit);
+  }
+  if (pictures.size() > static_cast<std::int64_t>(count_limit)) {
+    fail("pictures in memory: {}: at most {} are read", pictures.size(), count_limit);
+  }
+  PictureList list;
+  for (std::int64_t i = 0; i < pictures.size(); ++i) list.names.push_back(fmt::to_string(i));
+  list.memory = std::make_shared<const MemoryPictures>(std::move(pictures));
+  return list;
+}
+
 Image read_listed(const PictureList& list, const std::string& name, int channels) {
+  if (list.memory) return image_in_memory(*list.memory, std::stoll(name), channels);
   return list.root.empty() ? decode_image(embedded_file(name), name, channels) : read_image(list.root / name, channels);
+}
+
+ImageSize size_of_listed(const PictureList& list, const std::string& name) {
+  if (list.memory) return {list.memory->sample_shape()[2], list.memory->sample_shape()[1]};
+  return list.root.empty() ? image_size(embedded_file(name), name) : read_image_size(list.root / name);
 }
 
 PictureSplit split_pictures(const PictureList& list, double test_fraction, std::uint64_t seed) {
@@ -90,7 +143,7 @@ PictureSplit split_pictures(const PictureList& list, double test_fraction, std::
   const auto order = permutation(count, seed, stream_of(Use::split, 0));
   std::vector<bool> is_test(static_cast<std::size_t>(count));
   for (std::int64_t i = 0; i < tests; ++i) is_test[order[i]] = true;
-  PictureSplit split{{{}, list.root, list.problems}, {{}, list.root, {}}};
+  PictureSplit split{{{}, list.root, list.problems, list.memory}, {{}, list.root, {}, list.memory}};
   for (std::int64_t i = 0; i < count; ++i) (is_test[i] ? split.test : split.train).names.push_back(list.names[i]);
   return split;
 }

@@ -3,11 +3,21 @@
 
 #include <algorithm>
 
+#include "engine/crc32c.h"
 #include "engine/error.h"
 #include "engine/kernels/parallel.h"
 #include "engine/ops.h"
 
 namespace sg::data {
+
+std::uint32_t PictureSet::checksum(std::uint32_t so_far) const {
+  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(element_count(sample_shape())));
+  for (std::int64_t i = 0; i < size(); ++i) {
+    read(i, 0, bytes);
+    so_far = crc32c(so_far, bytes.data(), bytes.size());
+  }
+  return so_far;
+}
 
 MemoryPictures::MemoryPictures(Shape sample_shape, std::vector<std::uint8_t> bytes)
     : shape_(std::move(sample_shape)), size_(0), bytes_(std::move(bytes)) {
@@ -22,6 +32,10 @@ void MemoryPictures::read(std::int64_t index, std::int64_t, std::span<std::uint8
   if (index < 0 || index >= size_) fail("MemoryPictures: picture {} of {}", index, size_);
   const std::int64_t each = element_count(shape_);
   std::copy_n(bytes_.begin() + index * each, each, out.begin());
+}
+
+std::uint32_t MemoryPictures::checksum(std::uint32_t so_far) const {
+  return crc32c(so_far, bytes_.data(), bytes_.size());
 }
 
 void MemoryPictures::limit(std::int64_t count) {

@@ -3,11 +3,19 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "engine/tensor.h"
 
 namespace sg::data {
+
+/// A file that was left out, or a folder, whose name ends with a slash; and why.
+struct SkippedPicture {
+  std::string name;
+  std::string reason;
+  bool is_folder() const { return name.ends_with('/'); }
+};
 
 /// A set of pictures of one shape [C, H, W], each known by its index. `read` may be called from several threads at
 /// once.
@@ -19,6 +27,11 @@ class PictureSet {
   /// Writes the picture's bytes in [C, H, W] order. Where pieces or flips are random, they depend on the set's seed,
   /// the epoch and the index.
   virtual void read(std::int64_t index, std::int64_t epoch, std::span<std::uint8_t> out) const = 0;
+  /// The checksum (engine/crc32c.h) of what `so_far` is the checksum of and this set behind it, by which a set that has
+  /// changed is known: here that of all pictures as epoch 0 has them.
+  virtual std::uint32_t checksum(std::uint32_t so_far) const;
+  /// What has been left out so far, in order of names.
+  virtual std::vector<SkippedPicture> skipped() const { return {}; }
 };
 
 /// Pictures in memory, one after the other in [C, H, W] order.
@@ -29,6 +42,7 @@ class MemoryPictures : public PictureSet {
   std::int64_t size() const override { return size_; }
   const Shape& sample_shape() const override { return shape_; }
   void read(std::int64_t index, std::int64_t epoch, std::span<std::uint8_t> out) const override;
+  std::uint32_t checksum(std::uint32_t so_far) const override;
   /// Drops all but the first `count`.
   void limit(std::int64_t count);
   std::span<const std::uint8_t> bytes() const { return bytes_; }

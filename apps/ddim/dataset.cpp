@@ -5,6 +5,7 @@
 
 #include "data/digits.h"
 #include "data/image_folder.h"
+#include "engine/printable.h"
 
 namespace sg::ddim {
 namespace {
@@ -48,9 +49,10 @@ Dataset read_dataset(const apps::Options& options, const DatasetSettings& settin
     }
     const data::ReadablePictures all = data::readable_pictures(data::find_pictures(options.data));
     if (!options.quiet) {
-      for (const std::string& problem : all.list.problems) fmt::print(stderr, "{}\n", problem);
-      for (const data::SkippedPicture& skipped : all.skipped) {
-        fmt::print(stderr, "{}: left out: {}\n", skipped.name, skipped.reason);
+      for (const auto& skipped : {all.list.problems, all.skipped}) {
+        for (const data::SkippedPicture& picture : skipped) {
+          fmt::print(stderr, "{}: left out: {}\n", printable(picture.name), printable(picture.reason));
+        }
       }
     }
     data::PictureSplit split = data::split_pictures(all.list, settings.test_fraction, options.seed);

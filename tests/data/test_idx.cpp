@@ -134,6 +134,21 @@ TEST_CASE("the embedded digits are 8,000 and 2,000 pictures of 28 x 28 with labe
   for (const int count : counts) CHECK(count > 600);
 }
 
+TEST_CASE("limited digits keep as many labels as pictures", "[idx][embedded]") {
+  Digits digits = embedded_digits();
+  digits.limit(0, 3);
+  CHECK(digits.train.size() == 8000);
+  CHECK(digits.test.size() == 3);
+  CHECK(digits.test_labels.size() == 3);
+  digits.limit(5, 0);
+  CHECK(digits.train.size() == 5);
+  CHECK(digits.train_labels.size() == 5);
+  digits.test_labels.clear();
+  digits.limit(0, 2);
+  CHECK(digits.test.size() == 2);
+  CHECK(digits.test_labels.empty());
+}
+
 TEST_CASE("embedded files are the bytes of data/embedded", "[embedded]") {
   for (const std::string& name : embedded_names()) {
     const auto bytes = embedded_file(name);

@@ -11,6 +11,7 @@
 #include "data/picture_loader.h"
 #include "engine/random.h"
 #include "tests/data/temporary_folder.h"
+#include "tests/without_rights.h"
 
 using namespace sg;
 using namespace sg::data;
@@ -98,6 +99,31 @@ TEST_CASE("what cannot be read is left out by name, and a folder of nothing else
   std::vector<std::string> names;
   for (const SkippedPicture& skipped : set.skipped()) names.push_back(skipped.name);
   CHECK(names == std::vector<std::string>{"empty.png", "half.png", "photo.heic", "text.jpg"});
+}
+
+TEST_CASE("folders that cannot be searched are named, and one that cannot be searched itself is refused", "[folder]") {
+  namespace fs = std::filesystem;
+  const TemporaryFolder folder;
+  tests::open_to_all(folder.path());
+  folder.write("a.png", marked_png(8, 8, 1));
+  folder.write("more/closed/b.png", marked_png(8, 8, 1));
+  folder.write("unentered/c.png", marked_png(8, 8, 1));
+  fs::permissions(folder / "more/closed", fs::perms::none);
+  fs::permissions(folder / "unentered", fs::perms::owner_read | fs::perms::others_read);
+  {
+    const tests::WithoutRights nobody;
+    const PictureList list = find_pictures(folder.path());
+    CHECK(list.names == std::vector<std::string>{"a.png"});
+    REQUIRE(list.problems.size() == 2);
+    CHECK(list.problems[0].name == "more/closed/");
+    CHECK(list.problems[0].reason == "Permission denied");
+    CHECK(list.problems[1].name == "unentered/");
+    CHECK(list.problems[1].is_folder());
+    CHECK(error_of([&] { find_pictures(folder / "more"); }).ends_with("more/closed/: Permission denied"));
+    CHECK(error_of([&] { find_pictures(folder / "more/closed"); }).ends_with("more/closed: Permission denied"));
+  }
+  fs::permissions(folder / "more/closed", fs::perms::owner_all);
+  fs::permissions(folder / "unentered", fs::perms::owner_all);
 }
 
 TEST_CASE("a split is one of readable pictures if the others are taken out before", "[folder]") {
@@ -192,6 +218,85 @@ TEST_CASE("grey pieces have one channel", "[folder]") {
   const ImageFolder set(find_pictures(folder.path()), grey);
   CHECK(set.sample_shape() == Shape{1, 4, 4});
   CHECK(read(set, 0) == std::vector<std::uint8_t>(16, 100));
+}
+
+TEST_CASE("whole pictures of any size and shape are one piece each, resized", "[folder]") {
+  const TemporaryFolder folder;
+  folder.write("exact.png", marked_png(8, 8, 3));
+  folder.write("large.png", marked_png(100, 50, 4));
+  folder.write("small.png", marked_png(2, 5, 5));
+  const ImageFolder set(find_pictures(folder.path()), options(8, Crops::whole));
+  REQUIRE(set.size() == 3);
+  const std::vector<std::string> names{"exact.png", "large.png", "small.png"};
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const Image resized = resize(read_image(folder / names[i], 3), 8, 8);
+    const auto bytes = read(set, static_cast<std::int64_t>(i));
+    for (std::size_t pixel = 0; pixel < 64; ++pixel) {
+      for (std::size_t c = 0; c < 3; ++c) CHECK(bytes[c * 64 + pixel] == resized.pixels[pixel * 3 + c]);
+    }
+  }
+}
+
+TEST_CASE("pictures in memory are a list whose pieces are those of the same pictures in files", "[folder]") {
+  const TemporaryFolder folder;
+  std::vector<std::uint8_t> bytes;
+  for (std::uint8_t i = 0; i < 3; ++i) {
+    Image grey{6, 5, 1, {}};
+    for (std::uint8_t pixel = 0; pixel < 30; ++pixel) grey.pixels.push_back(static_cast<std::uint8_t>(7 * pixel + i));
+    bytes.insert(bytes.end(), grey.pixels.begin(), grey.pixels.end());
+    folder.write(fmt::format("{}.png", i), encode_png(grey));
+  }
+  const PictureList files = find_pictures(folder.path()), memory = pictures_in_memory({{1, 5, 6}, bytes});
+  CHECK(memory.names == std::vector<std::string>{"0", "1", "2"});
+  CHECK(size_of_listed(memory, "1").width == 6);
+  CHECK(size_of_listed(memory, "1").height == 5);
+  for (const std::int64_t side : {4, 5, 12}) {
+    for (const Crops crops : {Crops::random, Crops::center, Crops::tile, Crops::whole}) {
+      ImageFolderOptions pieces = options(side, crops);
+      pieces.flips = true;
+      const ImageFolder of_files(files, pieces), of_memory(memory, pieces);
+      REQUIRE(of_memory.size() == of_files.size());
+      for (std::int64_t i = 0; i < of_files.size(); ++i) CHECK(read(of_memory, i, 2) == read(of_files, i, 2));
+    }
+  }
+  CHECK(error_of([] {
+          pictures_in_memory({{2, 1, 1}, {1, 2}});
+        }).find("needs [1, H, W] or [3, H, W]") != std::string::npos);
+}
+
+TEST_CASE("another set of pictures has another checksum, and the same one in another place has the same", "[folder]") {
+  const TemporaryFolder first, second;
+  for (const TemporaryFolder* folder : {&first, &second}) {
+    folder->write("a.png", marked_png(8, 8, 1));
+    folder->write("b.png", marked_png(9, 8, 2));
+  }
+  const auto checksum = [](const TemporaryFolder& folder) {
+    return ImageFolder(find_pictures(folder.path()), options(4)).checksum(0);
+  };
+  const std::uint32_t before = checksum(first);
+  CHECK(checksum(second) == before);
+  ImageFolder limited(find_pictures(first.path()), options(4));
+  limited.limit(1);
+  CHECK(limited.checksum(0) == before);
+  CHECK(limited.checksum(1) != before);
+  second.write("b.png", marked_png(8, 9, 2));
+  CHECK(checksum(second) != before);
+  second.write("b.png", marked_png(9, 8, 2) + " ");
+  CHECK(checksum(second) != before);
+  second.write("b.png", marked_png(9, 8, 2));
+  std::filesystem::rename(second / "b.png", second / "c.png");
+  CHECK(checksum(second) != before);
+  std::filesystem::rename(second / "c.png", second / "b.png");
+  CHECK(checksum(second) == before);
+  second.write("c.png", marked_png(9, 8, 2));
+  CHECK(checksum(second) != before);
+
+  MemoryPictures memory({1, 1, 2}, {1, 2, 3, 4});
+  CHECK(memory.checksum(0) != MemoryPictures({1, 1, 2}, {1, 2, 3, 5}).checksum(0));
+  CHECK(memory.checksum(0) == memory.PictureSet::checksum(0));
+  const std::uint32_t four = memory.checksum(0);
+  memory.limit(1);
+  CHECK(memory.checksum(0) != four);
 }
 
 TEST_CASE("a split takes whole pictures, each into one part", "[folder]") {
