@@ -4,7 +4,6 @@
 #include "apps/common/files.h"
 #include "apps/image_autoencoder/command.h"
 #include "apps/image_autoencoder/model.h"
-#include "apps/image_autoencoder/pictures.h"
 #include "apps/image_autoencoder/settings.h"
 #include "engine/ops.h"
 
@@ -56,8 +55,8 @@ void interpolate_latents(const apps::Arguments& arguments) {
   Tensors all = decoded;
   all.insert(all.end(), mixed.begin(), mixed.end());
   apps::write_file_atomically(options.out, data::encode_png(data::picture_grid(concat(all, 0), count, 2)));
-  fmt::print("{} pictures between {} and {} by {}: {}\n", count, printable(images[0]), printable(images[1]),
-             printable(model.file.string()), printable(options.out));
+  fmt::print("{} pictures between {} and {} by {}: {}\n", count, shown_path(images[0]), shown_path(images[1]),
+             shown_path(model.file), shown_path(options.out));
 }
 
 }  // namespace sg::image_autoencoder

@@ -6,10 +6,10 @@
 #include <algorithm>
 
 #include "apps/common/files.h"
+#include "apps/common/numbered_name.h"
 #include "apps/common/run_app.h"
 #include "apps/common/values.h"
 #include "apps/image_autoencoder/command.h"
-#include "apps/image_autoencoder/pictures.h"
 #include "engine/ops.h"
 #include "nn/safetensors.h"
 
@@ -132,21 +132,20 @@ void encode_pictures(const apps::Arguments& arguments) {
   add_model_options(parser, options, "folder for the results");
   parser.add_positional("IMAGE", images, "pictures, or folders of pictures", true);
   parser.parse(arguments);
-  const auto paths = list_images(images);
+  const NamedImages named = list_images(images);
   const Model model = load_model(options);
   const std::int64_t done =
-      for_each_image(paths, [&](std::int64_t number, const fs::path& path, const data::Image& picture) {
+      for_each_image(named, [&](std::int64_t number, const fs::path& path, const data::Image& picture) {
         const Latents latents = encode_picture(model, picture);
         make_out_folder(options.out);
-        const fs::path target = fs::path(options.out) / numbered_name(number, path, ".safetensors");
+        const fs::path target = fs::path(options.out) / apps::numbered_name(number, path, ".safetensors");
         save_latents(target, latents, model.net);
         if (!options.quiet) {
-          fmt::print("{}\n", printable(fmt::format("{}: {} x {} as latents {}", target.string(), picture.width,
-                                                   picture.height, latents.latents.shape())));
+          fmt::print("{}: {} x {} as latents {}\n", shown_path(target), picture.width, picture.height,
+                     latents.latents.shape());
         }
       });
-  fmt::print("{} encoded by {}: {}\n", apps::counted(done, "picture"), printable(model.file.string()),
-             printable(options.out));
+  fmt::print("{} encoded by {}: {}\n", apps::counted(done, "picture"), shown_path(model.file), shown_path(options.out));
 }
 
 void decode_latents(const apps::Arguments& arguments) {
@@ -164,14 +163,14 @@ void decode_latents(const apps::Arguments& arguments) {
     const Latents latents = load_latents(name, model);
     const data::Image picture = decode_picture(model, latents);
     make_out_folder(options.out);
-    const fs::path target = fs::path(options.out) / numbered_name(++number, name, ".png");
+    const fs::path target = fs::path(options.out) / apps::numbered_name(++number, name, ".png");
     apps::write_file_atomically(target, data::encode_png(picture));
     if (!options.quiet) {
-      fmt::print("{}\n", printable(fmt::format("{}: {} x {}", target.string(), picture.width, picture.height)));
+      fmt::print("{}: {} x {}\n", shown_path(target), picture.width, picture.height);
     }
   }
-  fmt::print("{} decoded by {}: {}\n", apps::counted(number, "picture"), printable(model.file.string()),
-             printable(options.out));
+  fmt::print("{} decoded by {}: {}\n", apps::counted(number, "picture"), shown_path(model.file),
+             shown_path(options.out));
 }
 
 }  // namespace sg::image_autoencoder

@@ -3,14 +3,15 @@
 
 #include <fmt/format.h>
 
+#include "apps/common/picture_data.h"
 #include "apps/common/run_app.h"
 #include "apps/common/saved_run.h"
 #include "apps/image_autoencoder/command.h"
-#include "apps/image_autoencoder/pictures.h"
 #include "apps/image_autoencoder/settings.h"
 #include "apps/image_autoencoder/tiles.h"
 #include "data/image_folder.h"
 #include "engine/kernels/parallel.h"
+#include "engine/printable.h"
 
 namespace sg::image_autoencoder {
 namespace {
@@ -86,25 +87,28 @@ Model load_model(const ModelOptions& options) {
   return model;
 }
 
-std::vector<fs::path> list_images(const std::vector<std::string>& arguments) {
-  std::vector<fs::path> paths;
+NamedImages list_images(const std::vector<std::string>& arguments) {
+  NamedImages images;
   for (const std::string& argument : arguments) {
     if (!fs::is_directory(argument)) {
-      paths.emplace_back(argument);
+      images.paths.emplace_back(argument);
       continue;
     }
     const data::PictureList list = data::find_pictures(argument);
-    for (const std::string& name : list.names) paths.push_back(list.root / name);
+    for (const std::string& name : list.names) images.paths.push_back(list.root / name);
+    for (const data::SkippedPicture& problem : list.problems) {
+      images.folders.push_back({(list.root / problem.name).string(), problem.reason});
+    }
   }
-  if (paths.empty()) fail("IMAGE: at least one picture is needed");
-  return paths;
+  if (images.paths.empty()) fail("IMAGE: at least one picture is needed");
+  return images;
 }
 
-std::int64_t for_each_image(const std::vector<fs::path>& paths,
+std::int64_t for_each_image(const NamedImages& images,
                             const std::function<void(std::int64_t, const fs::path&, const data::Image&)>& work) {
   std::vector<data::SkippedPicture> skipped;
   std::int64_t number = 0;
-  for (const fs::path& path : paths) {
+  for (const fs::path& path : images.paths) {
     if (apps::interrupted()) apps::stop_interrupted(kName, "");
     data::Image picture;
     try {
@@ -116,21 +120,18 @@ std::int64_t for_each_image(const std::vector<fs::path>& paths,
     }
     work(++number, path, picture);
   }
+  const std::size_t found = images.paths.size();
   if (number == 0) {
-    fail("none of the {} pictures can be read; the first: {}: {}", paths.size(), skipped[0].name, skipped[0].reason);
+    fail("none of the {} pictures can be read; the first: {}: {}", found, skipped[0].name, skipped[0].reason);
   }
-  if (!skipped.empty()) fmt::print(stderr, "{}\n", describe_skipped(skipped, paths.size()));
+  skipped.insert(skipped.end(), images.folders.begin(), images.folders.end());
+  if (!skipped.empty()) fmt::print(stderr, "{}\n", apps::describe_skipped(skipped, found));
   return number;
 }
 
-std::string numbered_name(std::int64_t number, const fs::path& path, const std::string& ending) {
-  std::string stem = path.stem().string();
-  if (stem.size() > 180) {
-    std::size_t end = 180;
-    while (end > 0 && (static_cast<unsigned char>(stem[end]) & 0xC0) == 0x80) --end;  // not within a UTF-8 character
-    stem.resize(end);
-  }
-  return fmt::format("{:03}-{}{}", number, stem, ending);
+std::string shown_path(const fs::path& path) {
+  constexpr std::size_t longest = 4096;  // of any path on Linux
+  return printable(path.string(), longest);
 }
 
 void make_out_folder(const std::string& out) {

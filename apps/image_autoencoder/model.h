@@ -10,6 +10,7 @@
 
 #include "apps/common/options.h"
 #include "data/image_io.h"
+#include "data/pictures.h"
 #include "nn/models/autoencoder.h"
 
 namespace sg::image_autoencoder {
@@ -40,17 +41,22 @@ struct Model {
 /// is told by its shapes. Throws in the option's name.
 Model load_model(const ModelOptions& options);
 
-/// The pictures that the arguments name: files as they are, folders searched. Throws when there are none.
-std::vector<std::filesystem::path> list_images(const std::vector<std::string>& arguments);
+/// The pictures that a command's arguments name.
+struct NamedImages {
+  std::vector<std::filesystem::path> paths;
+  std::vector<data::SkippedPicture> folders;  // that could not be searched
+};
+/// Files as they are, folders searched. Throws when there are none.
+NamedImages list_images(const std::vector<std::string>& arguments);
 
-/// Calls `work(number from 1, path, picture)` with each picture that can be read, and `skip` lines on standard error
-/// tell of the others. Throws when none can be read; gives how many were.
+/// Calls `work(number from 1, path, picture)` with each picture that can be read; a line on standard error tells of the
+/// others and of folders. Throws when none can be read; gives how many were.
 std::int64_t for_each_image(
-    const std::vector<std::filesystem::path>& paths,
+    const NamedImages& images,
     const std::function<void(std::int64_t, const std::filesystem::path&, const data::Image&)>& work);
 
-/// `003-name.png` for the third file, name without its ending and not too long for a file name.
-std::string numbered_name(std::int64_t number, const std::filesystem::path& path, const std::string& ending);
+/// A path as it is told on standard output: printable, and not cut.
+std::string shown_path(const std::filesystem::path& path);
 
 /// Makes the folder of --out; throws when it cannot.
 void make_out_folder(const std::string& out);

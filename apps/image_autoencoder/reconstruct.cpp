@@ -4,10 +4,10 @@
 #include <cmath>
 
 #include "apps/common/files.h"
+#include "apps/common/numbered_name.h"
 #include "apps/common/values.h"
 #include "apps/image_autoencoder/command.h"
 #include "apps/image_autoencoder/model.h"
-#include "apps/image_autoencoder/pictures.h"
 #include "apps/image_autoencoder/tiles.h"
 
 namespace sg::image_autoencoder {
@@ -34,22 +34,22 @@ void reconstruct_pictures(const apps::Arguments& arguments) {
   add_model_options(parser, options, "folder for the results");
   parser.add_positional("IMAGE", images, "pictures, or folders of pictures", true);
   parser.parse(arguments);
-  const auto paths = list_images(images);
+  const NamedImages named = list_images(images);
   const Model model = load_model(options);
-  const std::int64_t done = for_each_image(paths, [&](std::int64_t number, const std::filesystem::path& path,
+  const std::int64_t done = for_each_image(named, [&](std::int64_t number, const std::filesystem::path& path,
                                                       const data::Image& picture) {
     const TileGrid grid(picture.height, picture.width, model.tile, model.overlap);
     const data::Image result = map_tiles(picture, grid, [&](const Tensor& tiles) { return (*model.network)(tiles); });
     make_out_folder(options.out);
-    const std::filesystem::path target = std::filesystem::path(options.out) / numbered_name(number, path, ".png");
+    const std::filesystem::path target = std::filesystem::path(options.out) / apps::numbered_name(number, path, ".png");
     apps::write_file_atomically(target, data::encode_png(result));
     if (!options.quiet) {
-      fmt::print("{}\n", printable(fmt::format("{}: {} x {}, {}, {}", target.string(), picture.width, picture.height,
-                                               apps::counted(grid.count(), "tile"), show_psnr(picture, result))));
+      fmt::print("{}: {} x {}, {}, {}\n", shown_path(target), picture.width, picture.height,
+                 apps::counted(grid.count(), "tile"), show_psnr(picture, result));
     }
   });
-  fmt::print("{} reconstructed by {}: {}\n", apps::counted(done, "picture"), printable(model.file.string()),
-             printable(options.out));
+  fmt::print("{} reconstructed by {}: {}\n", apps::counted(done, "picture"), shown_path(model.file),
+             shown_path(options.out));
 }
 
 }  // namespace sg::image_autoencoder

@@ -42,7 +42,7 @@ std::string names_of(const std::vector<Outcome>& outcomes) {
 Shown shown_inputs(const Settings& settings, const Pictures& pictures, const Autoencoder& any) {
   Shown shown;
   shown.examples = any.examples(kExamples).eval();
-  const data::PictureList& list = pictures.test ? pictures.test_list : pictures.train_list;
+  const data::PictureList& list = pictures.test ? pictures.lists.test : pictures.lists.train;
   for (const std::string& name : list.names) {
     if (shown.parts.size() == kParts) break;
     try {
@@ -122,9 +122,9 @@ void write_report(const Pictures& pictures, const std::filesystem::path& folder,
     table.rows.push_back({outcome.loss, apps::show_figure(outcome.derivative_error)});
   }
   report.table(table);
-  if (!pictures.skipped.empty()) {
+  if (!pictures.lists.skipped.empty()) {
     report.heading("Left out");
-    report.paragraph(describe_skipped(pictures.skipped, pictures.found));
+    report.paragraph(apps::describe_skipped(pictures.lists.skipped, pictures.lists.found));
   }
   report.write(folder);
 }

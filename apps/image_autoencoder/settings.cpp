@@ -30,8 +30,10 @@ void add_options(apps::OptionParser& parser, Settings& s) {
              "of an embedded photograph",
              apps::between<std::int64_t>(0, 1 << 16));
   parser.add_flag("--flip", s.flip, "left and right of training pieces changed at random");
-  parser.add_path("--test-data", s.test_data, "folder of test pictures; empty: --test-fraction of --data");
-  parser.add("--test-fraction", s.test_fraction, "part of the pictures that tests, by whole pictures; 0: none",
+  parser.add_path("--test-data", s.test_data,
+                  "folder of test pictures, or of IDX files, whose t10k set tests; empty: --test-fraction of --data");
+  parser.add("--test-fraction", s.test_fraction,
+             "part of a folder's pictures that tests, by whole pictures; of IDX files their t10k set does; 0: none",
              apps::between<double>(0, 0.9));
   parser.group("Further parts of the loss");
   parser.add("--weight-decay", s.weight_decay, "added to the gradients times the weights, as in PyTorch's Adam",

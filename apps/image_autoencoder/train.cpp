@@ -50,15 +50,12 @@ std::string summary_of(const Settings& settings, const Pictures& pictures, std::
 }
 
 nlohmann::json describe(const Pictures& pictures, const Settings& settings, std::int64_t parameters) {
-  nlohmann::json skipped = nlohmann::json::array();
-  for (const data::SkippedPicture& picture : pictures.skipped) {
-    skipped.push_back({{"name", picture.name}, {"reason", picture.reason}});
-  }
   return {{"train_count", pictures.train->size()},
           {"test_count", pictures.test ? pictures.test->size() : 0},
           {"train_pictures", pictures.train->picture_count()},
           {"test_pictures", pictures.test ? pictures.test->picture_count() : 0},
-          {"skipped", skipped},
+          {"skipped", apps::skipped_to_json(pictures.lists.skipped)},
+          {"data_checksum", apps::data_checksum(pictures.train.get(), pictures.test.get())},
           {"sample_shape", {3, settings.size, settings.size}},
           {"parameters", parameters}};
 }
@@ -115,8 +112,8 @@ void train_all(const apps::Arguments& arguments) {
   apps::RunFolder folder(kName, options, losses);
   Pictures pictures = find_pictures(settings);
   check_batches(settings, pictures.train->size());
-  if (!pictures.skipped.empty() && !options.quiet) {
-    fmt::print(stderr, "{}\n", describe_skipped(pictures.skipped, pictures.found));
+  if (!pictures.lists.skipped.empty() && !options.quiet) {
+    fmt::print(stderr, "{}\n", apps::describe_skipped(pictures.lists.skipped, pictures.lists.found));
   }
   if (options.profile) profile::enable(true);
 
@@ -134,7 +131,8 @@ void train_all(const apps::Arguments& arguments) {
     shown = shown_inputs(seeded, pictures, first);
   }
   folder.create();
-  folder.write_config(parser.config(), describe(pictures, settings, parameters));
+  nlohmann::json facts = describe(pictures, settings, parameters);  // of the first seed
+  folder.write_config(parser.config(), facts);
   std::vector<Outcome> outcomes;  // of the first seed
   apps::Comparison comparison{.app = kName, .losses = losses, .test_columns = {"test_mse", "test_psnr"}};
   comparison.prepare = [&](std::uint64_t seed) {
@@ -151,18 +149,19 @@ void train_all(const apps::Arguments& arguments) {
     if (outcomes.size() < losses.size()) outcomes.push_back(outcome);
   };
   const std::vector<apps::Run> runs = apps::compare_losses(comparison, options, folder);
-  if (const auto damaged = add_damaged(pictures); !damaged.empty()) {
-    folder.write_config(parser.config(), describe(pictures, settings, parameters));
-    if (!options.quiet) fmt::print(stderr, "{}\n", describe_skipped(damaged, pictures.found));
+  auto& skipped = pictures.lists.skipped;
+  const auto damaged = apps::add_damaged(skipped, pictures.train.get(), pictures.test.get());
+  if (!damaged.empty()) {
+    facts["skipped"] = apps::skipped_to_json(skipped);
+    folder.write_config(parser.config(), facts);
+    if (!options.quiet) fmt::print(stderr, "{}\n", apps::describe_skipped(damaged, pictures.lists.found));
   }
   const std::int64_t steps = apps::total_steps(options, per_epoch);
   write_report(pictures, folder.path(), summary_of(settings, pictures, parameters, steps), runs, shown, outcomes,
                settings);
   if (options.profile) fmt::print("{}", profile::table());
   if (!options.quiet) fmt::print("{}", apps::final_table(runs, "test_mse").to_text());
-  const std::string left_out = options.quiet && !pictures.skipped.empty()
-                                   ? fmt::format(" ({} unreadable pictures left out)", pictures.skipped.size())
-                                   : "";
+  const std::string left_out = options.quiet ? apps::count_skipped(skipped) : "";
   fmt::print("report: {}{}\n", (folder.path() / "report.html").string(), left_out);
 }
 

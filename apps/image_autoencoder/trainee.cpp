@@ -10,6 +10,7 @@
 #include "apps/image_autoencoder/directions.h"
 #include "apps/image_autoencoder/encoder_weights.h"
 #include "engine/autodiff.h"
+#include "engine/printable.h"
 #include "nn/safetensors.h"
 
 namespace sg::image_autoencoder {
@@ -34,7 +35,8 @@ Autoencoder::Autoencoder(const Settings& settings, const Pictures& pictures, app
   if (fresh && !settings.init_encoder.empty()) {
     const auto ignored = load_encoder(static_cast<nn::ResnetAutoencoder&>(*network_).encoder(), settings.init_encoder);
     if (notice && !ignored.empty()) {
-      *notice = printable(fmt::format("--init-encoder: ignored {}", fmt::join(ignored, ", ")));
+      constexpr std::size_t longest = 4000;
+      *notice = printable(fmt::format("--init-encoder: ignored {}", fmt::join(ignored, ", ")), longest);
     }
   }
   network_->to(settings.common.element_type());
