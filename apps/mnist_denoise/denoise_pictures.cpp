@@ -4,12 +4,14 @@
 #include <filesystem>
 
 #include "apps/common/files.h"
+#include "apps/common/numbered_name.h"
 #include "apps/common/options.h"
 #include "apps/common/saved_run.h"
 #include "apps/common/values.h"
 #include "apps/mnist_denoise/command.h"
 #include "data/image_io.h"
 #include "data/pictures.h"
+#include "engine/printable.h"
 #include "nn/models/denoiser.h"
 
 namespace sg::mnist_denoise {
@@ -49,7 +51,10 @@ void denoise_pictures(const apps::Arguments& arguments) {
   for (const std::string& name : images) {
     data::Image image = data::read_image(name, 1);
     if (image.width != kSide || image.height != kSide) {
-      if (!quiet) fmt::print(stderr, "{}: {} x {} resized to {} x {}\n", name, image.width, image.height, kSide, kSide);
+      if (!quiet) {
+        fmt::print(stderr, "{}: {} x {} resized to {} x {}\n", printable(name), image.width, image.height, kSide,
+                   kSide);
+      }
       image = data::resize(image, kSide, kSide);
     }
     inputs.push_back(data::image_to_tensor(image));
@@ -61,7 +66,7 @@ void denoise_pictures(const apps::Arguments& arguments) {
   if (error) fail("--out: {}: {}", out, error.message());
   for (std::size_t i = 0; i < images.size(); ++i) {
     const auto row = static_cast<std::int64_t>(i);
-    const fs::path target = fs::path(out) / fmt::format("{:03}-{}.png", i + 1, fs::path(images[i]).stem().string());
+    const fs::path target = fs::path(out) / apps::numbered_name(row + 1, images[i], ".png");
     apps::write_file_atomically(target, data::encode_png(data::to_image(squeeze(slice(clean, 0, row, row + 1), 0))));
   }
   apps::write_file_atomically(

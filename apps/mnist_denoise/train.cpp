@@ -5,10 +5,10 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/common/options.h"
+#include "apps/common/picture_data.h"
 #include "apps/common/report.h"
 #include "apps/mnist_denoise/command.h"
 #include "data/batches.h"
-#include "data/digits.h"
 #include "data/image_io.h"
 #include "data/noise.h"
 #include "engine/kernels/parallel.h"
@@ -28,6 +28,7 @@ struct Settings {
   apps::Options common;
   std::string noise = "sine";
   std::int64_t z = 32;
+  double test_fraction = 0.1;
 };
 
 /// The noise of training, or the stronger one that the network has never seen.
@@ -39,14 +40,15 @@ Tensor noise_for(const Settings& settings, std::span<const std::int64_t> samples
 
 class Denoiser : public apps::Trainee {
  public:
-  Denoiser(const Settings& settings, const data::Digits& digits, apps::Loss loss)
+  /// Takes the starting weights of --init when it is `fresh`; otherwise a checkpoint is to fill it.
+  Denoiser(const Settings& settings, const apps::PictureSets& pictures, apps::Loss loss, bool fresh)
       : settings_(settings),
-        digits_(digits),
+        pictures_(pictures),
         loss_(std::move(loss)),
         network_(settings.z),
-        order_(digits.train.size(), settings.common.batch_size, settings.common.seed, settings.common.shuffle) {
+        order_(pictures.train->size(), settings.common.batch_size, settings.common.seed, settings.common.shuffle) {
     network_.initialise(settings.common.seed);
-    if (!settings.common.init.empty()) nn::load_weights(network_, settings.common.init, "--init");
+    if (fresh && !settings.common.init.empty()) nn::load_weights(network_, settings.common.init, "--init");
     network_.to(settings.common.element_type());
     adam_ = std::make_unique<nn::Adam>(network_, nn::AdamOptions{.learning_rate = settings.common.lr});
   }
@@ -60,7 +62,7 @@ class Denoiser : public apps::Trainee {
     const data::Batch batch = order_.next();
     const std::vector<std::int64_t> samples = part.of(batch.samples);
     if (samples.empty()) return {};
-    const Tensor clean = data::read_pictures(digits_.train, samples, 0, settings_.common.element_type());
+    const Tensor clean = data::read_pictures(*pictures_.train, samples, 0, settings_.common.element_type());
     const Tensor noisy = clean + noise_for(settings_, samples, batch.position.epoch, false);
     const Tensor loss = apps::picture_loss(loss_, network_(noisy) - clean, settings_.common);
     return apps::share_of_mean(loss, part, static_cast<std::int64_t>(batch.samples.size()));
@@ -69,21 +71,21 @@ class Denoiser : public apps::Trainee {
   std::vector<double> evaluate() override {
     const NoGrad no_grad;
     double errors[2] = {0, 0};
-    for (const auto& samples : data::batches_in_order(digits_.test.size(), kTestBatch)) {
+    for (const auto& samples : data::batches_in_order(pictures_.test->size(), kTestBatch)) {
       for (const bool amplified : {false, true}) {
         const auto [noisy, output, clean] = denoise(samples, amplified);
         errors[amplified] += sum(square(output - clean)).item();
       }
     }
-    const auto pixels = static_cast<double>(digits_.test.size() * kSide * kSide);
+    const auto pixels = static_cast<double>(pictures_.test->size() * kSide * kSide);
     return {errors[0] / pixels, errors[1] / pixels};
   }
 
-  /// The first test digits in rows: with noise, denoised, clean.
+  /// The first test pictures in rows: with noise, denoised, clean.
   std::string picture(bool amplified) {
     const NoGrad no_grad;
     network_.eval();
-    std::vector<std::int64_t> samples(std::min(kShown, digits_.test.size()));
+    std::vector<std::int64_t> samples(std::min(kShown, pictures_.test->size()));
     for (std::size_t i = 0; i < samples.size(); ++i) samples[i] = static_cast<std::int64_t>(i);
     const auto [noisy, output, clean] = denoise(samples, amplified);
     return data::encode_png(
@@ -95,33 +97,27 @@ class Denoiser : public apps::Trainee {
     Tensor noisy, output, clean;
   };
   Result denoise(std::span<const std::int64_t> samples, bool amplified) {
-    const Tensor clean = data::read_pictures(digits_.test, samples, 0, settings_.common.element_type());
+    const Tensor clean = data::read_pictures(*pictures_.test, samples, 0, settings_.common.element_type());
     const Tensor noisy = clean + noise_for(settings_, samples, data::test_epoch, amplified);
     return {noisy, network_(noisy), clean};
   }
 
   const Settings& settings_;
-  const data::Digits& digits_;
+  const apps::PictureSets& pictures_;
   apps::Loss loss_;
   nn::DenoisingAutoencoder network_;
   std::unique_ptr<nn::Adam> adam_;
   data::BatchOrder order_;
 };
 
-data::Digits read_data(const Settings& settings) {
-  data::Digits digits =
-      settings.common.data.empty() ? data::embedded_digits() : data::read_digits(settings.common.data);
-  if (settings.common.limit_train > 0) digits.train.limit(settings.common.limit_train);
-  if (settings.common.limit_test > 0) digits.test.limit(settings.common.limit_test);
+apps::PictureSets read_data(const Settings& settings) {
+  const data::ImageFolderOptions whole{.side = kSide, .channels = 1, .crops = data::Crops::whole};
+  apps::PictureSets pictures = apps::read_picture_sets(settings.common, whole, settings.test_fraction);
   const Shape needed{1, kSide, kSide};
-  if (digits.train.sample_shape() != needed) {
-    fail("--data: the pictures are {}, this network needs {}", digits.train.sample_shape(), needed);
+  if (pictures.train->sample_shape() != needed) {
+    fail("--data: the pictures are {}, this network needs {}", pictures.train->sample_shape(), needed);
   }
-  if (digits.train.size() == 0 || digits.test.size() == 0) {
-    fail("--data: {} training and {} test pictures: at least one of each is needed", digits.train.size(),
-         digits.test.size());
-  }
-  return digits;
+  return pictures;
 }
 
 }  // namespace
@@ -132,15 +128,23 @@ void train_all(const apps::Arguments& arguments) {
   settings.common.epochs = 5;
   settings.common.lr = 0.005;
   settings.common.seed = 1;
+  apps::CommonUse use;
+  use.data =
+      "a folder of IDX files with pictures of 28 x 28; or of images, searched recursively, each as a whole made "
+      "grey and resized to 28 x 28; empty: the embedded digits";
   apps::OptionParser parser(kName,
                             "Trains a denoising autoencoder on handwritten digits, once for each loss from the same "
                             "start on the same batches, and "
                             "compares the losses by the plain squared error on test digits.",
-                            settings.common);
+                            settings.common, use);
   parser.add<std::string>("--noise", settings.noise, "sine or gauss: what is added to the digits",
                           apps::one_of({"sine", "gauss"}));
   parser.add<std::int64_t>("--z", settings.z, "numbers between encoder and decoder",
                            apps::between<std::int64_t>(1, 1 << 16));
+  parser.add("--test-fraction", settings.test_fraction,
+             "part of a folder's images kept for the test, at least one; a single one, and all of them at 0, train and "
+             "test",
+             apps::between<double>(0, 0.9));
   parser.footer(
       "mnist_denoise denoise --model DIR_OR_FILE IMAGE... --out DIR applies a trained network to your own pictures.");
   parser.parse(arguments);
@@ -149,51 +153,78 @@ void train_all(const apps::Arguments& arguments) {
   set_memory_limit(options.memory_limit << 20);
   const std::vector<apps::Loss> losses = options.loss_list();
   apps::RunFolder folder(kName, options, losses);
-  const data::Digits digits = read_data(settings);
+  apps::PictureSets pictures = read_data(settings);
+  if (!pictures.skipped.empty() && !options.quiet) {
+    fmt::print(stderr, "{}\n", apps::describe_skipped(pictures.skipped, pictures.found));
+  }
   if (options.profile) profile::enable(true);
 
   Settings seeded = settings;
+  const std::int64_t train_count = pictures.train->size(), test_count = pictures.test->size();
   std::int64_t parameters = 0, per_epoch = 0;
+  const apps::Run first_run{options.seed_list().front(), "", losses[0], folder.folder_of(losses[0]), {}};
   {
-    Denoiser first(seeded, digits, losses[0]);  // finds a wrong --init before anything is written
+    // Finds a wrong --init before anything is written.
+    Denoiser first(seeded, pictures, losses[0], first_run.is_fresh(options));
     parameters = first.network().parameter_count();
     per_epoch = first.steps_per_epoch();
   }
   folder.create();
-  folder.write_config(parser.config(), {{"train_count", digits.train.size()},
-                                        {"test_count", digits.test.size()},
-                                        {"sample_shape", {1, kSide, kSide}},
-                                        {"parameters", parameters}});
+  nlohmann::json facts{{"train_count", train_count},
+                       {"test_count", test_count},
+                       {"sample_shape", {1, kSide, kSide}},
+                       {"parameters", parameters},
+                       {"skipped", apps::skipped_to_json(pictures.skipped)},
+                       {"data_checksum", apps::data_checksum(pictures.train.get(), pictures.test.get())}};
+  folder.write_config(parser.config(), facts);
   apps::Comparison comparison{.app = kName, .losses = losses, .test_columns = {"test_mse", "test_mse_amplified"}};
-  comparison.prepare = [&](std::uint64_t seed) { seeded.common.seed = seed; };
-  comparison.begin = [&](const apps::Run& run) { return std::make_unique<Denoiser>(seeded, digits, run.loss); };
+  comparison.prepare = [&](std::uint64_t seed) {
+    if (seed == seeded.common.seed) return;
+    seeded.common.seed = seed;
+    if (!pictures.digits) pictures = read_data(seeded);
+  };
+  comparison.begin = [&](const apps::Run& run) {
+    return std::make_unique<Denoiser>(seeded, pictures, run.loss, run.is_fresh(options));
+  };
   comparison.finish = [&](apps::Trainee& trainee, const apps::Run& run) {
     auto& denoiser = static_cast<Denoiser&>(trainee);
     apps::write_file_atomically(run.folder / "test.png", denoiser.picture(false));
     apps::write_file_atomically(run.folder / "test_amplified.png", denoiser.picture(true));
   };
   const std::vector<apps::Run> runs = apps::compare_losses(comparison, options, folder);
+  const auto damaged = apps::add_damaged(pictures.skipped, pictures.train.get(), pictures.test.get());
+  if (!damaged.empty()) {
+    facts["skipped"] = apps::skipped_to_json(pictures.skipped);
+    folder.write_config(parser.config(), facts);
+    if (!options.quiet) fmt::print(stderr, "{}\n", apps::describe_skipped(damaged, pictures.found));
+  }
 
+  const std::string kind = pictures.digits ? "digits" : "pictures";
   const apps::Table table = apps::final_table(runs, "test_mse");
-  apps::Report report("Denoising digits",
-                      fmt::format("One autoencoder ({} parameters), trained for {} steps on {} digits with {} noise, "
+  apps::Report report("Denoising " + kind,
+                      fmt::format("One autoencoder ({} parameters), trained for {} steps on {} {} with {} noise, "
                                   "once for each of {} losses and {} seeds, all losses from the same start on the same "
-                                  "batches. Test errors are plain mean squared errors on {} digits.",
-                                  parameters, apps::total_steps(options, per_epoch), digits.train.size(),
-                                  settings.noise, losses.size(), options.seed_list().size(), digits.test.size()));
-  report.comparison(runs, "test_mse", "mean squared error on test digits");
+                                  "batches. Test errors are plain mean squared errors on {} {}.",
+                                  parameters, apps::total_steps(options, per_epoch), train_count, kind, settings.noise,
+                                  losses.size(), options.seed_list().size(), test_count, kind));
+  report.comparison(runs, "test_mse", "mean squared error on test " + kind);
   report.chart(apps::curves_chart(runs, "test_mse_amplified", "test error under the noise not seen in training"));
   report.weights(kSide, losses, options);
-  report.heading("Test digits: with noise, denoised, clean");
+  report.heading("Test " + kind + ": with noise, denoised, clean");
   for (std::size_t i = 0; i < losses.size(); ++i) {  // of the first seed
     report.picture(apps::read_file(runs[i].folder / "test.png", 1 << 26), losses[i].name + ": the noise of training");
     report.picture(apps::read_file(runs[i].folder / "test_amplified.png", 1 << 26),
                    losses[i].name + ": the noise that it has not seen");
   }
+  if (!pictures.skipped.empty()) {
+    report.heading("Left out");
+    report.paragraph(apps::describe_skipped(pictures.skipped, pictures.found));
+  }
   report.write(folder.path());
   if (options.profile) fmt::print("{}", profile::table());
   if (!options.quiet) fmt::print("{}", table.to_text());
-  fmt::print("report: {}\n", (folder.path() / "report.html").string());
+  fmt::print("report: {}{}\n", (folder.path() / "report.html").string(),
+             options.quiet ? apps::count_skipped(pictures.skipped) : "");
 }
 
 }  // namespace sg::mnist_denoise

@@ -17,6 +17,7 @@
 #include "engine/kernels/parallel.h"
 #include "engine/ops.h"
 #include "nn/safetensors.h"
+#include "tests/apps/picture_files.h"
 #include "tests/apps/run_capture.h"
 
 using namespace sg;
@@ -208,4 +209,87 @@ TEST_CASE("a trained denoiser is applied to pictures of any size, and a bad one 
       run({"denoise", "--model", folder / "run", folder / "small.png", folder / "text.png", "--out", folder / "none"});
   CHECK(bad.status == 2);
   CHECK_FALSE(fs::exists(folder / "none"));
+}
+
+TEST_CASE("a denoising run takes a folder of images, and is resumed on it to the same bits") {
+  const TemporaryFolder folder;
+  const std::string images = image_folder(folder, "images", 11);
+  folder.write("images/evil\x1b[31m.png", "no picture");
+  const auto path = [&](const std::string& name) { return (folder / name).string(); };
+  const auto train_on = [&](const std::string& out, const std::string& steps) {
+    return run({"--data", images, "--batch-size", "4", "--z", "4", "--loss", "l2", "--seeds", "2", "--log-every", "1",
+                "--out", path(out), "--steps", steps});
+  };
+  const RunResult whole = train_on("whole", "4");
+  INFO(whole.error);
+  REQUIRE(whole.status == 0);
+  CHECK(whole.error.starts_with("1 of 12 pictures cannot be read and is left out: evil [31m.png (not a "));
+  const auto config = nlohmann::json::parse(bytes(path("whole/config.json")));
+  CHECK(config.at("train_count") == 10);
+  CHECK(config.at("test_count") == 1);
+  CHECK(config.at("test_fraction") == 0.1);
+  CHECK(config.at("skipped").at(0).at("name") == "evil\x1b[31m.png");
+  CHECK(config.at("data_checksum").get<std::string>().size() == 8);
+  CHECK(bytes(path("whole/report.html")).find("evil [31m.png") != std::string::npos);
+  REQUIRE(train_on("parts", "2").status == 0);
+  const RunResult resumed = run({"--resume", path("parts"), "--steps", "4", "--quiet"});
+  CHECK(resumed.status == 0);
+  CHECK(resumed.out == "report: " + path("parts/report.html") + " (1 unreadable picture left out)\n");
+  for (const std::string seed : {"seed0", "seed1"}) {
+    CHECK(bytes(path("whole/" + seed + "/model.safetensors")) == bytes(path("parts/" + seed + "/model.safetensors")));
+  }
+  CHECK(nlohmann::json::parse(bytes(path("parts/config.json"))).at("data_checksum") == config.at("data_checksum"));
+  const RunResult denoised =
+      run({"denoise", "--model", path("whole"), path("images/p0.png"), "--out", path("clean"), "--quiet"});
+  CHECK(denoised.status == 0);
+}
+
+TEST_CASE("a denoising run's config.json tells other data by their checksum") {
+  const TemporaryFolder folder;
+  int runs = 0;
+  const auto checksum = [&](const std::vector<std::string>& data) {
+    const std::string out = (folder / std::to_string(++runs)).string();
+    std::vector<std::string> arguments{"--z",          "4", "--loss",  "l2",    "--steps", "1", "--limit-train", "8",
+                                       "--limit-test", "2", "--quiet", "--out", out};
+    arguments.insert(arguments.end(), data.begin(), data.end());
+    REQUIRE(run(arguments).status == 0);
+    return nlohmann::json::parse(bytes(out + "/config.json")).at("data_checksum").get<std::string>();
+  };
+  const std::string embedded = checksum({});
+  CHECK(checksum({"--seed", "5"}) == embedded);
+  CHECK(checksum({"--limit-test", "3"}) != embedded);
+  const std::string idx = checksum({"--data", idx_folder(folder, "idx", 6, 2, 28)});
+  CHECK(idx != embedded);
+  CHECK(checksum({"--data", idx_folder(folder, "idx", 6, 1, 28)}) != idx);
+  const std::string images = image_folder(folder, "images", 1);
+  const std::string single = checksum({"--data", images});
+  CHECK(checksum({"--data", images}) == single);
+  image_folder(folder, "images", 2);
+  CHECK(checksum({"--data", images}) != single);
+}
+
+TEST_CASE("a denoising run goes on without the file that it began from") {
+  const Folder folder;
+  REQUIRE(train({"--out", folder / "donor", "--steps", "1", "--loss", "l2"}).status == 0);
+  REQUIRE(train({"--out", folder / "run", "--steps", "2", "--loss", "l2", "--init", folder / "donor/model.safetensors"})
+              .status == 0);
+  fs::remove_all(folder.path / "donor");
+  const RunResult resumed = run({"--resume", folder / "run", "--steps", "3"});
+  INFO(resumed.error);
+  CHECK(resumed.status == 0);
+}
+
+TEST_CASE("pictures whose names are long or hold commands to a terminal are denoised") {
+  const Folder folder;
+  REQUIRE(train({"--out", folder / "run", "--steps", "1", "--loss", "l2"}).status == 0);
+  const std::string long_name = std::string(250, 'n') + ".png", evil = "e\x1b[31m\n.png";
+  for (const std::string& name : {long_name, evil}) {
+    std::ofstream(folder.path / name, std::ios::binary) << data::encode_png(waves(30, 20, 3, 1));
+  }
+  const RunResult result =
+      run({"denoise", "--model", folder / "run", folder / long_name, folder / evil, "--out", folder / "clean"});
+  INFO(result.error);
+  CHECK(result.status == 0);
+  CHECK(fs::exists(folder.path / "clean" / ("001-" + std::string(180, 'n') + ".png")));
+  CHECK(result.error.find("e [31m .png: 30 x 20 resized to 28 x 28\n") != std::string::npos);
 }
