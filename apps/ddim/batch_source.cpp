@@ -1,12 +1,18 @@
 // Batch source.
 #include "apps/ddim/batch_source.h"
 
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
+#include "data/files.h"
 #include "data/noise.h"
 #include "data/streams.h"
+#include "engine/crc32c.h"
 #include "engine/ops.h"
 #include "engine/random.h"
 #include "nn/safetensors.h"
@@ -36,6 +42,19 @@ TrainingBatch with_noise(Tensor x0, const std::vector<std::int64_t>& samples, st
 
 Tensor scaled(const data::PictureSet& set, const std::vector<std::int64_t>& samples, std::int64_t epoch, Dtype dtype) {
   return data::read_pictures(set, samples, epoch, dtype) * 2 - 1;
+}
+
+std::uint32_t checksum_of_beginning(const std::filesystem::path& path) {
+  const data::OpenFile file(path, std::numeric_limits<std::size_t>::max());
+  std::string text = fmt::format("{}\n", file.size());
+  const std::size_t head = text.size();
+  text.resize(head + std::min(file.size(), std::size_t{1} << 20));
+  for (std::size_t filled = head; filled < text.size();) {
+    const ssize_t count = ::read(file.descriptor(), text.data() + filled, text.size() - filled);
+    if (count <= 0) fail("{}: cannot be read", path.string());
+    filled += static_cast<std::size_t>(count);
+  }
+  return crc32c(0, text.data(), text.size());
 }
 
 }  // namespace
@@ -86,6 +105,7 @@ Replay::Replay(const std::filesystem::path& file, std::int64_t timesteps, Dtype 
     }
     times_.push_back(static_cast<std::int64_t>(value));
   }
+  checksum_ = checksum_of_beginning(file);
   x0_ = cast(x0, dtype).eval().detach();
   noise_ = cast(noise, dtype).eval().detach();
 }

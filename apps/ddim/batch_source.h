@@ -62,8 +62,11 @@ class Replay : public BatchSource {
   Shape sample_shape() const { return {x0_.shape(2), x0_.shape(3), x0_.shape(4)}; }
   /// The first pictures, [up to count, C, H, W] in [-1, 1].
   Tensor pictures(std::int64_t count) const;
+  /// By which another file is known: the checksum (engine/crc32c.h) of the file's size and its first MB.
+  std::uint32_t checksum() const { return checksum_; }
 
  private:
+  std::uint32_t checksum_ = 0;
   Tensor x0_, noise_;
   std::vector<std::int64_t> times_;
 };

@@ -10,7 +10,7 @@
 namespace sg::ddim {
 
 Denoiser::Denoiser(const TrainSettings& settings, BatchSource& source, const TestBatches& test, apps::Loss loss,
-                   std::filesystem::path folder)
+                   std::filesystem::path folder, bool fresh)
     : settings_(settings),
       source_(source),
       test_(test),
@@ -19,7 +19,7 @@ Denoiser::Denoiser(const TrainSettings& settings, BatchSource& source, const Tes
       diffusion_(settings.model.diffusion(nn::loss_weight_of(settings.loss_weight))),
       network_(settings.model.unet()) {
   network_.initialise(settings.common.seed);
-  if (!settings.common.init.empty()) {
+  if (fresh && !settings.common.init.empty()) {
     nn::load_weights(network_, settings.common.init, "--init");
   }
   network_.to(settings.common.element_type());

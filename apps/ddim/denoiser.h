@@ -34,9 +34,10 @@ struct TrainSettings {
 /// The U-Net with Adam and the average of its weights, which is what is measured, sampled and kept as the model.
 class Denoiser : public apps::Trainee {
  public:
-  /// Everything given must outlive it. `folder` takes the grids of samples on the way.
+  /// Everything given must outlive it. `folder` takes the grids of samples on the way. When it is `fresh` it takes the
+  /// starting weights of --init; otherwise a checkpoint is to fill it.
   Denoiser(const TrainSettings& settings, BatchSource& source, const TestBatches& test, apps::Loss loss,
-           std::filesystem::path folder);
+           std::filesystem::path folder, bool fresh);
 
   nn::Module& network() override { return network_; }
   nn::Optimizer& optimizer() override { return *adam_; }

@@ -99,32 +99,42 @@ class TrainCommand {
     const apps::Options& options = settings_.common;
     apps::RunFolder folder(kName, options, losses_);
     make_source();
+    if (settings_.fid) check_quality();
+    if (!dataset_.skipped.empty() && !options.quiet) {
+      fmt::print(stderr, "{}\n", apps::describe_skipped(dataset_.skipped, dataset_.found));
+    }
     if (options.profile) profile::enable(true);
+    const apps::Run first_run{options.seed_list().front(), "", losses_[0], folder.folder_of(losses_[0]), {}};
     std::int64_t parameters = 0;
     {
-      Denoiser first(settings_, *source_, *test_, losses_[0], "");  // finds a wrong --init before anything is written
+      // Finds a wrong --init before anything is written.
+      Denoiser first(settings_, *source_, *test_, losses_[0], "", first_run.is_fresh(options));
       parameters = first.network().parameter_count();
     }
     folder.create();
-    folder.write_config(parser_.config(),
-                        {{"train_count", train_count_},
+    nlohmann::json facts{{"train_count", train_count_},
                          {"test_count", test_->size()},
                          {"sample_shape", {settings_.model.channels, settings_.model.size, settings_.model.size}},
-                         {"parameters", parameters}});
+                         {"parameters", parameters},
+                         {"skipped", apps::skipped_to_json(dataset_.skipped)},
+                         {"data_checksum", checksum()}};
+    folder.write_config(parser_.config(), facts);
     apps::Comparison comparison{.app = kName, .losses = losses_, .test_columns = {"test_mse"}};
-    comparison.prepare = [this](std::uint64_t seed) {
-      if (seed == settings_.common.seed) return;
-      settings_.common.seed = seed;
-      source_.reset(), test_.reset();
-      make_source();
-    };
-    comparison.begin = [this](const apps::Run& run) {
-      return std::make_unique<Denoiser>(settings_, *source_, *test_, run.loss, run.folder);
+    comparison.prepare = [this](std::uint64_t seed) { use_seed(seed); };
+    comparison.begin = [&](const apps::Run& run) {
+      return std::make_unique<Denoiser>(settings_, *source_, *test_, run.loss, run.folder, run.is_fresh(options));
     };
     comparison.finish = [this](apps::Trainee& trainee, const apps::Run& run) {
       sample(static_cast<Denoiser&>(trainee), run);
     };
-    report(apps::compare_losses(comparison, options, folder), folder, parameters);
+    const std::vector<apps::Run> runs = apps::compare_losses(comparison, options, folder);
+    const auto damaged = apps::add_damaged(dataset_.skipped, dataset_.train.get(), dataset_.test.get());
+    if (!damaged.empty()) {
+      facts["skipped"] = apps::skipped_to_json(dataset_.skipped);
+      folder.write_config(parser_.config(), facts);
+      if (!options.quiet) fmt::print(stderr, "{}\n", apps::describe_skipped(damaged, dataset_.found));
+    }
+    report(runs, folder, parameters);
   }
 
  private:
@@ -168,6 +178,33 @@ class TrainCommand {
     check_sampling(settings_.sampling, settings_.model.timesteps);
   }
 
+  void use_seed(std::uint64_t seed) {
+    if (seed == settings_.common.seed) return;
+    settings_.common.seed = seed;
+    source_.reset(), test_.reset();
+    make_source();
+  }
+
+  /// Throws where --fid would find too few pictures after the training of any seed, whose test pictures may be others.
+  void check_quality() {
+    const std::vector<std::uint64_t> seeds = settings_.common.seed_list();
+    for (auto seed = seeds.rbegin(); seed != seeds.rend(); ++seed) {  // the first one's pictures stay
+      use_seed(*seed);
+      const std::int64_t train = dataset_.train ? dataset_.train->size() : train_count_;
+      if (test_->size() < 2 || train < 2) {
+        fail("--fid: needs at least 2 test and 2 training pictures, and there are {} and {}", test_->size(), train);
+      }
+    }
+  }
+
+  std::string checksum() const {
+    if (!settings_.replay.empty()) {
+      const std::uint32_t batches = static_cast<const Replay&>(*source_).checksum();
+      return apps::checksum_text(dataset_.test ? dataset_.test->checksum(batches) : batches);
+    }
+    return apps::data_checksum(dataset_.train.get(), dataset_.test.get());
+  }
+
   void make_source() {
     apps::Options& options = settings_.common;
     ModelSettings& model = settings_.model;
@@ -189,7 +226,7 @@ class TrainCommand {
       source_ = std::move(replay);
       if (test_) return;
     }
-    if (!has_own_shape(options.data)) check_model(model);
+    if (!apps::has_own_shape(options.data)) check_model(model);
     dataset_ = read_dataset(options, settings_.dataset, model);
     if (source_ && dataset_.test->sample_shape() != model.sample_shape()) {
       fail("--data: the pictures are {}, those of --replay {}", dataset_.test->sample_shape(), model.sample_shape());
@@ -275,17 +312,22 @@ class TrainCommand {
       page.picture(apps::read_file(runs[i].folder / "samples.png", 1 << 28),
                    fmt::format("{}: after {} steps, from the same noise", losses_[i].name, steps));
     }
+    if (!dataset_.skipped.empty()) {
+      page.heading("Left out");
+      page.paragraph(apps::describe_skipped(dataset_.skipped, dataset_.found));
+    }
     page.write(folder.path());
     if (options.profile) fmt::print("{}", profile::table());
     if (!options.quiet) fmt::print("{}", table.to_text());
     if (!options.quiet && !qualities_.empty()) fmt::print("{}", quality_table().to_text());
-    fmt::print("report: {}\n", (folder.path() / "report.html").string());
+    fmt::print("report: {}{}\n", (folder.path() / "report.html").string(),
+               options.quiet ? apps::count_skipped(dataset_.skipped) : "");
   }
 
   RunSettings settings_;
   apps::OptionParser parser_;
   std::vector<apps::Loss> losses_;
-  Dataset dataset_;
+  apps::PictureSets dataset_;
   std::unique_ptr<TestBatches> test_;
   std::unique_ptr<BatchSource> source_;
   std::int64_t train_count_ = 0;

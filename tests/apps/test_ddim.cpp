@@ -8,6 +8,7 @@
 #include <cmath>
 #include <fstream>
 
+#include "apps/common/files.h"
 #include "apps/common/metrics.h"
 #include "apps/ddim/command.h"
 #include "apps/ddim/settings.h"
@@ -16,6 +17,7 @@
 #include "engine/kernels/parallel.h"
 #include "nn/diffusion_sampler.h"
 #include "nn/models/unet.h"
+#include "tests/apps/picture_files.h"
 #include "tests/apps/run_capture.h"
 #include "tests/data/temporary_folder.h"
 #include "tests/nn/formula.h"
@@ -350,4 +352,84 @@ TEST_CASE("ddim refuses what does not fit in one line and leaves nothing behind"
   const std::string noise = (folder.path() / "noise.safetensors").string();
   nn::save_safetensors(noise, {{"x", zeros({2, 1, 28, 24})}});
   refuses({"sample", "--model", model, "--size", "28", "--init-noise", noise}, "needs [N, 1, 28, 28]");
+}
+
+TEST_CASE("ddim train tells in config.json and in its last line which pictures it left out") {
+  const TemporaryFolder folder;
+  const std::string images = image_folder(folder, "images", 4), out = (folder / "run").string();
+  folder.write("images/evil\x1b[31m\n.png", "no picture");
+  folder.write("images/text.jpg", "no picture");
+  const std::vector<std::string> arguments =
+      joined(tiny, {"--data", images, "--size", "16", "--steps", "1", "--loss", "l2", "--out", out});
+  const RunResult quiet = ddim_run(joined({"train"}, arguments));
+  INFO(quiet.error);
+  REQUIRE(quiet.status == 0);
+  CHECK(quiet.error.empty());
+  CHECK(quiet.out == "report: " + out + "/report.html (2 unreadable pictures left out)\n");
+  const auto config = nlohmann::json::parse(apps::read_file(out + "/config.json", 1 << 20));
+  REQUIRE(config.at("skipped").size() == 2);
+  CHECK(config.at("skipped").at(1).at("name") == "text.jpg");
+  CHECK(config.at("data_checksum").get<std::string>().size() == 8);
+  std::vector<std::string> loud{"train", "--overwrite"};
+  for (const std::string& argument : arguments) {
+    if (argument != "--quiet") loud.push_back(argument);
+  }
+  const RunResult told = ddim_run(loud);
+  CHECK(told.status == 0);
+  CHECK_THAT(told.error, ContainsSubstring("2 of 6 pictures cannot be read and are left out: evil [31m .png ("));
+  CHECK(told.error.find('\x1b') == std::string::npos);
+}
+
+TEST_CASE("ddim train --fid refuses too few pictures before it trains") {
+  const TemporaryFolder folder;
+  const std::string images = image_folder(folder, "images", 2), out = (folder / "run").string();
+  const std::vector<std::string> few{"--data", images, "--size", "28", "--crops", "center", "--fid", "--out", out};
+  for (const std::string seeds : {"1", "2"}) {
+    const RunResult result = ddim_run(joined({"train", "--seeds", seeds}, few));
+    CHECK(result.status == 2);
+    CHECK_THAT(result.error, ContainsSubstring("--fid: needs at least 2 test and 2 training pictures"));
+    CHECK_THAT(result.error, ContainsSubstring("there are 1 and 1"));
+    CHECK_FALSE(fs::exists(out));
+  }
+  const RunResult digits = ddim_run({"train", "--limit-test", "1", "--fid", "--out", out});
+  CHECK(digits.status == 2);
+  CHECK_THAT(digits.error, ContainsSubstring("--fid: "));
+  CHECK_FALSE(fs::exists(out));
+}
+
+TEST_CASE("ddim train goes on without the file that it began from") {
+  const TemporaryFolder folder;
+  const std::string model = tiny_model(folder), out = (folder / "run").string();
+  const RunResult begun =
+      ddim_run(joined({"train", "--loss", "l2", "--steps", "1", "--init", model, "--out", out}, tiny));
+  INFO(begun.error);
+  REQUIRE(begun.status == 0);
+  fs::remove(model);
+  const RunResult resumed = ddim_run({"train", "--resume", out, "--steps", "2"});
+  INFO(resumed.error);
+  CHECK(resumed.status == 0);
+}
+
+TEST_CASE("ddim train knows another replay file by its checksum") {
+  const TemporaryFolder folder;
+  int runs = 0;
+  const auto checksum = [&](std::int64_t batch) {
+    const std::string out = (folder / std::to_string(++runs)).string();
+    const RunResult result = ddim_run({"train",    "--dim",
+                                       "8",        "--mults",
+                                       "1,2",      "--sample-every",
+                                       "0",        "--sample-count",
+                                       "2",        "--sampling-steps",
+                                       "2",        "--quiet",
+                                       "--loss",   "l2",
+                                       "--steps",  "1",
+                                       "--replay", replay_file(folder, 2, batch),
+                                       "--out",    out});
+    INFO(result.error);
+    REQUIRE(result.status == 0);
+    return nlohmann::json::parse(apps::read_file(out + "/config.json", 1 << 20)).at("data_checksum").get<std::string>();
+  };
+  const std::string two = checksum(2);
+  CHECK(checksum(2) == two);
+  CHECK(checksum(3) != two);
 }
