@@ -19,6 +19,11 @@ Tensor square_of(const std::string& name, std::int64_t side) {
   return data::image_to_tensor(shorter == side ? middle : data::resize(middle, side, side));
 }
 
+bool is_png_name(const std::filesystem::path& path) {
+  const std::string ending = path.extension().string();
+  return ending == ".png" || ending == ".PNG";
+}
+
 }  // namespace
 
 void interpolate_latents(const apps::Arguments& arguments) {
@@ -42,6 +47,7 @@ void interpolate_latents(const apps::Arguments& arguments) {
 
   const std::filesystem::path out = options.out;
   if (std::filesystem::is_directory(out)) fail("--out: {} is a folder; a PNG file is needed", options.out);
+  if (!is_png_name(out)) fail("--out: {}: a PNG file is written, and its name has to end in .png", options.out);
   const NoGrad no_grad;
   const Tensor first = square_of(images[0], side), second = square_of(images[1], side);
   if (out.has_parent_path()) make_out_folder(out.parent_path().string());

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "apps/common/files.h"
 #include "apps/common/numbered_name.h"
@@ -85,6 +86,9 @@ Latents load_latents(const fs::path& path, const Model& model) {
   if (latents.rank() != 4 || latents.size() == 0 || latents.shape(1) != channels ||
       latents.shape(2) != latents.shape(3)) {
     fail("{}: latents are {}, {} needs [tiles, {}, side, side]", path.string(), latents.shape(), model.net, channels);
+  }
+  for (const float value : latents.to_vector<float>()) {
+    if (!std::isfinite(value)) fail("{}: latents hold {}, which is no finite number", path.string(), value);
   }
   const std::int64_t tile = latents.shape(2) * multiple;
   if (tile > kLargestTile) {

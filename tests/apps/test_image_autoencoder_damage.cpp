@@ -49,6 +49,10 @@ TEST_CASE("a strip goes into a folder that is made for it, and a folder's own na
   const RunResult taken = strip("pictures");
   CHECK(taken.status == 2);
   CHECK(taken.error.find("--out: " + folder / "pictures" + " is a folder") != std::string::npos);
+  const RunResult jpeg = strip("strip.jpg");
+  CHECK(jpeg.status == 2);
+  CHECK(jpeg.error.find("strip.jpg: a PNG file is written, and its name has to end in .png") != std::string::npos);
+  CHECK_FALSE(fs::exists(folder / "strip.jpg"));
   const RunResult file = autoencoder({"--data", folder / "pictures/p0.png", "--out", folder / "run"});
   CHECK(file.status == 2);
   CHECK(file.error.find("--data: ") != std::string::npos);

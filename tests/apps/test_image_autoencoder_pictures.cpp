@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <cmath>
+#include <limits>
 
 #include "apps/image_autoencoder/latents.h"
 #include "apps/image_autoencoder/tiles.h"
@@ -120,6 +121,9 @@ TEST_CASE("latents that do not fit the model or themselves are refused") {
   };
   CHECK(refusal(zeros({1, 32, 2, 2}), {}).find("needs [tiles, 64, side, side]") != std::string::npos);
   CHECK(refusal(zeros({0, 64, 2, 2}), {}).find("needs [tiles") != std::string::npos);
+  for (const double value : {std::numeric_limits<double>::quiet_NaN(), 1e300}) {
+    CHECK(refusal(full({1, 64, 2, 2}, value, f64), {}).find("bad.safetensors: latents hold ") != std::string::npos);
+  }
   std::map<std::string, std::string> metadata{{"height", "8"}, {"width", "20"}, {"tile", "8"}, {"overlap", "2"}};
   CHECK(refusal(zeros({2, 64, 2, 2}), metadata).find("has 3") != std::string::npos);
   metadata["width"] = "99999999999";
