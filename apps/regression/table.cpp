@@ -10,9 +10,9 @@
 #include <string_view>
 
 #include "apps/common/csv.h"
+#include "engine/crc32c.h"
 #include "engine/error.h"
 #include "engine/printable.h"
-#include "nn/crc32c.h"
 
 namespace sg::regression {
 
@@ -100,7 +100,7 @@ std::string checksum_of(const std::string& path) {
   std::uint32_t checksum = 0;
   do {
     file.read(piece.data(), static_cast<std::streamsize>(piece.size()));
-    checksum = nn::crc32c(checksum, piece.data(), static_cast<std::size_t>(file.gcount()));
+    checksum = crc32c(checksum, piece.data(), static_cast<std::size_t>(file.gcount()));
   } while (file);
   if (!file.eof()) fail("{}: cannot be read", path);
   return fmt::format("{:08x}", checksum);

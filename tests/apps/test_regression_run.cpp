@@ -14,9 +14,9 @@
 #include "apps/common/metrics.h"
 #include "apps/common/run_app.h"
 #include "apps/regression/command.h"
+#include "engine/crc32c.h"
 #include "engine/error.h"
 #include "engine/kernels/parallel.h"
-#include "nn/crc32c.h"
 #include "nn/safetensors.h"
 
 using namespace sg;
@@ -160,7 +160,7 @@ TEST_CASE("config.json holds the checksum of the table's bytes", "[regression]")
   std::ofstream(table) << "x1,u\n0,1\n1,2\n2,3\n3,4\n4,5\n5,6\n";
   run({"--data", table, "--sizes", "1,3,1", "--steps", "1", "--loss", "l2", "--out", folder / "run"});
   const std::string contents = bytes(table);
-  const std::string checksum = fmt::format("{:08x}", nn::crc32c(0, contents.data(), contents.size()));
+  const std::string checksum = fmt::format("{:08x}", crc32c(0, contents.data(), contents.size()));
   CHECK(apps::read_config(folder / "run/config.json")["data_checksum"] == checksum);
 }
 
