@@ -233,7 +233,7 @@ Tensors jvp(const Tensors& ys, const Tensors& xs, const Tensors& tangents, Unuse
   for (std::size_t i = 0; i < xs.size(); ++i) {
     check_like("jvp", "tangent", tangents[i], xs[i]);
     if (path.xs[i] < 0 && unused == Unused::error) fail("jvp: y does not depend on {}", describe(xs[i], i));
-    if (path.xs[i] >= 0) tangent[path.xs[i]] = tangents[i];
+    if (path.xs[i] >= 0) tangent[path.xs[i]] = accumulate(tangent[path.xs[i]], tangents[i]);  // x may come twice
   }
   for (std::size_t i = 0; i < path.nodes.size(); ++i) {
     Node& node = *path.nodes[i];

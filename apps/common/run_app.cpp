@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -91,7 +92,9 @@ int run_app(const std::string& app, int argc, char** argv, const std::function<v
     status = flush_output(app);
     finish_ranks();
   } catch (const Finished&) {
-    status = flush_output(app);
+    struct stat output {};
+    const bool is_pipe = ::fstat(STDOUT_FILENO, &output) == 0 && S_ISFIFO(output.st_mode);
+    if (!is_pipe) status = flush_output(app);  // who reads --help through a pipe may have read enough
     finish_ranks();
   } catch (const RankIsDone&) {
     finish_ranks();

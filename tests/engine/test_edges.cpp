@@ -133,3 +133,13 @@ TEST_CASE("extents that are negative or beyond any memory are refused by name", 
   CHECK_THROWS_WITH(checkpoint([](const Tensors&) { return Tensor(); })({line}), ContainsSubstring("is undefined"));
   CHECK_THROWS_WITH(checkpoint([](const Tensors& in) { return in[0]; })({Tensor()}), ContainsSubstring("is undefined"));
 }
+
+TEST_CASE("an infinity in one window of an average stays there, and a tensor may come twice among the inputs",
+          "[primitives]") {
+  std::vector<double> elements(16, 1.0);
+  elements[5] = infinity;
+  const Tensor x = tensor(std::span<const double>(elements), {1, 1, 4, 4}, f64);
+  CHECK(numbers(adaptive_avg_pool(x, {2, 2})) == std::vector<double>{infinity, 1, 1, 1});
+  const Tensor z = tensor({2.0, 3.0}, {2}, f64), y = square(z);
+  CHECK(numbers(jvp(y, {z, z}, {ones_like(z), 2 * ones_like(z)})) == std::vector<double>{12, 18});
+}
