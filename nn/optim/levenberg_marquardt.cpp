@@ -66,6 +66,14 @@ void LevenbergMarquardt::set_parameters(const Tensor& vector) {
   }
 }
 
+void LevenbergMarquardt::check_dtype() const {
+  for (const auto& [name, slot] : parameters_) {
+    if (slot->dtype() == dtype_) continue;
+    fail("LevenbergMarquardt: {} is {}, but the optimiser was made for {}", name, name_of(slot->dtype()),
+         name_of(dtype_));
+  }
+}
+
 LevenbergMarquardt::Linearised LevenbergMarquardt::linearise(const ResidualFunction& residuals) const {
   Linearised at;
   at.residuals = flatten(residuals());
@@ -89,7 +97,7 @@ LevenbergMarquardt::Linearised LevenbergMarquardt::linearise(const ResidualFunct
     Tensors rows;
     for (const Tensor& value : at.values) {
       const TensorFunction column = vmap([&](const Tensors& direction) {
-        return jvp(Tensors{at.residuals}, Tensors{value}, Tensors{reshape(direction[0], value.shape())}, Unused::zeros);
+        return Tensors{jvp(at.residuals, {value}, {reshape(direction[0], value.shape())}, Unused::zeros)};
       });
       const Tensor units = eye(value.size(), dtype_);
       for (std::int64_t first = 0; first < value.size(); first += kColumnsAtOnce) {
@@ -112,7 +120,11 @@ Tensor LevenbergMarquardt::solve_damped(const Linearised& at, double damping) co
   if (at.normal.defined()) {
     const Tensor factor = cholesky(at.normal + eye(size_, dtype_) * damping);
     const Tensor right = unsqueeze(-at.gradient, 1);
-    return squeeze(triangular_solve(transpose(factor), triangular_solve(factor, right), false), 1).eval();
+    try {
+      return squeeze(triangular_solve(transpose(factor), triangular_solve(factor, right), false), 1).eval();
+    } catch (const Error&) {
+      return {};
+    }
   }
   // Conjugate gradients (Nocedal and Wright 2006, algorithm 5.2) on products with J and J' alone.
   const auto apply = [&](const Tensor& v) {
@@ -138,6 +150,7 @@ Tensor LevenbergMarquardt::solve_damped(const Linearised& at, double damping) co
 }
 
 double LevenbergMarquardt::step(const ResidualFunction& residuals) {
+  check_dtype();
   const Linearised at = linearise(residuals);
   if (!std::isfinite(at.loss)) fail("LevenbergMarquardt: the residuals are not finite: sum of squares {}", at.loss);
   loss_ = at.loss;
@@ -152,9 +165,8 @@ double LevenbergMarquardt::step(const ResidualFunction& residuals) {
   }
   const double parameter_length = std::sqrt(dot(at.origin, at.origin).item());
   for (std::int64_t trial = 0; trial < options_.trials; ++trial) {
-    double gained = -1, predicted = 1;
-    try {
-      const Tensor direction = solve_damped(at, damping_);
+    double next = 0, gained = -1, predicted = 1;
+    if (const Tensor direction = solve_damped(at, damping_); direction.defined()) {
       const double length = std::sqrt(dot(direction, direction).item());
       predicted = dot(direction, direction * damping_ - at.gradient).item();
       if (length <= options_.tolerance_change * (parameter_length + options_.tolerance_change)) {
@@ -163,15 +175,16 @@ double LevenbergMarquardt::step(const ResidualFunction& residuals) {
         return at.loss;
       }
       set_parameters(at.origin + direction);
-      const Tensor there = residuals();
-      const double next = sum(square(there)).item();
-      gained = at.loss - next;
-      if (gained > 0) loss_ = next;
-    } catch (const Error&) {
-      // Without enough damping the normal matrix may have no factor in this precision, nor the trial point a value.
-      gained = -1;
+      try {
+        next = sum(square(residuals())).item();
+        gained = at.loss - next;
+      } catch (...) {
+        set_parameters(at.origin);
+        throw;
+      }
     }
     if (gained > 0) {
+      loss_ = next;
       const double ratio = gained / predicted;
       damping_ *= std::max(kSmallestShrinking, 1 - std::pow(2 * ratio - 1, 3));
       growth_ = 2;

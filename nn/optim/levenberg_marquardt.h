@@ -30,7 +30,8 @@ class LevenbergMarquardt {
 
   explicit LevenbergMarquardt(Module& module, LevenbergMarquardtOptions options = {});
 
-  /// One step. Returns the sum of squares before it.
+  /// One step. Returns the sum of squares before it. What the residuals throw is passed on; the parameters are then as
+  /// they were.
   double step(const ResidualFunction& residuals);
   /// The sum of squares at the parameters that the last step left.
   double loss() const { return loss_; }
@@ -50,7 +51,9 @@ class LevenbergMarquardt {
  private:
   struct Linearised;
 
+  void check_dtype() const;
   Linearised linearise(const ResidualFunction& residuals) const;
+  /// Undefined where the damped normal matrix has no factor in this precision.
   Tensor solve_damped(const Linearised& at, double damping) const;
   void set_parameters(const Tensor& flat);
 

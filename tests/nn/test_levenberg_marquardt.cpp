@@ -106,3 +106,36 @@ TEST_CASE("levenberg_marquardt: its state goes on to the same bits, and wrong on
   CHECK_THROWS_WITH(optimizer.step([] { return zeros({0}, f64); }), ContainsSubstring("there are no residuals"));
   CHECK_THROWS_WITH(optimizer.step([&] { return log(module.w.value() * -1.0); }), ContainsSubstring("not finite"));
 }
+
+TEST_CASE("levenberg_marquardt: parameters on which no residual depends stay as they are", "[optimizers]") {
+  struct Pair : nn::Module {
+    nn::Parameter used{{2}, nn::init::ones()}, unused{{3}, nn::init::ones()};
+    Pair() {
+      add_parameter("used", used);
+      add_parameter("unused", unused);
+      to(f64);
+      initialise(1);
+    }
+  };
+  for (const std::int64_t dense : {100, 0}) {
+    Pair pair;
+    nn::LevenbergMarquardt optimizer(pair, {.dense_parameters = dense});
+    for (int i = 0; i < 5; ++i) optimizer.step([&] { return pair.used * 2.0 - 1.0; });
+    CHECK(difference(pair.used.value(), full({2}, 0.5, f64)) < 1e-9);
+    CHECK(difference(pair.unused.value(), ones({3}, f64)) == 0);
+  }
+}
+
+TEST_CASE("levenberg_marquardt: what the residuals throw is passed on, and nothing has moved", "[optimizers]") {
+  Vector module({3, 4});
+  nn::LevenbergMarquardt optimizer(module);
+  int calls = 0;
+  const auto residuals = [&] {
+    if (++calls == 2) fail("data: the file is gone");
+    return module.w.value() - 1.0;
+  };
+  CHECK_THROWS_WITH(optimizer.step(residuals), ContainsSubstring("the file is gone"));
+  CHECK(module.w.value().to_vector<double>() == std::vector<double>{3, 4});
+  optimizer.step(residuals);
+  CHECK(optimizer.loss() < 1);
+}
