@@ -14,6 +14,16 @@ struct AdamOptions {
   bool amsgrad = false;  // divides by the largest second moment so far (Reddi et al. 2018)
 };
 
+/// The same for AdamW, whose weight decay is another thing and by default not 0.
+struct AdamWOptions {
+  double learning_rate = 1e-3;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 1e-2;
+  bool amsgrad = false;
+};
+
 /// m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, p -= rate / (1 - beta1^t) m / (sqrt(v) / sqrt(1 -
 /// beta2^t) + epsilon): Kingma and Ba 2015 in PyTorch's arithmetic; the weight decay is added to the gradient.
 class Adam : public Optimizer {
@@ -37,7 +47,11 @@ class Adam : public Optimizer {
 /// Hutter 2019).
 class AdamW : public Adam {
  public:
-  explicit AdamW(Module& module, AdamOptions options = {.weight_decay = 1e-2}) : Adam(module, options, true) {}
+  explicit AdamW(Module& module, AdamWOptions options = {})
+      : Adam(module,
+             {options.learning_rate, options.beta1, options.beta2, options.epsilon, options.weight_decay,
+              options.amsgrad},
+             true) {}
 };
 
 }  // namespace sg::nn

@@ -96,7 +96,11 @@ std::unique_ptr<nn::Optimizer> make(nn::Module& module, const std::string& kind,
                                  option(options, "eps", 1e-8),
                                  option(options, "weight_decay", kind == "AdamW" ? 1e-2 : 0),
                                  options.value("amsgrad", false)};
-  if (kind == "AdamW") return std::make_unique<nn::AdamW>(module, settings);
+  if (kind == "AdamW") {
+    return std::make_unique<nn::AdamW>(
+        module, nn::AdamWOptions{settings.learning_rate, settings.beta1, settings.beta2, settings.epsilon,
+                                 settings.weight_decay, settings.amsgrad});
+  }
   return std::make_unique<nn::Adam>(module, settings);
 }
 
@@ -294,4 +298,16 @@ TEST_CASE("training leaves no nodes behind") {
   const std::int64_t nodes = live_nodes();
   for (int i = 0; i < 5; ++i) step();
   CHECK(live_nodes() == nodes);
+}
+
+TEST_CASE("AdamW decays by 0.01 unless told otherwise, whatever else is set") {
+  const auto moved = [](nn::AdamWOptions options) {
+    Bowl bowl;
+    const std::vector<double> before = bowl.flat();
+    nn::AdamW(bowl, options).step({zeros({2, 3}, f64), zeros({4}, f64)});
+    return bowl.flat()[0] / before[0];
+  };
+  CHECK(moved({}) == Approx(1 - 1e-3 * 1e-2).epsilon(1e-14));
+  CHECK(moved({.learning_rate = 0.1}) == Approx(1 - 0.1 * 1e-2).epsilon(1e-14));
+  CHECK(moved({.learning_rate = 0.1, .weight_decay = 0}) == 1);
 }
