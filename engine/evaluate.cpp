@@ -154,13 +154,17 @@ void find_expendable(std::vector<Readers>& readers, PlanInput& input) {
   }
 }
 
-PlanInput plan_input(const Tensors& roots) {
+PlanInput plan_input(const Tensors& roots, const Tensors& given_up = {}) {
   Walk walk(
       roots, [](const Node&) { return false; }, [](const Node& node) { return !node.value(); });
   PlanInput input;
   input.nodes = walk.take_nodes();
   std::vector<Readers> readers = find_inputs(walk, input);
   find_kept(roots, walk, readers, input);
+  for (const Tensor& leaf : given_up) {
+    const std::int64_t index = leaf.defined() ? walk.index_of(leaf.node()) : -1;
+    if (index >= 0 && input.facts[index].value) ++readers[index].count;
+  }
   find_expendable(readers, input);
   return input;
 }
@@ -338,6 +342,19 @@ void drop_finished_companions() {
   companions.erase(first, companions.end());
 }
 
+/// After an evaluation that threw: nobody tries again to compute the companions that it had to compute.
+void abandon_companions(const std::vector<Node*>& nodes) {
+  auto& companions = context().companions;
+  const auto had_to_be_computed = [&](const auto& companion) {
+    return std::find(nodes.begin(), nodes.end(), companion.first.node()) != nodes.end();
+  };
+  for (const auto& companion : companions) {
+    if (had_to_be_computed(companion)) notes_of(*companion.first.node()).abandoned = true;
+  }
+  const std::vector<std::pair<Tensor, const Node*>> held = companions;  // a destructor must find the list whole
+  std::erase_if(companions, had_to_be_computed);
+}
+
 /// Adds the companions of what is to be computed for the roots.
 void add_companions(Tensors& roots) {
   if (context().companions.empty()) return;
@@ -364,6 +381,8 @@ void compute_along(const Tensor& update, const Tensor& of) {
   // While the update is not computed it holds what it is made of, so that the plain pointer stays good.
   context().companions.emplace_back(update, of.node());
 }
+
+bool is_abandoned(const Tensor& update) { return update.node()->notes && update.node()->notes->abandoned; }
 
 static Tensors without_values(std::string_view operation, const Tensors& tensors) {
   Tensors roots;
@@ -394,19 +413,26 @@ static std::pair<const Plan&, bool> kept_plan(const PlanInput& input, bool fuse)
   return {cache.plans.emplace(cache.key, std::move(plan)).first->second, false};
 }
 
-void eval(const Tensors& tensors) {
+void eval(const Tensors& tensors) { eval(tensors, {}); }
+
+void eval(const Tensors& tensors, const Tensors& given_up) {
   Tensors roots = without_values("eval", tensors);
   if (roots.empty()) return;
   add_companions(roots);
   const bool check = checking_finite();
   std::optional<profile::Timer> planning;
   if (profile::enabled()) planning.emplace("planning", 0, 0);
-  const PlanInput input = plan_input(roots);
+  const PlanInput input = plan_input(roots, given_up);
   const auto run = [&](const Plan& plan, bool reused) {
     planning.reset();
     plan_cache().last = {static_cast<std::int64_t>(input.nodes.size() - plan.leaves.size()), kernel_count(plan),
                          region_count(plan), plan.new_buffers, reused};
-    Run(plan, input).run(check);
+    try {
+      Run(plan, input).run(check);
+    } catch (...) {
+      abandon_companions(input.nodes);
+      throw;
+    }
   };
   if (!context().reusing_plans) return run(make_plan(input, !check), false);
   const auto [plan, reused] = kept_plan(input, !check);

@@ -113,6 +113,7 @@ class Node {
   struct Notes {
     std::string name;
     bool requires_grad = false;  // a leaf whose grad `backward` fills
+    bool abandoned = false;      // see `is_abandoned`
     Tensor grad;                 // locked: several threads may differentiate by a leaf that they share
   };
   Once<Notes> notes;

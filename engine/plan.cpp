@@ -8,6 +8,7 @@
 #include "engine/fuse.h"
 #include "engine/merge.h"
 #include "engine/recompute.h"
+#include "engine/region.h"
 #include "engine/stream.h"
 #include "engine/together.h"
 
@@ -313,11 +314,31 @@ class Planner {
         plan_.steps[last[storage]].releases.push_back(static_cast<std::int64_t>(storage));
       }
     }
-    for (PlanStep& step : plan_.steps) take_over(step);
+    const std::size_t safe = after_failures();
+    for (std::size_t s = 0; s < plan_.steps.size(); ++s) take_over(plan_.steps[s], s >= safe);
   }
 
-  /// A fused store may use the memory of a load that nobody reads later, if both lie in the same order.
-  void take_over(PlanStep& step) {
+  /// The first step from which on nothing throws whatever the values are; with fusion off each step's are checked.
+  std::size_t after_failures() const {
+    if (!enabled_) return plan_.steps.size();
+    std::size_t safe = plan_.steps.size();
+    while (safe > 0 && !may_fail(plan_.steps[safe - 1])) --safe;
+    return safe;
+  }
+
+  static bool may_fail(const PlanStep& step) {
+    if (step.region) {
+      const std::vector<Region::Step>& steps = step.region->steps;
+      return std::any_of(steps.begin(), steps.end(),
+                         [](const Region::Step& inner) { return inner.primitive && inner.primitive->may_fail(); });
+    }
+    return step.primitive && step.primitive->may_fail();
+  }
+
+  /// A fused store may use the memory of a load that nobody reads later, if both lie in the same order; that of a leaf
+  /// only where `leaves_too` says so.
+  void take_over(PlanStep& step, bool leaves_too) {
+    const auto leaves = static_cast<std::int64_t>(plan_.leaves.size());  // the first storages
     step.takes_over.assign(step.outputs.size(), -1);
     for (std::size_t o = 0; o < step.outputs.size(); ++o) {
       ++plan_.new_buffers;
@@ -329,6 +350,7 @@ class Planner {
                                          [&](const auto& other) { return other.place.storage == storage; });
         const bool released = std::find(step.releases.begin(), step.releases.end(), storage) != step.releases.end();
         const bool taken = std::find(step.takes_over.begin(), step.takes_over.end(), storage) != step.takes_over.end();
+        if (storage < leaves && !leaves_too) continue;
         if (reads != 1 || !released || taken || input.dtype != output.dtype || input.shape != output.shape) continue;
         if (input.place.layout != output.place.layout ||
             plan_.storage_bytes[storage] != plan_.storage_bytes[output.place.storage]) {

@@ -82,6 +82,9 @@ class Primitive {
   /// Computes the output, contiguous and uninitialised, from contiguous inputs (any strides where `accepts_strides`).
   virtual void run(std::span<const Span> inputs, const Span& output) const;
   virtual bool accepts_strides(const Shape& shape, const Shape& strides) const;
+  /// Whether `run` throws for some values, such as an index out of range. Until all such have run, no leaf's memory is
+  /// written over, so that an evaluation that throws leaves its leaves as they were.
+  virtual bool may_fail() const { return false; }
   /// How a kernel treats rows, the indices of the leading axis. The planner runs what treats them alike in blocks of
   /// rows (stream.h); of elementwise work, reductions and views it knows by itself.
   enum class Rows {

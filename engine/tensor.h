@@ -88,10 +88,17 @@ using Tensors = std::vector<Tensor>;
 /// Computes several values in one plan, so that what they share is computed once.
 void eval(const Tensors& tensors);
 
+/// The same for a caller that drops `given_up` right afterwards, leaves that the values are made of: their memory may
+/// be used for the values, as if only the graph held them; undefined ones are left out. When the evaluation throws,
+/// they are as they were.
+void eval(const Tensors& tensors, const Tensors& given_up);
+
 /// Sees to it that `update`, which is made of `of` among others, is computed whenever `of` is, in the same plan and
 /// whoever asks for it on this thread. So what a module remembers of a batch does not keep the batch's graph. Nothing
-/// happens once nobody holds `update` any more.
+/// happens once nobody holds `update` any more, or an evaluation that had to compute it threw: then it is abandoned.
 void compute_along(const Tensor& update, const Tensor& of);
+/// Whether an evaluation threw that had to compute this `update` of compute_along.
+bool is_abandoned(const Tensor& update);
 
 /// While it lives, new tensors of this thread keep no history once they are computed, and derivatives do not flow
 /// through them.

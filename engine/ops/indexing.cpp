@@ -1,4 +1,6 @@
 // Indexing: gather along an axis, and its transposed, scatter_add.
+#include "engine/ops/indexing.h"
+
 #include <algorithm>
 #include <type_traits>
 #include <vector>
@@ -46,11 +48,18 @@ Tensor cut_to(const Tensor& x, const Tensor& index, std::int64_t axis) {
 
 struct AlongAxis {
   std::int64_t axis;
+  std::int64_t is_inside;  // every index is known to be
 };
+
+Tensor gather_along(const Tensor& x, const Tensor& index, AlongAxis settings);
+Tensor scatter_add_along(const Tensor& x, const Tensor& index, const Tensor& source, AlongAxis settings);
+
+AlongAxis behind_batch(const AlongAxis& settings) { return {settings.axis + 1, settings.is_inside}; }
 
 struct Gather final : Configured<AlongAxis> {
   using Configured::Configured;
   std::string_view name() const override { return "gather"; }
+  bool may_fail() const override { return !settings().is_inside; }
   Rows rows() const override { return settings().axis == 0 ? Rows::none : Rows::each; }
   void run(std::span<const Span> inputs, const Span& output) const override {
     const std::int64_t from = (*inputs[0].shape)[settings().axis], to = (*output.shape)[settings().axis];
@@ -71,13 +80,15 @@ struct Gather final : Configured<AlongAxis> {
     });
   }
   Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t argument) const override {
-    return argument == 0 ? scatter_add(literal_like(inputs[0], 0), inputs[1], cotangent, settings().axis) : Tensor();
+    if (argument != 0) return {};
+    return scatter_add_along(literal_like(inputs[0], 0), inputs[1], cotangent, settings());
   }
   Tensor batch(const Tensors& inputs, const std::vector<bool>& mapped, const Tensor&, std::int64_t n) const override {
-    return gather(with_batch(inputs[0], mapped[0], n), with_batch(inputs[1], mapped[1], n), settings().axis + 1);
+    return gather_along(with_batch(inputs[0], mapped[0], n), with_batch(inputs[1], mapped[1], n),
+                        behind_batch(settings()));
   }
   Tensor jvp(const Tensors& inputs, const Tensor&, const Tensors& tangents) const override {
-    return tangents[0].defined() ? gather(tangents[0], inputs[1], settings().axis) : Tensor();
+    return tangents[0].defined() ? gather_along(tangents[0], inputs[1], settings()) : Tensor();
   }
   Series jet(const std::vector<Series>& inputs, const Tensor& output, int order) const override {
     Series y{output};
@@ -87,17 +98,24 @@ struct Gather final : Configured<AlongAxis> {
     return y;
   }
 };
+
+Tensor gather_along(const Tensor& x, const Tensor& index, AlongAxis settings) {
+  settings.axis = normalise_axis("gather", settings.axis, x.rank());
+  check_index("gather", x, index, settings.axis);
+  return make_node(make_primitive<Gather>(settings), {cut_to(x, index, settings.axis), index}, index.shape(),
+                   x.dtype());
+}
 }  // namespace
-Tensor gather(const Tensor& x, const Tensor& index, std::int64_t axis) {
-  axis = normalise_axis("gather", axis, x.rank());
-  check_index("gather", x, index, axis);
-  return make_node(make_primitive<Gather>(AlongAxis{axis}), {cut_to(x, index, axis), index}, index.shape(), x.dtype());
+Tensor gather(const Tensor& x, const Tensor& index, std::int64_t axis) { return gather_along(x, index, {axis, 0}); }
+Tensor gather_inside(const Tensor& x, const Tensor& index, std::int64_t axis) {
+  return gather_along(x, index, {axis, 1});
 }
 
 namespace {
 struct ScatterAdd final : Configured<AlongAxis> {
   using Configured::Configured;
   std::string_view name() const override { return "scatter_add"; }
+  bool may_fail() const override { return !settings().is_inside; }
   Rows rows() const override { return settings().axis == 0 ? Rows::none : Rows::each; }
   void run(std::span<const Span> inputs, const Span& output) const override {
     const std::int64_t to = (*output.shape)[settings().axis], from = (*inputs[1].shape)[settings().axis];
@@ -125,16 +143,16 @@ struct ScatterAdd final : Configured<AlongAxis> {
   }
   Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t argument) const override {
     if (argument == 0) return cotangent;
-    return argument == 2 ? gather(cotangent, inputs[1], settings().axis) : Tensor();
+    return argument == 2 ? gather_along(cotangent, inputs[1], settings()) : Tensor();
   }
   Tensor batch(const Tensors& inputs, const std::vector<bool>& mapped, const Tensor&, std::int64_t n) const override {
-    return scatter_add(with_batch(inputs[0], mapped[0], n), with_batch(inputs[1], mapped[1], n),
-                       with_batch(inputs[2], mapped[2], n), settings().axis + 1);
+    return scatter_add_along(with_batch(inputs[0], mapped[0], n), with_batch(inputs[1], mapped[1], n),
+                             with_batch(inputs[2], mapped[2], n), behind_batch(settings()));
   }
   Tensor jvp(const Tensors& inputs, const Tensor&, const Tensors& tangents) const override {
     if (!tangents[2].defined()) return tangents[0];
-    return scatter_add(tangents[0].defined() ? tangents[0] : literal_like(inputs[0], 0), inputs[1], tangents[2],
-                       settings().axis);
+    return scatter_add_along(tangents[0].defined() ? tangents[0] : literal_like(inputs[0], 0), inputs[1], tangents[2],
+                             settings());
   }
   Series jet(const std::vector<Series>& inputs, const Tensor& output, int order) const override {
     Series y{output};
@@ -145,9 +163,9 @@ struct ScatterAdd final : Configured<AlongAxis> {
     return y;
   }
 };
-}  // namespace
-Tensor scatter_add(const Tensor& x, const Tensor& index, const Tensor& source, std::int64_t axis) {
-  axis = normalise_axis("scatter_add", axis, x.rank());
+
+Tensor scatter_add_along(const Tensor& x, const Tensor& index, const Tensor& source, AlongAxis settings) {
+  const std::int64_t axis = settings.axis = normalise_axis("scatter_add", settings.axis, x.rank());
   check_index("scatter_add", x, index, axis);
   if (source.shape() != index.shape()) {
     fail("scatter_add: source {} and index {} differ", source.shape(), index.shape());
@@ -162,7 +180,11 @@ Tensor scatter_add(const Tensor& x, const Tensor& index, const Tensor& source, s
   // What the index does not reach takes zeros, so that the kernel sees lines of equal length.
   const Shape before(x.rank(), 0);
   const Tensor whole_index = pad(index, before, after), whole_source = pad(source, before, after);
-  return make_node(make_primitive<ScatterAdd>(AlongAxis{axis}), {x, whole_index, whole_source}, x.shape(), x.dtype());
+  return make_node(make_primitive<ScatterAdd>(settings), {x, whole_index, whole_source}, x.shape(), x.dtype());
+}
+}  // namespace
+Tensor scatter_add(const Tensor& x, const Tensor& index, const Tensor& source, std::int64_t axis) {
+  return scatter_add_along(x, index, source, {axis, 0});
 }
 
 namespace {
@@ -174,6 +196,7 @@ struct ScatterTarget {
 struct ScatterSource final : Configured<ScatterTarget> {
   using Configured::Configured;
   std::string_view name() const override { return "scatter_source"; }
+  bool may_fail() const override { return true; }
   void run(std::span<const Span> inputs, const Span& output) const override {
     const auto [axis, extent] = settings();
     const std::int64_t from = (*inputs[0].shape)[axis];
@@ -210,7 +233,7 @@ Tensor scatter(const Tensor& x, const Tensor& index, const Tensor& source, std::
   const Tensor from =
       pad(make_node(make_primitive<ScatterSource>(ScatterTarget{axis, x.shape()[axis]}), {index}, lines, i64), before,
           after, -1);
-  const Tensor written = gather(pad(source, before, after), maximum(from, 0), axis);
+  const Tensor written = gather_inside(pad(source, before, after), maximum(from, 0), axis);
   return where(less(from, 0), x, written);
 }
 

@@ -68,6 +68,7 @@ std::pair<Tensor, Tensor> with_common_batch(std::string_view operation, const Te
 
 struct Solve final : Primitive {
   std::string_view name() const override { return "solve"; }
+  bool may_fail() const override { return true; }
   void run(std::span<const Span> inputs, const Span& output) const override {
     const std::int64_t n = inputs[0].shape->back(), k = output.shape->back();
     const std::int64_t count = n * k == 0 ? 0 : element_count(*output.shape) / (n * k);
@@ -109,6 +110,7 @@ namespace {
 template <bool lower>
 struct TriangularSolve final : Primitive {
   std::string_view name() const override { return lower ? "triangular_solve_lower" : "triangular_solve_upper"; }
+  bool may_fail() const override { return true; }
   void run(std::span<const Span> inputs, const Span& output) const override {
     const std::int64_t n = inputs[0].shape->back(), k = output.shape->back();
     const std::int64_t count = n * k == 0 ? 0 : element_count(*output.shape) / (n * k);
@@ -154,6 +156,7 @@ namespace {
 
 struct Cholesky final : Primitive {
   std::string_view name() const override { return "cholesky"; }
+  bool may_fail() const override { return true; }
   void run(std::span<const Span> inputs, const Span& output) const override {
     const std::int64_t n = output.shape->back(), count = n == 0 ? 0 : element_count(*output.shape) / (n * n);
     dispatch_floating(output.dtype, [&](auto zero) {
@@ -239,6 +242,7 @@ namespace {
 /// Vectors and values in one tensor [..., n, n + 1]: the columns of the vectors, then the values.
 struct Eigh final : Primitive {
   std::string_view name() const override { return "eigh"; }
+  bool may_fail() const override { return true; }
   bool guarded() const override { return true; }  // where two values are equal their gap is infinite
   void run(std::span<const Span> inputs, const Span& output) const override {
     const std::int64_t n = inputs[0].shape->back(), count = n == 0 ? 0 : element_count(*inputs[0].shape) / (n * n);

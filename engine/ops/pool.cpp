@@ -6,6 +6,7 @@
 #include "engine/kernels/max_pool.h"
 #include "engine/kernels/parallel.h"
 #include "engine/ops/elementwise.h"
+#include "engine/ops/indexing.h"
 #include "engine/ops/spatial.h"
 
 namespace sg {
@@ -113,7 +114,7 @@ Tensor max_of_planes(const Tensor& x, const PlaneWindows& windows) {
   }
   const Tensor index = make_node(make_primitive<MaxPool2dIndex>(settings), {x}, shape, i64);
   const Shape planes{shape[0], shape[1], shape[2] * shape[3]};
-  return reshape(gather(flatten(x, 2), reshape(index, planes), 2), shape);
+  return reshape(gather_inside(flatten(x, 2), reshape(index, planes), 2), shape);
 }
 
 Tensor mean_of_planes(const Tensor& x, const PlaneWindows& windows, bool count_padding) {

@@ -96,6 +96,7 @@ namespace {
 /// Whole powers of integers, modulo 2^64.
 struct IntegerPow final : Primitive {
   std::string_view name() const override { return "integer_pow"; }
+  bool may_fail() const override { return true; }
   void run(std::span<const Span> inputs, const Span& output) const override {
     const auto *base = inputs[0].as<const std::int64_t>(), *exponent = inputs[1].as<const std::int64_t>();
     auto* result = output.as<std::int64_t>();

@@ -6,6 +6,7 @@
 
 #include "engine/kernels/parallel.h"
 #include "engine/ops/elementwise.h"
+#include "engine/ops/indexing.h"
 
 namespace sg {
 namespace {
@@ -109,13 +110,13 @@ Tensor argsort(const Tensor& x, std::int64_t axis, bool descending) {
 }
 Sorted sort(const Tensor& x, std::int64_t axis, bool descending) {
   const Tensor index = argsort_of("sort", x, axis, descending);
-  return {gather(x, index, axis), index};
+  return {gather_inside(x, index, axis), index};
 }
 Sorted topk(const Tensor& x, std::int64_t count, std::int64_t axis, bool largest) {
   axis = normalise_axis("topk", axis, x.rank());
   if (count < 0 || count > x.shape()[axis]) fail("topk: {} elements of axis {} of {}", count, axis, x.shape());
   const Tensor index = slice(argsort_of("topk", x, axis, largest), axis, 0, count);
-  return {gather(x, index, axis), index};
+  return {gather_inside(x, index, axis), index};
 }
 
 }  // namespace sg

@@ -355,3 +355,40 @@ TEST_CASE("the history of a result keeps the values that its derivative needs") 
   y.eval();
   CHECK(gradient.to_vector<double>()[9] == 2 * numbers[9]);
 }
+
+TEST_CASE("eval: what is given up lends its memory, and is as it was where the evaluation throws") {
+  const Tensor index = tensor(std::vector<std::int64_t>{5}, {1}), table = values({3}).eval();
+  const auto moment = [] { return full({1000}, 2.0).eval().detach(); };
+  const auto next = [](const Tensor& m) {
+    const NoGrad no_grad;
+    return m * 0.5 + 1.0;
+  };
+  {
+    const Tensors old{moment()};
+    const Tensor y = next(old[0]);
+    eval({y}, old);
+    CHECK(last_evaluation().buffers == 0);
+    CHECK(y.to_vector<double>()[999] == 2);
+  }
+  for (const bool failure_first : {true, false}) {
+    const Tensors old{moment(), Tensor()};
+    const Tensor y = next(old[0]), bad = gather(table, index, 0);
+    CHECK_THROWS(eval(failure_first ? Tensors{bad, y} : Tensors{y, bad}, old));
+    CHECK(old[0].to_vector<double>() == std::vector<double>(1000, 2.0));
+    CHECK(y.to_vector<double>()[999] == 2);
+  }
+}
+
+TEST_CASE("compute_along: what an evaluation that throws had to compute is abandoned, and nothing else") {
+  const Tensor table = values({3}).eval();
+  const auto read = [&](std::int64_t i) { return gather(table, tensor(std::vector<std::int64_t>{i}, {1}), 0); };
+  const Tensor bad = read(5), good = read(1);
+  const Tensor of_bad = bad * 2, of_good = good * 2;
+  compute_along(of_bad, bad);
+  compute_along(of_good, good);
+  CHECK_THROWS(bad.eval());
+  CHECK(is_abandoned(of_bad));
+  CHECK_FALSE(is_abandoned(of_good));
+  good.eval();
+  CHECK_FALSE(is_abandoned(of_good));
+}
