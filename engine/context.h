@@ -13,6 +13,7 @@
 namespace sg {
 
 struct PlanCache;  // evaluate.cpp
+class RunAgain;    // transforms.cpp
 namespace profile {
 struct Totals;  // profile.cpp
 }
@@ -33,6 +34,9 @@ struct Context {
   bool reusing_plans = true;       // FreshPlans
   std::uint8_t streaming = 0;      // StreamingScope
   std::int64_t memory_limit = 0;   // set_memory_limit
+
+  int vmaps = 0;                  // whose functions are being traced
+  RunAgain* run_again = nullptr;  // the innermost run of a function of `checkpoint`
 
   std::uint64_t walks = 0;  // over graphs, so far
 

@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "engine/autodiff.h"
+#include "engine/context.h"
 #include "engine/node.h"
 #include "engine/ops.h"
 #include "engine/ops/series.h"
@@ -86,6 +87,17 @@ Tensors batch_graph(const Tensors& ys, const Tensors& stand_ins, const Tensors& 
   return results;
 }
 
+Tensors trace(const TensorFunction& f, const Tensors& slices) {
+  struct Tracing {
+    Tracing() { ++context().vmaps; }
+    ~Tracing() { --context().vmaps; }
+    Tracing(const Tracing&) = delete;
+    Tracing& operator=(const Tracing&) = delete;
+  };
+  const Tracing tracing;
+  return f(slices);
+}
+
 Tensors map_over(const TensorFunction& f, const Tensors& xs, Axes in_axes, std::int64_t out_axis) {
   if (in_axes.empty()) in_axes.assign(xs.size(), 0);
   if (in_axes.size() != xs.size()) fail("vmap: {} axes for {} inputs", in_axes.size(), xs.size());
@@ -108,7 +120,7 @@ Tensors map_over(const TensorFunction& f, const Tensors& xs, Axes in_axes, std::
     batches.push_back(to_front(xs[i], axis));
   }
   if (n < 0) fail("vmap: no input is mapped");
-  const Tensors found = f(slices);
+  const Tensors found = trace(f, slices);
   for (const Tensor& tensor : found) check_defined("vmap: the mapped function's result", tensor);
   Tensors results = batch_graph(found, stand_ins, batches, n);
   for (Tensor& result : results) {
@@ -123,6 +135,14 @@ TensorFunction vmap(TensorFunction f, Axes in_axes, std::int64_t out_axis) {
   return [f = std::move(f), in_axes = std::move(in_axes), out_axis](const Tensors& xs) {
     return map_over(f, xs, in_axes, out_axis);
   };
+}
+
+bool depends_on_slice(const Tensor& tensor) {
+  if (context().vmaps == 0) return false;
+  const auto is_slice = [](const Node& node) { return node.primitive().get() == instance<VmapInput>().get(); };
+  const Walk walk(
+      {tensor}, [](const Node&) { return false; }, [](const Node& node) { return !node.value(); });
+  return std::any_of(walk.nodes().begin(), walk.nodes().end(), [&](const Node* node) { return is_slice(*node); });
 }
 
 Tensors per_sample_grad(const std::function<Tensor(const Tensors&)>& loss, const Tensors& parameters,
@@ -319,13 +339,55 @@ Tensor substitute(const Tensor& y, const Tensors& from, const Tensors& to) {
 
 }  // namespace
 
-std::function<Tensor(const Tensors&)> checkpoint(std::function<Tensor(const Tensors&)> f) {
-  return [f = std::move(f)](const Tensors& xs) {
+/// While it lives, a function of `checkpoint` runs: for the first time, which fills `drawn`, or again.
+class RunAgain {
+ public:
+  RunAgain(Tensors& drawn, bool again)
+      : drawn_(drawn), again_(again), around_(std::exchange(context().run_again, this)) {}
+  ~RunAgain() { context().run_again = around_; }
+  RunAgain(const RunAgain&) = delete;
+  RunAgain& operator=(const RunAgain&) = delete;
+
+  bool is_again() const { return again_ || (around_ && around_->is_again()); }
+  Tensor draw(const std::function<Tensor()>& make) {
+    if (!again_) return drawn_.emplace_back(around_ ? around_->draw(make) : make());
+    if (next_ == drawn_.size()) {
+      fail("checkpoint: the function draws more when it runs again than the {} of its first run", drawn_.size());
+    }
+    return drawn_[next_++];
+  }
+
+ private:
+  Tensors& drawn_;
+  bool again_;
+  std::size_t next_ = 0;
+  RunAgain* around_;
+};
+
+Tensor same_when_run_again(const std::function<Tensor()>& make) {
+  RunAgain* const run = context().run_again;
+  return run ? run->draw(make) : make();
+}
+
+bool runs_again() { return context().run_again && context().run_again->is_again(); }
+
+std::function<Tensor(const Tensors&)> checkpoint(std::function<Tensor(const Tensors&)> once) {
+  return [once = std::move(once)](const Tensors& xs) {
     for (const Tensor& x : xs) check_defined("checkpoint: an input", x);
-    const Tensor once = f(xs), again_for_comparison = f(xs);
-    check_defined("checkpoint: the function's result", once);
+    const auto drawn = std::make_shared<Tensors>();
+    const auto f = [once, drawn](const Tensors& inputs) {
+      RunAgain run(*drawn, true);
+      return once(inputs);
+    };
+    // Values from inside a derivative's scope are not kept for later.
+    const DerivativeScope scope;
+    const Tensor value = [&] {
+      RunAgain run(*drawn, false);
+      return once(xs);
+    }();
+    check_defined("checkpoint: the function's result", value);
     Tensors all = xs;
-    for (const Tensor& t : taken_from_outside(once, again_for_comparison, xs)) all.push_back(t);
+    for (const Tensor& t : taken_from_outside(value, f(xs), xs)) all.push_back(t);
     // What is computed again hangs on nodes of its own, so that its derivatives stop there, wherever the inputs come
     // from.
     const auto again = [f, xs, all](const Tensors& now) {
@@ -357,9 +419,7 @@ std::function<Tensor(const Tensors&)> checkpoint(std::function<Tensor(const Tens
       }
       return jvp(Tensors{y}, moving_inputs, moving, Unused::zeros)[0];
     };
-    // Values from inside a derivative's scope are not kept for later.
-    const DerivativeScope scope;
-    return scope.result(custom_derivative([&](const Tensors&) { return f(xs); }, std::move(rules))(all));
+    return scope.result(custom_derivative([&](const Tensors&) { return value; }, std::move(rules))(all));
   };
 }
 

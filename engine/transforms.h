@@ -21,7 +21,11 @@ inline constexpr std::int64_t unmapped = INT64_MIN;
 /// throws where it asks for a value. Throws when no input is mapped, or their extents differ.
 TensorFunction vmap(TensorFunction f, Axes in_axes = {}, std::int64_t out_axis = 0);
 
-/// The same for a function of one or more tensors that gives one: vmap(f)(x, y).
+/// Whether the tensor depends on a slice of a vmap whose function is being traced: then it has no value, and whoever
+/// keeps it beyond the call would never get one.
+bool depends_on_slice(const Tensor& tensor);
+
+/// vmap for a function of one or more tensors that gives one: vmap(f)(x, y).
 template <class F>
 requires(!std::is_convertible_v<F, TensorFunction>) auto vmap(F f, Axes in_axes = {}, std::int64_t out_axis = 0) {
   return [f = std::move(f), in_axes = std::move(in_axes), out_axis](const auto&... xs) -> Tensor {
@@ -53,7 +57,13 @@ std::function<Tensor(const Tensors&)> custom_derivative(std::function<Tensor(con
 
 /// f, computed again where its derivatives need what is inside it instead of kept in memory until then (Griewank and
 /// Walther 2008, chapter 12): the same values and derivatives of any order, by the inputs and by all that f takes from
-/// outside. `f` is called several times and must make the same graph each time.
+/// outside. `f` is called several times and must make the same graph each time: what it draws or changes as it runs
+/// goes through the two functions below, as that of the layers of nn does.
 std::function<Tensor(const Tensors&)> checkpoint(std::function<Tensor(const Tensors&)> f);
+
+/// make(), but where `checkpoint` runs its function again: there what the same call gave the first time.
+Tensor same_when_run_again(const std::function<Tensor()>& make);
+/// Whether `checkpoint` is running its function again, so that what the first run changed shall not change once more.
+bool runs_again();
 
 }  // namespace sg

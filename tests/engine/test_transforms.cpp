@@ -206,3 +206,15 @@ TEST_CASE("checkpoint: a deep chain keeps less in memory until its derivative is
   // 64 values of 256 KB against one for each of 8 pieces and 8 within the last.
   CHECK(peak(true) < peak(false) / 2);
 }
+
+TEST_CASE("depends_on_slice: true of what is made of a slice while vmap traces, and of nothing else", "[transforms]") {
+  const Tensor outside = ones({2}) * 3;
+  std::vector<bool> found;
+  vmap([&](const Tensor& row) {
+    const Tensor y = sin(row) + outside;
+    found = {depends_on_slice(row), depends_on_slice(y), depends_on_slice(outside), depends_on_slice(outside + 1)};
+    return y;
+  })(ones({3, 2}));
+  CHECK(found == std::vector<bool>{true, true, false, false});
+  CHECK_FALSE(depends_on_slice(outside));
+}
