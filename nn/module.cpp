@@ -9,6 +9,9 @@
 #include <memory>
 #include <typeinfo>
 
+#include "engine/node.h"
+#include "engine/transforms.h"
+
 namespace sg::nn {
 namespace {
 
@@ -57,15 +60,36 @@ Slot::Slot(Shape shape, init::Rule rule, Dtype dtype, bool trainable)
 
 const Tensor& Slot::value() const {
   if (!value_.defined()) fail("{}: the slot holds nothing yet: initialise the network or load its state", name_);
-  return value_;
+  if (!update_.defined() || !is_abandoned(update_)) return value_;
+  auto version = before_.rbegin();
+  while (version->update.defined() && is_abandoned(version->update)) ++version;
+  return version->value;
 }
 
 void Slot::set(const Tensor& value) {
   if (value.shape() != shape_ || value.dtype() != dtype_) {
     fail("{}: got {} {}, needs {} {}", name_, name_of(value.dtype()), value.shape(), name_of(dtype_), shape_);
   }
+  if (depends_on_slice(value)) {
+    fail("{}: the new value depends on a slice of vmap or per_sample_grad, and would never be known", name_);
+  }
   // A leaf of its own: who else holds the tensor shall not find derivatives in it.
   value_ = trainable_ ? value.eval().detach().requires_grad() : value;
+  update_ = {};
+  before_.clear();
+}
+
+void Slot::set_unless_abandoned(const Tensor& value, const Tensor& update) {
+  std::vector<Version> before = before_;
+  if (update_.defined() && is_abandoned(update_)) {
+    while (before.back().update.defined() && is_abandoned(before.back().update)) before.pop_back();
+  } else {
+    if (!update_.defined() || update_.node()->value()) before.clear();
+    before.push_back({Slot::value(), update_});
+  }
+  set(value);
+  update_ = update;
+  before_ = std::move(before);
 }
 
 void Slot::initialise(const init::Stream& stream) { set(rule_(shape_, dtype_, stream)); }
@@ -76,7 +100,7 @@ void Slot::to(Dtype dtype) {
   dtype_ = dtype;
   if (!value_.defined()) return;
   const NoGrad no_grad;
-  set(cast(value_, dtype).detach());
+  set(cast(value(), dtype).detach());
 }
 
 Tensor Module::forward(const Tensor&) { fail("forward: this module takes other arguments than one tensor"); }

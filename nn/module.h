@@ -31,6 +31,9 @@ class Slot {
   /// Puts a tensor in; throws when shape or dtype differ. A parameter keeps only the value, as a leaf that asks for its
   /// grad.
   void set(const Tensor& value);
+  /// Puts in a tensor that counts unless `update`, given to `compute_along`, is abandoned: then the slot holds again
+  /// what it held before.
+  void set_unless_abandoned(const Tensor& value, const Tensor& update);
 
   const Shape& shape() const { return shape_; }
   std::int64_t size() const { return element_count(shape_); }
@@ -56,20 +59,29 @@ class Slot {
   bool trainable_;
   bool may_be_missing_ = false;
   Tensor value_;
+  Tensor update_;  // the value counts unless this is abandoned; undefined: in any case
+  struct Version {
+    Tensor value, update;
+  };
+  std::vector<Version> before_;  // what comes back then, oldest first; the oldest one counts in any case
 };
 
 /// While it lives, the slot gives `value` as it is, with its history: a layer computed with a weight that depends on
 /// others.
 class StandIn {
  public:
-  StandIn(Slot& slot, Tensor value) : slot_(slot), kept_(std::exchange(slot.value_, std::move(value))) {}
-  ~StandIn() { slot_.value_ = std::move(kept_); }
+  StandIn(Slot& slot, Tensor value)
+      : slot_(slot), kept_{std::exchange(slot.value_, std::move(value)), std::exchange(slot.update_, {})} {}
+  ~StandIn() {
+    slot_.value_ = std::move(kept_.value);
+    slot_.update_ = std::move(kept_.update);
+  }
   StandIn(const StandIn&) = delete;
   StandIn& operator=(const StandIn&) = delete;
 
  private:
   Slot& slot_;
-  Tensor kept_;
+  Slot::Version kept_;
 };
 
 /// A slot that is trained.

@@ -3,6 +3,8 @@
 
 #include <cmath>
 
+#include "engine/transforms.h"
+
 namespace sg::nn {
 
 namespace {
@@ -62,17 +64,18 @@ Tensor BatchNorm::forward(const Tensor& x) {
   Tensor average, spread;
   if (training()) {
     const std::int64_t count = channels == 0 ? 0 : x.size() / channels;
-    if (count < 2) {
-      fail("{}: training needs more than one value a channel: {}", form_.substr(0, form_.find(':')), x.shape());
+    if (count < 2) fail("{}: training needs more than one value a channel: {}", layer(), x.shape());
+    if (depends_on_slice(x)) {
+      fail(
+          "{}: in training the running values would follow a slice of vmap or per_sample_grad, which has no values: {}",
+          layer(), x.shape());
     }
     Axes axes = axes_from(2, x);
     axes.insert(axes.begin(), 0);
     const Tensor kept = mean(x, axes, true);
     average = reshape(kept, {channels});
     spread = mean(square(x - kept), axes);
-    track(average, spread, count);
-    compute_along(running_mean_, average);
-    compute_along(running_var_, spread);
+    if (!runs_again()) track(average, spread, count);
   } else {
     average = running_mean_;
     spread = running_var_;
@@ -86,9 +89,13 @@ Tensor BatchNorm::forward(const Tensor& x) {
 void BatchNorm::track(const Tensor& mean, const Tensor& variance, std::int64_t count) {
   const NoGrad no_grad;
   const double unbiased = static_cast<double>(count) / static_cast<double>(count - 1);
-  running_mean_.set(running_mean_ * (1 - momentum_) + mean * momentum_);
-  running_var_.set(running_var_ * (1 - momentum_) + variance * (unbiased * momentum_));
-  num_batches_tracked_.set(scalar(num_batches_tracked_.value().item() + 1, i64));
+  const Tensor next_mean = running_mean_ * (1 - momentum_) + mean * momentum_;
+  const Tensor next_variance = running_var_ * (1 - momentum_) + variance * (unbiased * momentum_);
+  running_mean_.set_unless_abandoned(next_mean, next_mean);
+  running_var_.set_unless_abandoned(next_variance, next_variance);
+  num_batches_tracked_.set_unless_abandoned(scalar(num_batches_tracked_.value().item() + 1, i64), next_mean);
+  compute_along(next_mean, mean);
+  compute_along(next_variance, variance);
 }
 
 InstanceNorm::InstanceNorm(std::string_view form, std::size_t rank, std::int64_t channels, double epsilon, bool affine)

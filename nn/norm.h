@@ -29,7 +29,8 @@ class Affine : public Module {
 /// [N, C, ...]: each channel to mean 0 and variance 1, then times `weight` [C] plus `bias` [C] (Ioffe and Szegedy
 /// 2015), as PyTorch does it: in training with the batch's mean and biased variance, which also move `running_mean` and
 /// `running_var` (unbiased) by the momentum and count in `num_batches_tracked`; in evaluation with the running ones.
-/// The new running values are computed together with the output, whoever asks for it.
+/// The new running values are computed together with the output, whoever asks for it; where that throws, they are as
+/// they were before the batch. Throws in training inside vmap, whose slices have no values.
 class BatchNorm : public Affine {
  public:
   Tensor forward(const Tensor& x) override;
@@ -44,6 +45,9 @@ class BatchNorm : public Affine {
 
  private:
   void track(const Tensor& mean, const Tensor& variance, std::int64_t count);
+
+  /// The layer's own name.
+  std::string_view layer() const { return form_.substr(0, form_.find(':')); }
 
   std::string_view form_;
   std::size_t least_, most_;

@@ -8,6 +8,8 @@
 #include "engine/autodiff.h"
 #include "engine/kernels/memory.h"
 #include "engine/random.h"
+#include "engine/transforms.h"
+#include "nn/embedding.h"
 #include "nn/norm.h"
 #include "tests/gradcheck.h"
 #include "tests/nn/formula.h"
@@ -179,4 +181,74 @@ TEST_CASE(
   second.eval();
   CHECK(both.running_mean().value().to_vector<float>() == one.running_mean().value().to_vector<float>());
   CHECK(both.running_var().value().to_vector<float>() == one.running_var().value().to_vector<float>());
+}
+
+TEST_CASE("batch norm is as it was before a batch whose evaluation throws") {
+  nn::Embedding embedding(3, 2);
+  nn::BatchNorm1d layer(2);
+  embedding.initialise(1);
+  layer.initialise(1);
+  const auto out = [&](std::int64_t id) { return layer(embedding(tensor(std::vector<std::int64_t>{id, 0}, {2}))); };
+  out(1).eval();
+  const auto numbers = [&] {
+    std::vector<double> all;
+    for (const auto& [name, value] : layer.state()) {
+      for (const double number : cast(value, f64).to_vector<double>()) all.push_back(number);
+    }
+    return all;
+  };
+  const auto before = numbers();
+  CHECK_THROWS_WITH(out(7).eval(), ContainsSubstring("index 7"));
+  CHECK(numbers() == before);
+  CHECK_THROWS_WITH(out(8).eval(), ContainsSubstring("index 8"));
+  CHECK_THROWS_WITH(out(9).eval(), ContainsSubstring("index 9"));
+  CHECK(numbers() == before);
+  out(2).eval();
+  CHECK(layer.num_batches_tracked().value().item() == 2);
+  CHECK(numbers() != before);
+
+  // The batch before it counts although nobody had asked for it yet.
+  const Tensor good = out(1), bad = out(7);
+  good.eval();
+  CHECK_THROWS_AS(bad.eval(), Error);
+  CHECK(layer.num_batches_tracked().value().item() == 3);
+  const Tensor first = out(7), second = out(8);
+  CHECK_THROWS_AS(sg::eval({first, second}), Error);
+  CHECK(layer.num_batches_tracked().value().item() == 3);
+  layer.eval();
+  CHECK_NOTHROW(out(1).eval());
+}
+
+TEST_CASE("batch norm in training refuses slices of vmap, and is of use afterwards") {
+  nn::BatchNorm1d layer(2);
+  layer.to(f64);
+  layer.initialise(1);
+  const Tensor x = random_normal({3, 4, 2}, 0, 1, 1, 1, f64);
+  const auto mapped = vmap([&](const Tensor& rows) { return layer(rows); });
+  CHECK_THROWS_WITH(mapped(x), ContainsSubstring("BatchNorm1d: in training") && ContainsSubstring("vmap"));
+  CHECK_THROWS_WITH(
+      per_sample_grad([&](const Tensors& row) { return sum(square(layer(row[0]))); }, layer.parameter_values(), {x}),
+      ContainsSubstring("BatchNorm1d: in training"));
+  CHECK(layer.num_batches_tracked().value().item() == 0);
+  CHECK_NOTHROW(layer.state());
+  CHECK_NOTHROW(layer(slice(reshape(x, {12, 2}), 0, 0, 4)).eval());
+  layer.eval();
+  CHECK(mapped(x).shape() == Shape{3, 4, 2});
+}
+
+TEST_CASE("batch norm in a checkpoint counts a batch once, and has the same derivatives as outside") {
+  const Tensor x = tensor({1., 2., 4., 7.}, {4, 1}, f64);
+  x.requires_grad();
+  const auto run = [&](bool recompute) {
+    nn::BatchNorm1d layer(1);
+    layer.to(f64);
+    layer.initialise(1);
+    const auto f = [&](const Tensors& in) { return layer(in[0]) * in[0]; };
+    const Tensor y = recompute ? checkpoint(f)({x}) : f({x});
+    const Tensor by_x = grad(y, x), twice = grad(sum(square(by_x)), x);
+    sg::eval({y, by_x, twice});
+    CHECK(layer.num_batches_tracked().value().item() == 1);
+    return concat({y, by_x, twice, reshape(layer.running_mean(), {1, 1}), reshape(layer.running_var(), {1, 1})}, 0);
+  };
+  CHECK(sg::test::difference(run(true), run(false)) < 1e-12);
 }
