@@ -25,7 +25,8 @@ struct AdamWOptions {
 };
 
 /// m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, p -= rate / (1 - beta1^t) m / (sqrt(v) / sqrt(1 -
-/// beta2^t) + epsilon): Kingma and Ba 2015 in PyTorch's arithmetic; the weight decay is added to the gradient.
+/// beta2^t) + epsilon), t counting the parameter's own updates: Kingma and Ba 2015 in PyTorch's arithmetic; the weight
+/// decay is added to the gradient.
 class Adam : public Optimizer {
  public:
   explicit Adam(Module& module, AdamOptions options = {}) : Adam(module, options, false) {}

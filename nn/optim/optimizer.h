@@ -27,9 +27,9 @@ class Optimizer {
 
   /// One step on the gradients, one a parameter in the network's order; computes `together`, such as the loss, in the
   /// same plan. An undefined gradient leaves its parameter as it is. Move the gradients in: what nobody else holds
-  /// needs no memory of its own.
+  /// needs no memory of its own. A step that throws leaves the parameters, the buffers and the optimiser as they were.
   void step(Tensors gradients, Tensors together = {});
-  /// One step on what `backward` left in the parameters' grad.
+  /// One step on what `backward` left in the parameters' grad, which is gone afterwards: the parameters are new leaves.
   void step();
   /// One step on the loss's gradient by all parameters; the loss is computed too.
   void minimise(const Tensor& loss);
@@ -43,13 +43,15 @@ class Optimizer {
   void add_group(ParameterGroup group);
 
   double learning_rate() const { return learning_rate_; }
-  void set_learning_rate(double rate) { learning_rate_ = rate; }
+  /// Throws for a rate that is not 0 or more.
+  void set_learning_rate(double rate);
   /// Steps done so far.
   std::int64_t steps() const { return steps_; }
 
-  /// The optimiser's tensors as `kind.parameter`, and the count of steps as `steps`.
+  /// The optimiser's tensors as `kind.parameter`, the count of steps as `steps`, and that of a parameter's own updates
+  /// as `step.parameter` where it differs.
   NamedTensors state() const;
-  /// Throws when it is not the state of this optimiser on this network.
+  /// Throws when it is not the state of this optimiser, with these settings, on this network.
   void load_state(const NamedTensors& state);
 
  protected:
@@ -62,20 +64,24 @@ class Optimizer {
   struct GroupSettings {
     double learning_rate, weight_decay;
   };
-  /// Called in each step before the updates of a group's parameters, with the number of this step counted from 1: makes
-  /// the step's scalars.
+  /// Called in each step before the updates of parameters of one group that have been updated equally often, with the
+  /// number of this update counted from 1: makes the step's scalars.
   virtual void begin_group(std::int64_t step, const GroupSettings& settings, Dtype dtype) = 0;
   /// The parameter's next value; replaces what `memory` holds.
   virtual Tensor update(const Tensor& parameter, const Tensor& gradient, Memory& memory) = 0;
 
  private:
+  Memory memory_of(std::size_t parameter) const;
+  void check_gradients(const Tensors& gradients) const;
+
   std::vector<std::pair<std::string, Slot*>> parameters_;
   std::vector<Slot*> buffers_;
   double learning_rate_, weight_decay_;
   std::vector<ParameterGroup> groups_{1};  // the first is of those that are in no other
   std::vector<std::size_t> group_of_;      // of each parameter
   std::vector<std::string> state_names_;
-  std::vector<Memory> memories_;
+  Tensors memories_;                   // of each parameter, one for each of the state's names
+  std::vector<std::int64_t> updates_;  // of each parameter
   std::int64_t steps_ = 0;
 };
 

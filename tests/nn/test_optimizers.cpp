@@ -8,6 +8,8 @@
 #include <sstream>
 
 #include "engine/autodiff.h"
+#include "engine/inspect.h"
+#include "nn/embedding.h"
 #include "nn/linear.h"
 #include "nn/models/mlp.h"
 #include "nn/norm.h"
@@ -310,4 +312,113 @@ TEST_CASE("AdamW decays by 0.01 unless told otherwise, whatever else is set") {
   CHECK(moved({}) == Approx(1 - 1e-3 * 1e-2).epsilon(1e-14));
   CHECK(moved({.learning_rate = 0.1}) == Approx(1 - 0.1 * 1e-2).epsilon(1e-14));
   CHECK(moved({.learning_rate = 0.1, .weight_decay = 0}) == 1);
+}
+
+TEST_CASE("a step that throws leaves parameters, buffers and optimiser as they were") {
+  struct Words : nn::Module {
+    nn::Embedding embedding{3, 2};
+    nn::BatchNorm1d norm{2};
+    Words() {
+      add_child("embedding", embedding);
+      add_child("norm", norm);
+      to(f64);
+      initialise(1);
+    }
+    Tensor loss(std::int64_t id) {
+      const Tensor ids = tensor(std::vector<std::int64_t>{id, 0, 2}, {3});
+      return sum(square(norm(embedding(ids)) - 1.0));
+    }
+  };
+  const auto numbers_of = [](const nn::NamedTensors& state) {
+    std::vector<double> all;
+    for (const auto& [name, value] : state) {
+      for (const double number : cast(value, f64).to_vector<double>()) all.push_back(number);
+    }
+    return all;
+  };
+  for (const std::string kind : {"Adam", "AdamW", "SGD"}) {
+    INFO(kind);
+    const json options{{"lr", 0.05}, {"momentum", 0.9}, {"amsgrad", true}};
+    Words straight, stumbling;
+    const auto first = make(straight, kind, options), second = make(stumbling, kind, options);
+    for (int step = 0; step < 4; ++step) {
+      const auto model = numbers_of(stumbling.state()), state = numbers_of(second->state());
+      CHECK_THROWS_WITH(second->minimise(stumbling.loss(7)), ContainsSubstring("index 7"));
+      CHECK(numbers_of(stumbling.state()) == model);
+      CHECK(numbers_of(second->state()) == state);
+      first->minimise(straight.loss(1));
+      second->minimise(stumbling.loss(1));
+    }
+    CHECK(numbers_of(straight.state()) == numbers_of(stumbling.state()));
+    CHECK(numbers_of(first->state()) == numbers_of(second->state()));
+  }
+}
+
+TEST_CASE("what CheckFinite finds in a step undoes the step") {
+  Bowl bowl, other;
+  nn::Adam optimizer(bowl, {.learning_rate = 0.1}), undisturbed(other, {.learning_rate = 0.1});
+  optimizer.minimise(bowl.loss());
+  undisturbed.minimise(other.loss());
+  const auto before = bowl.flat();
+  {
+    const CheckFinite check;
+    CHECK_THROWS_WITH(optimizer.minimise(bowl.loss() + log(bowl.loss() * 0)), ContainsSubstring("not finite"));
+  }
+  CHECK(bowl.flat() == before);
+  CHECK(optimizer.steps() == 1);
+  optimizer.minimise(bowl.loss());
+  undisturbed.minimise(other.loss());
+  CHECK(bowl.flat() == other.flat());
+}
+
+TEST_CASE("a parameter's bias correction counts its own updates, also after its state was saved") {
+  const std::vector<double> start = Bowl().flat();
+  Bowl bowl, resumed;
+  nn::Adam optimizer(bowl, {.learning_rate = 0.01, .epsilon = 0});
+  const Tensor a = ones({2, 3}, f64), b = ones({4}, f64);
+  for (int step = 0; step < 20; ++step) optimizer.step({a, Tensor()});
+  CHECK(nn::find(optimizer.state(), "step.b", "test").item() == 0);
+  for (int step = 1; step <= 3; ++step) {
+    optimizer.step({a, b});
+    CHECK(bowl.flat()[6] == Approx(start[6] - 0.01 * step).epsilon(1e-12));
+    CHECK(bowl.flat()[0] == Approx(start[0] - 0.01 * (20 + step)).epsilon(1e-12));
+  }
+  resumed.load_state(bowl.state());
+  nn::Adam second(resumed, {.learning_rate = 0.01, .epsilon = 0});
+  second.load_state(optimizer.state());
+  for (int step = 0; step < 3; ++step) {
+    optimizer.step({a, b * 2});
+    second.step({a, b * 2});
+  }
+  CHECK(bowl.flat() == resumed.flat());
+
+  // With one count for all, states are what they were before parameters had counts.
+  Bowl even;
+  nn::Adam both(even);
+  both.step({a, b});
+  CHECK(both.state().size() == 5);
+}
+
+TEST_CASE("the state of another optimiser, or of one with other settings, is refused") {
+  Bowl bowl;
+  const Tensor a = ones({2, 3}, f64), b = ones({4}, f64);
+  nn::SGD sgd(bowl), momentum(bowl, {.momentum = 0.9});
+  nn::Adam adam(bowl), amsgrad(bowl, {.amsgrad = true});
+  for (nn::Optimizer* optimizer : std::initializer_list<nn::Optimizer*>{&sgd, &momentum, &adam})
+    optimizer->step({a, b});
+  CHECK_THROWS_WITH(adam.load_state(sgd.state()), ContainsSubstring("after 1 steps there is no exp_avg"));
+  CHECK_THROWS_WITH(momentum.load_state(sgd.state()), ContainsSubstring("momentum_buffer"));
+  CHECK_THROWS_WITH(adam.load_state(momentum.state()), ContainsSubstring("unexpected momentum_buffer.a"));
+  CHECK_THROWS_WITH(amsgrad.load_state(adam.state()), ContainsSubstring("max_exp_avg_sq.a is missing"));
+  CHECK_THROWS_WITH(adam.load_state({{"exp_avg.a", a}, {"steps", scalar(5, i64)}}),
+                    ContainsSubstring("exp_avg_sq.a is missing"));
+  CHECK_THROWS_WITH(adam.load_state({{"step.a", scalar(3, i64)}, {"steps", scalar(5, i64)}}),
+                    ContainsSubstring("exp_avg.a is missing"));
+  CHECK_THROWS_WITH(adam.load_state({{"step.a", scalar(9, i64)}, {"steps", scalar(5, i64)}}),
+                    ContainsSubstring("step.a has to be one i64 from 0 to 5"));
+  CHECK_THROWS_WITH(sgd.load_state({{"steps", scalar(5, i64)}, {"steps", scalar(5, i64)}}),
+                    ContainsSubstring("comes twice"));
+  nn::Adam idle(bowl), next(bowl);
+  idle.step({Tensor(), Tensor()});
+  CHECK_NOTHROW(next.load_state(idle.state()));
 }
