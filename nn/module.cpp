@@ -92,7 +92,10 @@ void Slot::set_unless_abandoned(const Tensor& value, const Tensor& update) {
   before_ = std::move(before);
 }
 
-void Slot::initialise(const init::Stream& stream) { set(rule_(shape_, dtype_, stream)); }
+void Slot::initialise(const init::Stream& stream) {
+  set(rule_(shape_, dtype_, stream));
+  is_provisional_ = false;
+}
 
 void Slot::to(Dtype dtype) {
   if (!is_floating(dtype)) fail("to: a network computes in f32 or f64, not in {}", name_of(dtype));
@@ -118,6 +121,7 @@ void Module::add_buffer(std::string name, Buffer& buffer) {
 void Module::add_optional_buffer(std::string name, Buffer& buffer) {
   add_buffer(std::move(name), buffer);
   buffer.may_be_missing_ = true;
+  buffer.is_provisional_ = true;
 }
 
 void Module::add_child(std::string name, Module& child) {
@@ -236,11 +240,13 @@ void Module::load_state(const NamedTensors& state) {
   }
   Tensors values;
   const auto slots = named_slots();
+  std::uint64_t position = 0;
   for (auto& [name, slot] : slots) {
+    const init::Stream stream{0, position++};
     const auto found = given.find(name);
     if (found == given.end()) {
       if (slot->may_be_missing_) {
-        values.push_back(slot->value());
+        values.push_back(slot->is_provisional_ ? slot->rule_(slot->shape_, slot->dtype_, stream) : slot->value());
       } else {
         missing.push_back(name);
       }
@@ -269,7 +275,10 @@ void Module::load_state(const NamedTensors& state) {
     fail("load_state: the tensors are not those of this network: {}", text);
   }
   sg::eval(values);
-  for (std::size_t i = 0; i < slots.size(); ++i) slots[i].second->set(values[i].detach());
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    slots[i].second->set(values[i].detach());
+    slots[i].second->is_provisional_ = false;
+  }
 }
 
 void Module::to(Dtype dtype) {

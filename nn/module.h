@@ -58,6 +58,7 @@ class Slot {
   Dtype dtype_;
   bool trainable_;
   bool may_be_missing_ = false;
+  bool is_provisional_ = false;  // may be missing, and neither initialised nor loaded yet
   Tensor value_;
   Tensor update_;  // the value counts unless this is abandoned; undefined: in any case
   struct Version {
@@ -150,8 +151,8 @@ class Module {
  protected:
   void add_parameter(std::string name, Parameter& parameter);
   void add_buffer(std::string name, Buffer& buffer);
-  /// A buffer that `load_state` leaves as it is where the state has none of its name: what another library does not
-  /// save.
+  /// A buffer of which the state given to `load_state` may have none: what another library does not save. Then it stays
+  /// as it is, or is initialised with seed 0 if nobody has done so.
   void add_optional_buffer(std::string name, Buffer& buffer);
   void add_child(std::string name, Module& child);
 

@@ -4,6 +4,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "engine/transforms.h"
 #include "nn/conv.h"
 #include "nn/linear.h"
 
@@ -87,12 +88,12 @@ class SpectralNorm : public Module {
   /// By the present estimate.
   Tensor weight() const { return divided_by_singular_value(weight_orig_, axis, {weight_u_, weight_v_}); }
   Tensor forward(const Tensor& x) override {
-    if (training()) {
-      const SingularVectors next = power_iteration(weight_orig_, axis, {weight_u_, weight_v_});
-      weight_u_.set(next.u);
-      weight_v_.set(next.v);
-    }
-    const StandIn in_its_place(layer_.weight(), weight());
+    const Tensor u = same_when_run_again([&] {
+      if (training()) improve();
+      return weight_u_.value();
+    });
+    const Tensor v = same_when_run_again([&] { return weight_v_.value(); });
+    const StandIn in_its_place(layer_.weight(), divided_by_singular_value(weight_orig_, axis, {u, v}));
     return layer_(x);
   }
 
@@ -101,6 +102,12 @@ class SpectralNorm : public Module {
                                         std::is_same_v<Layer, ConvTranspose2d> ||
                                         std::is_same_v<Layer, ConvTranspose3d>;
   static constexpr std::int64_t axis = is_transposed ? 1 : 0;
+
+  void improve() {
+    const SingularVectors next = power_iteration(weight_orig_, axis, {weight_u_, weight_v_});
+    weight_u_.set(next.u);
+    weight_v_.set(next.v);
+  }
 
   Layer layer_;
   Parameter weight_orig_;

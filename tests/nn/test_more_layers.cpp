@@ -7,6 +7,7 @@
 
 #include "engine/autodiff.h"
 #include "engine/plan.h"
+#include "engine/transforms.h"
 #include "nn/activation.h"
 #include "nn/container.h"
 #include "nn/dropout.h"
@@ -16,6 +17,7 @@
 #include "nn/optim/adam.h"
 #include "nn/optim/sgd.h"
 #include "nn/weight_norm.h"
+#include "tests/gradcheck.h"
 #include "tests/nn/formula.h"
 
 using namespace sg;
@@ -251,4 +253,76 @@ TEST_CASE("groups of parameters have rates and weight decays of their own") {
                       ContainsSubstring("0.weight is in a group already"));
     CHECK_THROWS_WITH(optimizer.add_group({.parameters = {}, .rate = -1}), ContainsSubstring("0 or more"));
   }
+}
+
+TEST_CASE("dropout layers differ although nobody initialised them, and by their places in a network that is loaded") {
+  struct Net : nn::Module {
+    nn::Dropout first{0.5}, second{0.5};
+    nn::Linear linear{2, 2};
+    Net() {
+      add_child("first", first);
+      add_child("linear", linear);
+      add_child("second", second);
+    }
+  };
+  const Tensor x = ones({64});
+  Net bare;
+  CHECK(bare.first(x).to_vector<double>() != bare.second(x).to_vector<double>());
+  const nn::NamedTensors weights{{"linear.weight", ones({2, 2})}, {"linear.bias", ones({2})}};
+  Net a, b;
+  a.load_state(weights);
+  b.load_state(weights);
+  const Values first = a.first(x).to_vector<double>();
+  CHECK(first != a.second(x).to_vector<double>());
+  CHECK(first == b.first(x).to_vector<double>());
+  // What has been initialised stays.
+  Net c, d;
+  c.initialise(5);
+  d.initialise(5);
+  c.load_state(weights);
+  CHECK(c.first(x).to_vector<double>() == d.first(x).to_vector<double>());
+}
+
+TEST_CASE("dropout in a checkpoint has one mask for the value and all derivatives, also where checkpoints are nested") {
+  const Tensor x = full({32}, 2.0, f64);
+  x.requires_grad();
+  for (const bool nested : {false, true}) {
+    nn::Dropout plain(0.5), recomputed(0.5);
+    plain.initialise(3);
+    recomputed.initialise(3);
+    const auto f = [](nn::Dropout& dropout, const Tensor& in) { return dropout(in) * in * dropout(square(in)); };
+    const auto inner = checkpoint([&](const Tensors& in) { return f(recomputed, in[0]); });
+    const auto again = nested ? checkpoint([&](const Tensors& in) { return inner({in[0] * 1.0}); }) : inner;
+    for (int call = 0; call < 2; ++call) {
+      const Tensor a = f(plain, x), b = again({x});
+      const Tensor by_a = grad(a, x), by_b = grad(b, x);
+      CHECK(a.to_vector<double>() == b.to_vector<double>());
+      CHECK(sg::test::difference(by_a, by_b) < 1e-12);
+      CHECK(sg::test::difference(grad(by_a, x), grad(by_b, x)) < 1e-12);
+    }
+    CHECK(plain.key().value().to_vector<std::int64_t>() == recomputed.key().value().to_vector<std::int64_t>());
+  }
+}
+
+TEST_CASE("a spectral norm in a checkpoint improves its estimate once, and computes again with that one") {
+  const Tensor x = formula_tensor("x", {4, 3}, f64);
+  const auto run = [&](bool recompute) {
+    nn::SpectralNorm<nn::Linear> layer(3, 2);
+    layer.to(f64);
+    layer.initialise(2);
+    const auto f = [&](const Tensors& in) { return sum(square(layer(in[0]))); };
+    const auto call = recompute ? checkpoint(f) : std::function<Tensor(const Tensors&)>(f);
+    const Tensor first = call({x});
+    call({x}).eval();  // moves the estimate on before the first call's derivative is taken
+    return concat({flatten(grad(first, layer.weight_orig())), layer.weight_u()}, 0).eval();
+  };
+  CHECK(sg::test::difference(run(true), run(false)) < 1e-12);
+}
+
+TEST_CASE("a function that draws more when checkpoint runs it again is an error") {
+  int calls = 0;
+  nn::Dropout dropout(0.5);
+  dropout.initialise(1);
+  const auto f = checkpoint([&](const Tensors& in) { return ++calls > 1 ? dropout(dropout(in[0])) : dropout(in[0]); });
+  CHECK_THROWS_WITH(f({ones({3})}), ContainsSubstring("checkpoint: the function draws more"));
 }
