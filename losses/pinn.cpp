@@ -26,11 +26,32 @@ Tensor total(const Tensors& terms) {
   return sum;
 }
 
+void check_order(std::string_view operation, int order) {
+  if (order < 0 || order > 2) fail("{}: order must be 0, 1 or 2: {}", operation, order);
+}
+
 void check_points(std::string_view operation, const Tensor& residual, const Tensor& points, int order) {
   if (points.rank() != 2 || points.shape(0) == 0 || residual.shape() != Shape{points.shape(0), 1}) {
     fail("{}: needs a residual [N, 1] of points [N, d]: {} and {}", operation, residual.shape(), points.shape());
   }
-  if (order < 0 || order > 2) fail("{}: order must be 0, 1 or 2: {}", operation, order);
+  check_order(operation, order);
+}
+
+/// u - boundary_value on a trace: [M, 1].
+Tensor trace_difference(const PinnProblem& problem, const Network& network, const Trace& trace) {
+  if (!problem.boundary_value) fail("pinn: there are traces, but boundary_value is empty");
+  const Tensor u = network(trace.points), wanted = problem.boundary_value(trace.points);
+  const Shape needed{trace.points.shape(0), 1};
+  if (u.shape() != needed || wanted.shape() != needed) {
+    fail("pinn: u and boundary_value on a trace must be {}: {} and {}", needed, u.shape(), wanted.shape());
+  }
+  return u - wanted;
+}
+
+/// Its derivatives along the axis, from order 0 on.
+Tensors along_trace(const Tensor& difference, const Tensor& points, std::int64_t axis, int order) {
+  if (order == 0) return {difference};
+  return jet(difference, points, direction(points, axis), order, Unused::zeros);
 }
 
 }  // namespace
@@ -63,7 +84,13 @@ Tensor pinn_residual(Equation equation, const Network& network, const Tensor& po
     left = jvp(u, {points}, {direction(points, 1)}) - coefficient * by_x[2];
     if (equation == Equation::burgers) left = left + u * by_x[1];
   }
-  return source ? left - source(points) : left;
+  if (!source) return left;
+  const Tensor right = source(points);
+  if (right.shape() != left.shape()) {
+    fail("pinn_residual: the source must give {} for points {}: it gave {}", left.shape(), points.shape(),
+         right.shape());
+  }
+  return left - right;
 }
 
 Tensors residual_terms(const Tensor& residual, const Tensor& points, int order) {
@@ -85,9 +112,8 @@ Tensors residual_terms(const Tensor& residual, const Tensor& points, int order) 
 Tensors trace_terms(const Tensor& residual, const Tensor& points, std::int64_t axis, int order) {
   check_points("trace_norm", residual, points, order);
   axis = normalise_axis("trace_norm", axis, points.shape(1));
-  if (order == 0) return {mean_square(residual, points)};
   Tensors terms;
-  for (const Tensor& derivative : jet(residual, points, direction(points, axis), order)) {
+  for (const Tensor& derivative : along_trace(residual, points, axis, order)) {
     terms.push_back(mean_square(derivative, points));
   }
   return terms;
@@ -102,12 +128,13 @@ Tensor trace_norm(const Tensor& residual, const Tensor& points, std::int64_t axi
 }
 
 Tensors pinn_terms(const PinnProblem& problem, const Network& network, int order) {
+  check_order("pinn_terms", order);
   Tensors terms =
       residual_terms(pinn_residual(problem.equation, network, problem.interior, problem.coefficient, problem.source),
                      problem.interior, order);
   Tensors traces(order + 1);
   for (const Trace& trace : problem.traces) {
-    const Tensor difference = network(trace.points) - problem.boundary_value(trace.points);
+    const Tensor difference = trace_difference(problem, network, trace);
     const Tensors here = trace_terms(difference, trace.points, trace.axis, order);
     for (int k = 0; k <= order; ++k) traces[k] = traces[k] ? traces[k] + here[k] : here[k];
   }
@@ -123,6 +150,7 @@ Tensor pinn_loss(const PinnProblem& problem, const Network& network, int order, 
 }
 
 Tensor pinn_residuals(const PinnProblem& problem, const Network& network, int order, double trace_weight) {
+  check_order("pinn_residuals", order);
   std::vector<double> weights(order + 1, 1.0);
   if (!problem.traces.empty()) weights.insert(weights.end(), order + 1, trace_weight);
   return pinn_residuals(problem, network, order, weights);
@@ -130,6 +158,7 @@ Tensor pinn_residuals(const PinnProblem& problem, const Network& network, int or
 
 Tensor pinn_residuals(const PinnProblem& problem, const Network& network, int order,
                       const std::vector<double>& weights) {
+  check_order("pinn_residuals", order);
   const std::size_t orders = static_cast<std::size_t>(order) + 1;
   if (weights.size() != (problem.traces.empty() ? orders : 2 * orders)) {
     fail("pinn_residuals: {} weights for the terms of order {}{}", weights.size(), order,
@@ -154,9 +183,9 @@ Tensor pinn_residuals(const PinnProblem& problem, const Network& network, int or
     }
   }
   for (const Trace& trace : problem.traces) {
-    const Tensor difference = network(trace.points) - problem.boundary_value(trace.points);
+    const Tensor difference = trace_difference(problem, network, trace);
     const std::int64_t axis = normalise_axis("pinn_residuals", trace.axis, trace.points.shape(1));
-    const Tensors derivatives = jet(difference, trace.points, direction(trace.points, axis), order);
+    const Tensors derivatives = along_trace(difference, trace.points, axis, order);
     for (std::size_t k = 0; k < orders; ++k) add(derivatives[k], trace.points, weights[orders + k]);
   }
   return concat(parts, 0);

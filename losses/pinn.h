@@ -21,7 +21,8 @@ enum class Equation {
 Equation equation_named(std::string_view name);
 
 /// The equation's residual [N, 1] at the points for u = network(points): the left side minus source(points), or minus
-/// nothing where there is no source. `coefficient` is the diffusivity, the viscosity or the speed.
+/// nothing where there is no source. Throws for a u or a source that is not [N, 1]. `coefficient` is the diffusivity,
+/// the viscosity or the speed.
 Tensor pinn_residual(Equation equation, const Network& network, const Tensor& points, double coefficient,
                      const Network& source = {});
 
@@ -47,13 +48,14 @@ struct PinnProblem {
   Equation equation = Equation::heat;
   double coefficient = 1;
   Network source;             // may be empty: zero
-  Network boundary_value;     // what u has to be on every trace
+  Network boundary_value;     // what u has to be on every trace: [M, 1]
   Tensor interior;            // [N, 2]
   std::vector<Trace> traces;  // initial line and boundary pieces
 };
 
 /// The parts of the loss: the terms of the equation's residual by order, then those of u - boundary_value by order,
-/// summed over the traces.
+/// summed over the traces. Throws, as those below do, for an order that is not 0, 1 or 2, and for traces without a
+/// boundary_value [M, 1].
 Tensors pinn_terms(const PinnProblem& problem, const Network& network, int order);
 
 /// residual_norm of the equation in the interior plus `trace_weight` times the trace_norms of u - boundary_value, all

@@ -1,6 +1,7 @@
 // PINN residuals: they vanish on exact solutions, and their norms are what they say.
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
+#include <catch2/matchers/catch_matchers_all.hpp>
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
 
 #include <cmath>
@@ -10,6 +11,7 @@
 #include "losses/pinn.h"
 
 using namespace sg;
+using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::WithinRel;
 using losses::Equation;
 using std::numbers::pi;
@@ -106,5 +108,35 @@ TEST_CASE("the residuals' squares add up to the PINN's loss") {
       const Tensor residuals = losses::pinn_residuals(problem, wrong, order, 0.7);
       CHECK_THAT(sum(square(residuals)).item(), WithinRel(losses::pinn_loss(problem, wrong, order, 0.7).item(), 1e-13));
     }
+  }
+}
+
+TEST_CASE("pinn: a source or boundary value of another shape, none for traces, and other orders are refused") {
+  const losses::Network u = [](const Tensor& p) { return sin(first(p)) * second(p); };
+  const losses::Network flat = [](const Tensor& p) { return flatten(first(p)); };
+  CHECK_THROWS_WITH(losses::pinn_residual(Equation::heat, u, points(), 1, flat),
+                    ContainsSubstring("the source must give [30, 1]") && ContainsSubstring("it gave [30]"));
+  losses::PinnProblem problem;
+  problem.interior = points();
+  problem.traces = {{points(), 0}};
+  for (const int order : {0, 1}) {
+    problem.boundary_value = flat;
+    CHECK_THROWS_WITH(losses::pinn_loss(problem, u, order), ContainsSubstring("boundary_value"));
+    CHECK_THROWS_WITH(losses::pinn_residuals(problem, u, order),
+                      ContainsSubstring("boundary_value on a trace must be [30, 1]: [30, 1] and [30]"));
+    problem.boundary_value = {};
+    CHECK_THROWS_WITH(losses::pinn_loss(problem, u, order), ContainsSubstring("boundary_value is empty"));
+    CHECK_THROWS_WITH(losses::pinn_residuals(problem, u, order), ContainsSubstring("boundary_value is empty"));
+  }
+  problem.boundary_value = u;
+  CHECK_THROWS_WITH(losses::pinn_residuals(problem, u, -5), ContainsSubstring("order must be 0, 1 or 2: -5"));
+  CHECK_THROWS_WITH(losses::pinn_loss(problem, u, -5), ContainsSubstring("order must be 0, 1 or 2: -5"));
+}
+
+TEST_CASE("pinn: a residual that does not depend on the points has derivatives 0 on a trace too") {
+  const Tensor constant = full({30, 1}, 0.5, f64);
+  for (const int order : {0, 1, 2}) {
+    CHECK(losses::trace_norm(constant, points(), 0, order).item() == 0.25);
+    CHECK(losses::residual_norm(constant, points(), order).item() == 0.25);
   }
 }
