@@ -48,9 +48,11 @@ Tensor class_loss(std::string_view operation, const Tensor& log_probabilities, c
   const auto pick = [&](const Tensor& x) { return squeeze(gather(x, chosen, 1), 1); };
   const Tensor weight = pick(weights) * counted;
   const Tensor total = sum(weight);
-  Tensor loss = -sum(pick(log_probabilities) * weight) / total;
+  // Not a product with 0: what does not count may be infinite.
+  const auto only_counted = [&](const Tensor& x) { return where(counted, x, zeros_like(x)); };
+  Tensor loss = -sum(only_counted(pick(log_probabilities)) * weight) / total;
   if (options.label_smoothing > 0) {
-    const Tensor spread = -sum(sum(log_probabilities * weights, {1}) * counted) / total;
+    const Tensor spread = -sum(only_counted(sum(log_probabilities * weights, {1}))) / total;
     loss = loss * (1 - options.label_smoothing) + spread * (options.label_smoothing / static_cast<double>(classes));
   }
   return loss;
@@ -90,9 +92,9 @@ Tensor kl_div(const Tensor& log_probabilities, const Tensor& target) {
   check_like("kl_div", log_probabilities, target);
   if (target.rank() == 0) fail("kl_div: needs at least one axis, got {}", target.shape());
   // p log p is 0 at 0, and so is its derivative there.
-  const Tensor positive = less(zeros_like(target), target);
-  const Tensor safe = where(positive, target, ones_like(target));
-  const Tensor terms = where(positive, target * (log(safe) - log_probabilities), zeros_like(target));
+  const Tensor is_zero = equal(target, zeros_like(target));
+  const Tensor safe = where(is_zero, ones_like(target), target);
+  const Tensor terms = where(is_zero, zeros_like(target), target * (log(safe) - log_probabilities));
   return sum(terms) / static_cast<double>(target.shape(0));
 }
 

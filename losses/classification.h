@@ -27,7 +27,7 @@ Tensor l1(const Tensor& prediction, const Tensor& target);
 Tensor huber(const Tensor& prediction, const Tensor& target, double delta = 1);
 
 /// The Kullback-Leibler divergence of the targets from a model, divided by the leading extent: log probabilities of the
-/// model and probabilities of the target, of one shape; a target of 0 adds nothing.
+/// model and probabilities of the target, of one shape; a target of 0 adds nothing, and one below 0 or NaN makes NaN.
 Tensor kl_div(const Tensor& log_probabilities, const Tensor& target);
 
 /// The sum of absolute differences of neighbours along both axes of pictures [N, C, H, W], divided by N (Rudin, Osher

@@ -3,6 +3,7 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 
 #include <cmath>
+#include <limits>
 
 #include "engine/error.h"
 #include "losses/classification.h"
@@ -95,4 +96,23 @@ TEST_CASE("losses of classifiers refuse what does not fit, in their own names", 
   CHECK_THROWS_WITH(losses::bce_with_logits(logits, ones({2, 3}, f64)),
                     ContainsSubstring("bce_with_logits: needs two of f32"));
   CHECK_THROWS_WITH(losses::total_variation(logits), ContainsSubstring("total_variation: needs pictures"));
+}
+
+TEST_CASE("cross_entropy: a target that is ignored does not count, however infinite its logits", "[losses]") {
+  const double inf = std::numeric_limits<double>::infinity();
+  const Tensor logits = tensor({-inf, 1, 2, 0.5, 0.25, 1}, {2, 3}, f64);
+  logits.requires_grad();
+  const Tensor loss = losses::cross_entropy(logits, classes({-100, 1}, {2}));
+  CHECK(std::abs(loss.item() - (std::log(std::exp(0.5) + std::exp(0.25) + std::exp(1.0)) - 0.25)) < 1e-14);
+  const auto by_logits = grad(loss, logits).to_vector<double>();
+  for (int i = 0; i < 3; ++i) CHECK(by_logits[i] == 0);
+  CHECK(std::isfinite(losses::nll(logits, classes({-100, 1}, {2})).item()));
+  CHECK(std::isfinite(losses::nll(logits, classes({-100, 1}, {2}), {.label_smoothing = 0.1}).item()));
+}
+
+TEST_CASE("kl_div: NaN and negative targets make NaN", "[losses]") {
+  const Tensor model = log(tensor({0.5, 0.5}, {1, 2}, f64));
+  CHECK(std::isnan(losses::kl_div(model, tensor({std::nan(""), 0.5}, {1, 2}, f64)).item()));
+  CHECK(std::isnan(losses::kl_div(model, tensor({-1.0, 0.5}, {1, 2}, f64)).item()));
+  CHECK(std::abs(losses::kl_div(model, tensor({0.0, 1.0}, {1, 2}, f64)).item() - std::log(2)) < 1e-15);
 }
