@@ -61,6 +61,16 @@ NoiseSchedule::NoiseSchedule(std::string_view schedule, std::int64_t timesteps)
   for (const double beta : betas_) alphas_cumprod_.push_back(product *= 1 - beta);
 }
 
+double NoiseSchedule::beta(std::int64_t t) const {
+  if (t < 0 || t >= timesteps()) fail("NoiseSchedule: time {} lies outside of the {} steps", t, timesteps());
+  return betas_[static_cast<std::size_t>(t)];
+}
+
+double NoiseSchedule::alpha_cumprod(std::int64_t t) const {
+  if (t < -1 || t >= timesteps()) fail("NoiseSchedule: time {} lies outside of the {} steps", t, timesteps());
+  return t < 0 ? 1 : alphas_cumprod_[static_cast<std::size_t>(t)];
+}
+
 Objective objective_of(std::string_view name) {
   if (name == "pred_x0") return Objective::x0;
   if (name == "pred_noise") return Objective::noise;

@@ -22,9 +22,11 @@ class NoiseSchedule {
  public:
   NoiseSchedule(std::string_view schedule, std::int64_t timesteps);
   std::int64_t timesteps() const { return static_cast<std::int64_t>(betas_.size()); }
-  double beta(std::int64_t t) const { return betas_[static_cast<std::size_t>(t)]; }
-  /// The product of 1 - beta up to t; 1 at t = -1, the picture without noise.
-  double alpha_cumprod(std::int64_t t) const { return t < 0 ? 1 : alphas_cumprod_[static_cast<std::size_t>(t)]; }
+  /// Throws unless 0 <= t < timesteps.
+  double beta(std::int64_t t) const;
+  /// The product of 1 - beta up to t; 1 at t = -1, the picture without noise. Throws unless -1 <= t < timesteps, as all
+  /// that takes times does.
+  double alpha_cumprod(std::int64_t t) const;
   /// Signal to noise: a / (1 - a).
   double snr(std::int64_t t) const { return alpha_cumprod(t) / (1 - alpha_cumprod(t)); }
 

@@ -172,3 +172,15 @@ TEST_CASE("20 steps of ddim with the U-Net give PyTorch's samples and keep no gr
   CHECK(relative_difference(cast(pictures, f64), nn::find(file().tensors, "d16.samples.f32", "test")) < 1e-4);
   CHECK(relative_difference(cast(pictures, f64), nn::find(file().tensors, "d16.samples.f64", "test")) < 1e-4);
 }
+
+TEST_CASE("a time outside of the schedule is refused") {
+  const nn::Diffusion diffusion(nn::NoiseSchedule("cosine", 10), nn::Objective::v);
+  const Tensor x = ones({2, 1, 1, 1});
+  CHECK_THROWS_WITH(diffusion.noised(x, x, {3, 10}), ContainsSubstring("time 10 lies outside of the 10 steps"));
+  CHECK_THROWS_AS(diffusion.target(x, x, {3, -2}), Error);
+  CHECK_THROWS_AS(diffusion.schedule().beta(10), Error);
+  CHECK_THROWS_AS(diffusion.schedule().beta(-1), Error);
+  CHECK_THROWS_AS(diffusion.schedule().snr(10), Error);
+  CHECK(diffusion.schedule().alpha_cumprod(-1) == 1);
+  CHECK_NOTHROW(diffusion.noised(x, x, {0, 9}));
+}
