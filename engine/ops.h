@@ -327,7 +327,8 @@ struct Conv3dOptions {
 /// dilation (kh - 1) - 1) / stride + 1.
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Conv2dOptions& options = {});
 /// The transposed convolution: [N, O, H', W'] and weight [O, C / groups, kh, kw] -> [N, C, H, W],
-/// H = (H' - 1) stride - padding - padding_after + dilation (kh - 1) + 1 + output_padding.
+/// H = (H' - 1) stride - padding - padding_after + dilation (kh - 1) + 1 + output_padding, which has to be smaller than
+/// the stride or the dilation.
 Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Conv2dOptions& options = {},
                         PerAxis<2> output_padding = {0, 0});
 /// conv2d's gradient by its weight: input [N, C, H, W], cotangent [N, O, H', W'] -> [O, C / groups, kh, kw].

@@ -224,6 +224,7 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Conv2dOptio
     fail("conv_transpose2d: channels do not fit: input {}, weight {}, groups {}", input, kernel, options.groups);
   }
   Shape image{input[0], kernel[1] * options.groups, 0, 0};
+  bool reads_back = true;  // as many rows and columns as the input has
   for (int i = 0; i < 2; ++i) {
     if (output_padding[i] < 0 || output_padding[i] >= std::max(options.stride[i], options.dilation[i])) {
       fail("conv_transpose2d: output padding {} must be smaller than stride {} or dilation {}", output_padding[i],
@@ -235,11 +236,17 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Conv2dOptio
       fail("conv_transpose2d: the output would be empty: input {}, weight {}, padding {}", input, kernel,
            options.padding[i]);
     }
-    // Reading such an image back gives more rows than there are: the output padding is larger than the stride.
-    if (conv_extent(image[2 + i], kernel[2 + i], options, i) != input[2 + i]) {
-      fail("conv_transpose2d: output padding {} must be smaller than the stride {}", output_padding[i],
-           options.stride[i]);
+    reads_back = reads_back && conv_extent(image[2 + i], kernel[2 + i], options, i) == input[2 + i];
+  }
+  if (!reads_back) {
+    Conv2dOptions unpadded = padding.common;
+    unpadded.padding = {0, 0};
+    Tensor whole =
+        pad(conv_transpose2d(x, weight, unpadded), {0, 0, 0, 0}, {0, 0, output_padding[0], output_padding[1]});
+    for (int i = 0; i < 2; ++i) {
+      whole = slice(whole, 2 + i, options.padding[i], options.padding[i] + image[2 + i]);
     }
+    return whole;
   }
   return input_gradient(x, weight, padding.common, image);
 }

@@ -95,8 +95,9 @@ Tensor conv_transpose3d(const Tensor& x, const Tensor& weight, const Conv3dOptio
   check_axes("conv_transpose3d", x, weight, 5);
   const Depth depth = depth_of("conv_transpose3d", weight, options);
   const Shape& s = x.shape();
-  if (output_padding[0] < 0 || output_padding[0] >= depth.stride) {
-    fail("conv_transpose3d: output padding {} must be smaller than the stride {}", output_padding[0], depth.stride);
+  if (output_padding[0] < 0 || output_padding[0] >= std::max(depth.stride, depth.dilation)) {
+    fail("conv_transpose3d: output padding {} must be smaller than stride {} or dilation {}", output_padding[0],
+         depth.stride, depth.dilation);
   }
   const std::int64_t whole = (s[2] - 1) * depth.stride + depth.reach() + output_padding[0];
   const std::int64_t result = whole - depth.before - depth.after;

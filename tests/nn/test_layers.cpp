@@ -15,6 +15,7 @@
 
 using namespace sg;
 using namespace sg::tests;
+using Catch::Approx;
 using Catch::Matchers::ContainsSubstring;
 
 namespace {
@@ -112,4 +113,32 @@ TEST_CASE("layers refuse what does not fit") {
   CHECK_THROWS_WITH(nn::MLP({3, 0}), ContainsSubstring("at least 1"));
   CHECK_THROWS_WITH(nn::MLP({3, 2, 1}, "swishy"), ContainsSubstring("swishy"));
   CHECK_THROWS_WITH(nn::UnetBlock(2, 2, 4).Module::forward(zeros({1})), ContainsSubstring("takes other arguments"));
+}
+
+TEST_CASE("a transposed convolution takes an output padding below the stride or the dilation, and stays the adjoint") {
+  // Of the convolution's rows and columns, those that the input has.
+  const auto head = [](Tensor y, const Shape& shape) {
+    for (std::int64_t axis = 2; axis < static_cast<std::int64_t>(shape.size()); ++axis) {
+      y = slice(y, axis, 0, shape[axis]);
+    }
+    return y;
+  };
+  const auto values = [](Shape shape, double rate) {
+    return reshape(sin(cast(arange(element_count(shape)), f64) * rate), shape);
+  };
+  for (const std::int64_t padding : {0, 1, 3}) {
+    const Conv2dOptions options{.stride = {1, 5}, .padding = {padding, 2}, .dilation = {4, 1}};
+    const Tensor x = values({2, 3, 4, 3}, 1.3), weight = values({3, 2, 3, 4}, 0.7);
+    const Tensor y = conv_transpose2d(x, weight, options, {3, 4});
+    CHECK(y.shape() == Shape{2, 2, 3 - 2 * padding + 8 + 1 + 3, 10 - 4 + 3 + 1 + 4});
+    const Tensor c = values(y.shape(), 0.9);
+    CHECK(sum(y * c).item() == Approx(sum(x * head(conv2d(c, weight, options), x.shape())).item()).epsilon(1e-12));
+    const Conv3dOptions deep{.stride = {1, 1, 2}, .padding = {padding, 0, 1}, .dilation = {4, 3, 1}};
+    const Tensor x3 = values({1, 2, 4, 2, 3}, 1.1), weight3 = values({2, 1, 3, 2, 2}, 0.6);
+    const Tensor y3 = conv_transpose3d(x3, weight3, deep, {3, 2, 1}), c3 = values(y3.shape(), 0.8);
+    CHECK(sum(y3 * c3).item() == Approx(sum(x3 * head(conv3d(c3, weight3, deep), x3.shape())).item()).epsilon(1e-12));
+  }
+  CHECK_THROWS_WITH(conv_transpose2d(ones({1, 1, 2, 2}), ones({1, 1, 1, 1}), {.dilation = {3, 3}}, {3, 0}),
+                    ContainsSubstring("output padding 3 must be smaller than stride 1 or dilation 3"));
+  CHECK_THROWS_AS(conv_transpose3d(ones({1, 1, 2, 2, 2}), ones({1, 1, 1, 1, 1}), {}, {1, 0, 0}), Error);
 }
