@@ -142,6 +142,8 @@ std::vector<double> finite_difference_weights(double at, const std::vector<doubl
     offset = points[i] - at;
     for (std::int64_t j = 0; j < i; ++j) {
       const double difference = points[i] - points[j];
+      if (!(difference != 0))
+        fail("finite_difference_weights: the point {} comes twice: numbers {} and {}", points[i], j, i);
       product *= difference;
       if (j == i - 1) {
         for (std::int64_t k = top; k > 0; --k) {

@@ -28,7 +28,8 @@ std::vector<double> estimator_points(Estimator estimator, std::int64_t n, double
 Tensor differentiation_matrix(Estimator estimator, std::int64_t n, double first, double last, int derivative,
                               Dtype dtype);
 
-/// The weights with which values at `points` give the derivative at `at` (Fornberg, Math. Comp. 51, 1988).
+/// The weights with which values at `points` give the derivative at `at` (Fornberg, Math. Comp. 51, 1988). Throws for
+/// fewer points than the order plus one, and for a point that comes twice.
 std::vector<double> finite_difference_weights(double at, const std::vector<double>& points, int derivative);
 
 /// matrix [m, n] applied along `axis` of x, whose extent there is n and becomes m.

@@ -2,6 +2,7 @@
 #include "losses/spectral.h"
 
 #include <cmath>
+#include <limits>
 #include <list>
 #include <numbers>
 
@@ -10,6 +11,16 @@
 namespace sg::losses {
 
 namespace {
+
+void check_weights(std::int64_t n, double s, Frequencies frequencies, Dtype dtype, double length) {
+  const double largest = dtype == f32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
+  for (std::int64_t k = 0; k < n; ++k) {
+    const double weight = spectral_weight(k, n, s, frequencies, length);
+    if (weight <= largest) continue;
+    fail("spectral_matrix: with s = {} the weight of frequency {} of {} is {}, and {} holds at most {}", s, k, n,
+         weight, name_of(dtype), largest);
+  }
+}
 
 /// C's first column, c_m = 1/n sum over k of w_k cos(2 pi k m / n).
 std::vector<double> circulant_column(std::int64_t n, double s, Frequencies frequencies, double length) {
@@ -67,6 +78,7 @@ Tensor spectral_matrix(std::int64_t n, double s, Frequencies frequencies, Dtype 
     cache.splice(cache.begin(), cache, entry);
     return entry->matrix;
   }
+  check_weights(n, s, frequencies, dtype, length);
   const std::vector<double> column = circulant_column(n, s, frequencies, length);
   std::vector<double> elements(static_cast<std::size_t>(n * n));
   for (std::int64_t i = 0; i < n; ++i) {

@@ -16,7 +16,8 @@ double spectral_weight(std::int64_t k, std::int64_t n, double s, Frequencies fre
 
 /// The symmetric circulant C [n, n] for which r . C r = sum over k of w_k |r_hat_k|^2, w_k being the weights above and
 /// r_hat the unitary discrete Fourier transform of a real r (Parseval's identity). Built in f64 and then cast; the last
-/// ones asked for are kept. Throws for n above 16,384 and for a length that is not positive.
+/// ones asked for are kept. Throws for n above 16,384, for a length that is not positive, and for an s whose weights
+/// the dtype cannot hold.
 Tensor spectral_matrix(std::int64_t n, double s, Frequencies frequencies, Dtype dtype, double length = 1);
 
 /// H^s of functions sampled along the last axis: residual [..., n] -> mean(r * C r). With s = 0 the mean square.

@@ -67,6 +67,7 @@ TEST_CASE("Fornberg's weights are the known stencils", "[losses]") {
       near(losses::finite_difference_weights(0, {-2, -1, 0, 1, 2}, 2), {-1.0 / 12, 4.0 / 3, -2.5, 4.0 / 3, -1.0 / 12}));
   CHECK(near(losses::finite_difference_weights(0, {0, 1, 2}, 1), {-1.5, 2, -0.5}));
   CHECK_THROWS_AS(losses::finite_difference_weights(0, {0, 1}, 2), Error);
+  CHECK_THROWS_AS(losses::finite_difference_weights(0, {0, 1, 0}, 1), Error);
 }
 
 TEST_CASE("Chebyshev differentiation is exact for polynomials of degree n - 1 and converges geometrically",

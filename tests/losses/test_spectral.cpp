@@ -1,6 +1,7 @@
 // The spectral loss: the circulant form against a plain discrete Fourier transform.
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
+#include <catch2/matchers/catch_matchers_all.hpp>
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
 
 #include <cmath>
@@ -13,6 +14,7 @@
 #include "losses/spectral.h"
 
 using namespace sg;
+using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::WithinRel;
 using losses::Frequencies;
 
@@ -124,4 +126,13 @@ TEST_CASE("the spectral loss refuses what has no samples", "[losses]") {
   CHECK_THROWS_AS(losses::spectral_2d(zeros({3, 0}), 1), Error);
   CHECK_THROWS_AS(losses::spectral_1d(zeros({3}), std::nan("")), Error);
   CHECK_THROWS_AS(losses::spectral_matrix(0, 1, Frequencies::symmetric, f64), Error);
+}
+
+TEST_CASE("spectral: an s whose weights the dtype cannot hold is refused, and no other") {
+  CHECK_THROWS_WITH(losses::spectral_1d(ones({4}), 30),
+                    ContainsSubstring("with s = 30 the weight") && ContainsSubstring("f32 holds at most 3.40"));
+  CHECK(std::isfinite(losses::spectral_1d(ones({4}), 20).item()));
+  CHECK(std::isfinite(losses::spectral_1d(ones({4}, f64), 30).item()));
+  CHECK_THROWS_WITH(losses::spectral_2d(ones({4, 4}, f64), 400), ContainsSubstring("with s = 400 the weight"));
+  CHECK(std::isfinite(losses::spectral_1d(ones({4}), -400).item()));
 }
