@@ -79,6 +79,15 @@ nlohmann::json parse_json(std::string_view text, std::string_view who) {
   }
 }
 
+bool is_utf8(std::string_view text) {
+  try {
+    static_cast<void>(nlohmann::json(text).dump());
+    return true;
+  } catch (const nlohmann::json::type_error&) {
+    return false;
+  }
+}
+
 std::string quote_json(std::string_view text) {
   // A name that is no UTF-8 has to show in a message, too.
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);

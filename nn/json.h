@@ -11,6 +11,8 @@ namespace sg::nn {
 /// does not allow, a repeated name, and nesting deeper than 16. Takes time and memory in proportion to the text.
 nlohmann::json parse_json(std::string_view text, std::string_view who);
 
+bool is_utf8(std::string_view text);
+
 /// The text in quotes, with what has to be escaped escaped.
 std::string quote_json(std::string_view text);
 

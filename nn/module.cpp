@@ -7,10 +7,12 @@
 #include <cassert>
 #include <cstdlib>
 #include <memory>
+#include <set>
 #include <typeinfo>
 
 #include "engine/node.h"
 #include "engine/transforms.h"
+#include "nn/json.h"
 
 namespace sg::nn {
 namespace {
@@ -25,20 +27,22 @@ std::string join(const std::vector<std::string>& names) {
   return text;
 }
 
-/// Those of named slots that are trained.
-template <class Named>
-std::vector<Named> trained(std::vector<Named> slots) {
-  std::erase_if(slots, [](const Named& named) { return !named.second->trainable(); });
-  return slots;
+/// The slots that are trained, or those that are not, each once.
+template <class Pointer>
+std::vector<std::pair<std::string, Pointer>> named_among(const std::vector<std::pair<std::string, Pointer>>& slots,
+                                                         bool trainable) {
+  std::vector<std::pair<std::string, Pointer>> result;
+  std::set<const Slot*> seen;
+  for (const auto& named : slots) {
+    if (named.second->trainable() == trainable && seen.insert(named.second).second) result.push_back(named);
+  }
+  return result;
 }
 
-/// The slots that are trained, or those that are not.
 template <class Pointer>
 std::vector<Pointer> among(const std::vector<std::pair<std::string, Pointer>>& slots, bool trainable) {
   std::vector<Pointer> result;
-  for (const auto& [name, slot] : slots) {
-    if (slot->trainable() == trainable) result.push_back(slot);
-  }
+  for (const auto& [name, slot] : named_among(slots, trainable)) result.push_back(slot);
   return result;
 }
 
@@ -108,12 +112,32 @@ void Slot::to(Dtype dtype) {
 
 Tensor Module::forward(const Tensor&) { fail("forward: this module takes other arguments than one tensor"); }
 
+void Module::check_name(std::string_view name) const {
+  if (!is_utf8(name)) fail("{}: the name {} is not UTF-8", class_name(*this), show_name(name));
+  const auto is_name_of = [&](const Slot* slot) { return slot->name() == name; };
+  if (std::any_of(parameters_.begin(), parameters_.end(), is_name_of) ||
+      std::any_of(buffers_.begin(), buffers_.end(), is_name_of) ||
+      std::any_of(children_.begin(), children_.end(), [&](const auto& child) { return child.first == name; })) {
+    fail("{}: the name {} is registered twice", class_name(*this), show_name(name));
+  }
+}
+
+void Module::check_registration(std::string_view name, const Slot& slot) const {
+  check_name(name);
+  for (const auto* list : {&parameters_, &buffers_}) {
+    if (std::find(list->begin(), list->end(), &slot) == list->end()) continue;
+    fail("{}: {} is registered already, as {}", class_name(*this), show_name(name), show_name(slot.name()));
+  }
+}
+
 void Module::add_parameter(std::string name, Parameter& parameter) {
+  check_registration(name, parameter);
   parameter.name_ = std::move(name);
   parameters_.push_back(&parameter);
 }
 
 void Module::add_buffer(std::string name, Buffer& buffer) {
+  check_registration(name, buffer);
   buffer.name_ = std::move(name);
   buffers_.push_back(&buffer);
 }
@@ -126,6 +150,7 @@ void Module::add_optional_buffer(std::string name, Buffer& buffer) {
 
 void Module::add_child(std::string name, Module& child) {
   assert(&child != this);
+  check_name(name);
   children_.emplace_back(std::move(name), &child);
 }
 
@@ -147,8 +172,10 @@ std::vector<std::pair<std::string, const Slot*>> Module::named_slots() const {
   return {slots.begin(), slots.end()};
 }
 
-std::vector<std::pair<std::string, Slot*>> Module::named_parameters() { return trained(named_slots()); }
-std::vector<std::pair<std::string, const Slot*>> Module::named_parameters() const { return trained(named_slots()); }
+std::vector<std::pair<std::string, Slot*>> Module::named_parameters() { return named_among(named_slots(), true); }
+std::vector<std::pair<std::string, const Slot*>> Module::named_parameters() const {
+  return named_among(named_slots(), true);
+}
 
 Slot& Module::slot(std::string_view name) {
   std::vector<std::string> known;
@@ -192,9 +219,10 @@ std::string Module::summary() {
                         line[3], widths[3]);
   }
   std::int64_t bytes = 0, buffer_elements = 0;
-  for (const auto& [name, slot] : named_slots()) {
+  for (const Slot* slot : parameters()) bytes += slot->size() * size_of(slot->dtype());
+  for (const Slot* slot : buffers()) {
     bytes += slot->size() * size_of(slot->dtype());
-    if (!slot->trainable()) buffer_elements += slot->size();
+    buffer_elements += slot->size();
   }
   return text +
          fmt::format("{} parameters, {} elements of buffers, {} bytes\n", parameter_count(), buffer_elements, bytes);

@@ -114,9 +114,10 @@ class Module {
   void initialise(std::uint64_t seed);
 
   /// Slots with their full names: a module's own parameters, its own buffers, then its children in the order of
-  /// registration.
+  /// registration. What is registered under two names comes twice.
   std::vector<std::pair<std::string, Slot*>> named_slots();
   std::vector<std::pair<std::string, const Slot*>> named_slots() const;
+  /// Those that are trained, and below parameters and buffers alone: each once, by its first name.
   std::vector<std::pair<std::string, Slot*>> named_parameters();
   std::vector<std::pair<std::string, const Slot*>> named_parameters() const;
   /// The slot of that full name, such as `encoder.0.weight`; throws when there is none.
@@ -132,7 +133,7 @@ class Module {
   std::vector<const Slot*> buffers() const;
   /// The tensors that the parameters hold now: what to differentiate a loss by.
   Tensors parameter_values() const;
-  /// Elements of all parameters.
+  /// Elements of all parameters, each counted once.
   std::int64_t parameter_count() const;
 
   /// All slots' tensors by full name, without history.
@@ -149,6 +150,8 @@ class Module {
   bool training() const { return training_; }
 
  protected:
+  /// Names are UTF-8, no two of a module's parameters, buffers and children have the same, and a parameter or buffer
+  /// has one name in it: else these four throw.
   void add_parameter(std::string name, Parameter& parameter);
   void add_buffer(std::string name, Buffer& buffer);
   /// A buffer of which the state given to `load_state` may have none: what another library does not save. Then it stays
@@ -157,6 +160,8 @@ class Module {
   void add_child(std::string name, Module& child);
 
  private:
+  void check_name(std::string_view name) const;
+  void check_registration(std::string_view name, const Slot& slot) const;
   void collect(const std::string& prefix, std::vector<std::pair<std::string, Slot*>>& slots) const;
 
   std::vector<Slot*> parameters_;

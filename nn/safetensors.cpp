@@ -264,6 +264,7 @@ void save_safetensors(const std::filesystem::path& path, const NamedTensors& ten
   Tensors values;
   for (auto& [name, tensor] : tensors) {
     if (!names.insert(name).second) fail("{}: the name {} comes twice", path.string(), show_name(name));
+    if (!is_utf8(name)) fail("{}: the name {} is not UTF-8", path.string(), show_name(name));
     values.push_back(tensor);
   }
   sg::eval(values);

@@ -45,9 +45,9 @@ enum class Storage { same, f16, bf16, i32, boolean };
 using StorageOf = std::function<Storage(const std::string& name, const Tensor& tensor)>;
 
 /// Writes f32, f64 and i64 tensors, each in the form that `storage` says of it; throws where the form does not fit the
-/// dtype or an integer. The file appears under its name only when it is whole and on the disk: it is
-/// written to a temporary name beside it, synced and renamed. Throws sg::Error with the file and the system's reason,
-/// and then leaves nothing behind.
+/// dtype or an integer, and for a name that comes twice or is not UTF-8. The file appears under its name only when it
+/// is whole and on the disk: it is written to a temporary name beside it, synced and renamed. Throws sg::Error with the
+/// file and the system's reason, and then leaves nothing behind.
 void save_safetensors(const std::filesystem::path& path, const NamedTensors& tensors,
                       const std::map<std::string, std::string>& metadata = {}, const BeforeRename& before_rename = {},
                       const StorageOf& storage = {});

@@ -147,3 +147,51 @@ TEST_CASE("a layer without a bias that is asked for it says which layer it is") 
   CHECK_THROWS_WITH(transposed.bias(), "ConvTranspose2d: the layer of weight [1, 2, 3, 3] was made without a bias");
   CHECK(nn::Linear(3, 2).bias().shape() == Shape{2});
 }
+
+TEST_CASE("names are registered once and are UTF-8") {
+  struct Twice : nn::Module {
+    nn::Parameter a{{1}, nn::init::ones()}, b{{1}, nn::init::ones()};
+    nn::Buffer c{{1}, nn::init::ones()};
+    nn::Linear d{1, 1}, e{1, 1};
+    explicit Twice(const std::string& first, const std::string& second, const std::string& third = "c",
+                   const std::string& fourth = "d", const std::string& fifth = "e") {
+      add_parameter(first, a);
+      add_parameter(second, b);
+      add_buffer(third, c);
+      add_child(fourth, d);
+      add_child(fifth, e);
+    }
+  };
+  CHECK_NOTHROW(Twice("a", "gr\u00fc\u00dfe"));
+  CHECK_THROWS_WITH(Twice("a", "a"), ContainsSubstring("the name \"a\" is registered twice"));
+  CHECK_THROWS_WITH(Twice("a", "b", "a"), ContainsSubstring("registered twice"));
+  CHECK_THROWS_WITH(Twice("a", "b", "c", "d", "d"), ContainsSubstring("the name \"d\" is registered twice"));
+  CHECK_THROWS_WITH(Twice("a", "b", "c", "b"), ContainsSubstring("registered twice"));
+  CHECK_THROWS_WITH(Twice("a\xff", "b"), ContainsSubstring("is not UTF-8"));
+  struct Again : nn::Module {
+    nn::Parameter a{{1}, nn::init::ones()};
+    Again() {
+      add_parameter("a", a);
+      add_parameter("b", a);
+    }
+  };
+  CHECK_THROWS_WITH(Again(), ContainsSubstring("\"b\" is registered already, as \"a\""));
+}
+
+TEST_CASE("what is registered under two names is one set of parameters with two names in the state") {
+  struct Tied : nn::Module {
+    nn::Linear layer{2, 2};
+    Tied() {
+      add_child("a", layer);
+      add_child("b", layer);
+    }
+  };
+  Tied tied;
+  tied.initialise(1);
+  CHECK(tied.parameter_count() == 6);
+  CHECK(tied.parameters().size() == 2);
+  CHECK(tied.parameter_values().size() == 2);
+  CHECK(tied.named_parameters()[1].first == "a.bias");
+  CHECK(tied.state().size() == 4);
+  CHECK_THAT(tied.summary(), ContainsSubstring("6 parameters, 0 elements of buffers, 24 bytes"));
+}

@@ -326,3 +326,9 @@ TEST_CASE("integers are written in 32 bits or as bytes of 0 and 1, where they fi
   CHECK_THROWS_WITH(save(ones({2}), nn::Storage::i32), ContainsSubstring("cannot be stored as integers"));
   CHECK(folder.files() == 1);
 }
+
+TEST_CASE("a name that is no UTF-8 is refused instead of altered") {
+  const Folder folder;
+  CHECK_THROWS_WITH(nn::save_safetensors(folder / "bad", {{"a\xff", ones({1})}}), ContainsSubstring("is not UTF-8"));
+  CHECK(folder.files() == 0);
+}
