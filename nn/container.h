@@ -17,9 +17,11 @@ class Sequential : public Module {
   Sequential& add(Arguments&&... arguments) {
     return append(std::make_unique<Layer>(std::forward<Arguments>(arguments)...));
   }
+  /// Throws for a null pointer.
   Sequential& append(std::unique_ptr<Module> layer);
   std::size_t size() const { return layers_.size(); }
-  Module& operator[](std::size_t i) { return *layers_.at(i); }
+  /// Throws when there is none of that number.
+  Module& operator[](std::size_t i);
   Tensor forward(const Tensor& x) override;
   using Module::operator();
 
@@ -52,7 +54,11 @@ class ModuleList : public Module {
     return *layers_.back();
   }
   std::size_t size() const { return layers_.size(); }
-  Layer& operator[](std::size_t i) { return *layers_.at(i); }
+  /// Throws when there is none of that number.
+  Layer& operator[](std::size_t i) {
+    if (i >= layers_.size()) fail("ModuleList: there is no module {} of {}", i, layers_.size());
+    return *layers_[i];
+  }
 
  private:
   std::vector<std::unique_ptr<Layer>> layers_;

@@ -9,8 +9,12 @@ Shape weight_shape(std::string_view layer, std::int64_t first, std::int64_t seco
   if (groups < 1 || first % groups || second % groups) {
     fail("{}: {} groups do not divide {} and {} channels", layer, groups, first, second);
   }
+  if (first < 0 || second < 0) fail("{}: a number of channels is negative: {} and {}", layer, first, second);
   Shape shape{first, second / groups};
-  for (std::int64_t extent : kernel) shape.push_back(extent);
+  for (std::int64_t extent : kernel) {
+    if (extent < 1) fail("{}: the kernel has to be at least 1 along each axis: {}", layer, kernel);
+    shape.push_back(extent);
+  }
   return shape;
 }
 

@@ -48,7 +48,8 @@ class Convolution : public Module {
   const Parameter& bias() const { return const_cast<Convolution*>(this)->bias(); }
 
  protected:
-  /// The weight is [first, second / groups, kernel...].
+  /// The weight is [first, second / groups, kernel...]. Throws for groups that do not divide the channels and for a
+  /// kernel below 1.
   Convolution(std::string_view layer, std::int64_t first, std::int64_t second, const Shape& kernel, std::int64_t groups,
               std::int64_t out, bool bias);
   Tensor add_bias(const Tensor& y) const;

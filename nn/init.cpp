@@ -79,7 +79,10 @@ Rule xavier_normal(double gain) {
 
 Rule default_weight() { return kaiming_uniform(std::sqrt(5.0)); }
 
-Rule default_bias(const Shape& weight) { return uniform(1 / std::sqrt(static_cast<double>(fans(weight).in))); }
+Rule default_bias(const Shape& weight) {
+  const std::int64_t in = fans(weight).in;
+  return in == 0 ? zeros() : uniform(1 / std::sqrt(static_cast<double>(in)));
+}
 
 Rule sitzmann_first() {
   return uniform_by_shape([](const Shape& shape) { return 1 / static_cast<double>(fans(shape).in); });

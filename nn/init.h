@@ -46,7 +46,7 @@ Rule xavier_normal(double gain = 1);
 /// PyTorch's default for weights of linear and convolution layers: kaiming_uniform with slope sqrt(5), that is bound 1
 /// / sqrt(fan in).
 Rule default_weight();
-/// PyTorch's default for their biases: uniform with bound 1 / sqrt(fan in) of the weight.
+/// PyTorch's default for their biases: uniform with bound 1 / sqrt(fan in) of the weight; zeros where nothing comes in.
 Rule default_bias(const Shape& weight);
 
 /// Sitzmann et al. 2020, section 3.2, for sin(omega0 (W x + b)): bound 1 / in for the first layer, sqrt(6 / in) /

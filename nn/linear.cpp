@@ -2,9 +2,19 @@
 #include "nn/linear.h"
 
 namespace sg::nn {
+namespace {
+
+Shape weight_shape(std::int64_t in, std::int64_t out) {
+  if (in < 0 || out < 0) fail("Linear: a number of features is negative: {} to {}", in, out);
+  return {out, in};
+}
+
+}  // namespace
 
 Linear::Linear(std::int64_t in, std::int64_t out, bool bias)
-    : weight_({out, in}, init::default_weight()), bias_({out}, init::default_bias({out, in})), has_bias_(bias) {
+    : weight_(weight_shape(in, out), init::default_weight()),
+      bias_({out}, init::default_bias({out, in})),
+      has_bias_(bias) {
   add_parameter("weight", weight_);
   if (has_bias_) add_parameter("bias", bias_);
 }

@@ -8,6 +8,7 @@ namespace sg::nn {
 /// [..., in] -> [..., out]: x W' + b with `weight` [out, in] and `bias` [out].
 class Linear : public Module {
  public:
+  /// Throws for a negative number.
   Linear(std::int64_t in, std::int64_t out, bool bias = true);
   Tensor forward(const Tensor& x) override;
   Parameter& weight() { return weight_; }

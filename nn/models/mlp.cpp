@@ -12,6 +12,8 @@ MLP::MLP(const std::vector<std::int64_t>& sizes, std::string_view activation) {
   for (std::int64_t size : sizes) {
     if (size < 1) fail("MLP: a size has to be at least 1: {}", size);
   }
+  static_cast<void>(
+      nn::activation(activation));  // two sizes have none between them, and its name is checked all the same
   for (std::size_t i = 0; i + 1 < sizes.size(); ++i) {
     if (i) fc_.append(nn::activation(activation));
     fc_.add<Linear>(sizes[i], sizes[i + 1]);

@@ -195,3 +195,23 @@ TEST_CASE("what is registered under two names is one set of parameters with two 
   CHECK(tied.state().size() == 4);
   CHECK_THAT(tied.summary(), ContainsSubstring("6 parameters, 0 elements of buffers, 24 bytes"));
 }
+
+TEST_CASE("layers without meaning are refused, and so is a module that is not there") {
+  CHECK_THROWS_WITH(nn::Linear(-1, 3), ContainsSubstring("Linear: a number of features is negative: -1 to 3"));
+  CHECK_THROWS_WITH(nn::Conv2d(1, 3, 0), ContainsSubstring("Conv2d: the kernel has to be at least 1"));
+  CHECK_THROWS_WITH(nn::ConvTranspose1d(1, 3, -2), ContainsSubstring("ConvTranspose1d: the kernel"));
+  CHECK_THROWS_WITH(nn::Conv1d(-1, 3, 1), ContainsSubstring("negative"));
+  CHECK_THROWS_WITH(nn::MLP({2, 1}, "bogus"), ContainsSubstring("activation: there is no 'bogus'"));
+  nn::Sequential sequential;
+  CHECK_THROWS_WITH(sequential[0], ContainsSubstring("Sequential: there is no module 0 of 0"));
+  CHECK_THROWS_WITH(sequential.append(nullptr), ContainsSubstring("null pointer"));
+  nn::ModuleList<nn::Linear> list;
+  CHECK_THROWS_WITH(list[2], ContainsSubstring("ModuleList: there is no module 2 of 0"));
+}
+
+TEST_CASE("a layer into which nothing comes has a bias of zeros, as PyTorch's") {
+  nn::Linear layer(0, 3);
+  layer.initialise(1);
+  CHECK(layer.bias().value().to_vector<double>() == std::vector<double>{0, 0, 0});
+  CHECK(layer(zeros({2, 0})).to_vector<double>() == std::vector<double>(6, 0.0));
+}
