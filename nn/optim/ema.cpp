@@ -15,6 +15,10 @@ void Ema::update(std::int64_t step) {
     const NoGrad no_grad;
     for (std::size_t i = 0; i < slots_.size(); ++i) {
       const Slot& slot = *slots_[i].second;
+      if (averages_[i].dtype() != slot.dtype()) {
+        fail("Ema: {} is {}, but its average is {}: a network is cast before its Ema is made", slots_[i].first,
+             name_of(slot.dtype()), name_of(averages_[i].dtype()));
+      }
       const bool copies = step <= options_.after || !slot.trainable();
       averages_[i] = copies ? slot.value() : averages_[i] * options_.decay + slot.value() * (1 - options_.decay);
     }

@@ -69,7 +69,12 @@ LBFGS::LBFGS(Module& module, LbfgsOptions options)
 
 Tensor LBFGS::flat_parameters() const {
   Tensors parts;
-  for (auto& [name, slot] : parameters_) parts.push_back(reshape(slot->value(), {slot->size()}));
+  for (auto& [name, slot] : parameters_) {
+    if (slot->dtype() != dtype_) {
+      fail("LBFGS: {} is {}, but the optimiser was made for {}", name, name_of(slot->dtype()), name_of(dtype_));
+    }
+    parts.push_back(reshape(slot->value(), {slot->size()}));
+  }
   return concat(parts, 0);
 }
 

@@ -71,6 +71,8 @@ Schedule warm_up_schedule(double rate, std::int64_t steps, double first_factor) 
 }
 
 Schedule warm_up_then(std::int64_t steps, double first_factor, Schedule schedule) {
+  if (steps < 0) fail("warm_up_then: the number of steps has to be 0 or more: {}", steps);
+  if (!schedule) fail("warm_up_then: the schedule is empty");
   return [=, schedule = std::move(schedule)](std::int64_t step) {
     if (step >= steps) return schedule(step - steps);
     return schedule(0) * (first_factor + (1 - first_factor) * static_cast<double>(step) / static_cast<double>(steps));

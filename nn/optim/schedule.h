@@ -25,7 +25,8 @@ Schedule one_cycle_schedule(double peak, std::int64_t steps, double rising = 0.3
                             double end_divisor = 1e4);
 /// Linearly from first_factor rate to rate in `steps` steps, then as it is.
 Schedule warm_up_schedule(double rate, std::int64_t steps, double first_factor);
-/// The given schedule from its step 0 on, after `steps` linear steps up to its first value.
+/// The given schedule from its step 0 on, after `steps` linear steps up to its first value. Throws for an empty
+/// schedule and for a negative number of steps.
 Schedule warm_up_then(std::int64_t steps, double first_factor, Schedule schedule);
 
 }  // namespace sg::nn

@@ -16,6 +16,8 @@
 #include "nn/optim/adam.h"
 #include "nn/optim/ema.h"
 #include "nn/optim/gradient_clipping.h"
+#include "nn/optim/lbfgs.h"
+#include "nn/optim/levenberg_marquardt.h"
 #include "nn/optim/schedule.h"
 #include "nn/optim/sgd.h"
 #include "tests/nn/formula.h"
@@ -421,4 +423,31 @@ TEST_CASE("the state of another optimiser, or of one with other settings, is ref
   nn::Adam idle(bowl), next(bowl);
   idle.step({Tensor(), Tensor()});
   CHECK_NOTHROW(next.load_state(idle.state()));
+}
+
+TEST_CASE("a rate below 0 and schedules without meaning are refused") {
+  Bowl bowl;
+  nn::SGD optimizer(bowl);
+  CHECK_THROWS_WITH(optimizer.set_learning_rate(-1), ContainsSubstring("the learning rate has to be 0 or more: -1"));
+  CHECK_THROWS_AS(optimizer.set_learning_rate(std::nan("")), Error);
+  CHECK(optimizer.learning_rate() == 1e-3);
+  CHECK_THROWS_WITH(nn::warm_up_then(-5, 0.1, nn::constant_schedule(1)), ContainsSubstring("warm_up_then"));
+  CHECK_THROWS_WITH(nn::warm_up_then(5, 0.1, {}), ContainsSubstring("the schedule is empty"));
+}
+
+TEST_CASE("a network that is cast after its optimiser stepped is an error that names the parameter") {
+  nn::Linear layer(2, 1);
+  layer.initialise(1);
+  nn::Adam adam(layer);
+  nn::LBFGS lbfgs(layer);
+  nn::LevenbergMarquardt least_squares(layer);
+  nn::Ema ema(layer);
+  const auto loss = [&] { return sum(square(layer(ones({1, 2}, layer.weight().dtype())))); };
+  adam.minimise(loss());
+  layer.to(f64);
+  CHECK_THROWS_WITH(adam.minimise(loss()), ContainsSubstring("step: weight is f64"));
+  CHECK_THROWS_WITH(lbfgs.step(loss), ContainsSubstring("LBFGS: weight is f64"));
+  CHECK_THROWS_WITH(least_squares.step(loss), ContainsSubstring("LevenbergMarquardt: weight is f64"));
+  CHECK_THROWS_WITH(ema.update(200), ContainsSubstring("Ema: weight is f64"));
+  CHECK_THROWS_WITH(nn::SGD(layer).step({ones({1, 2}), ones({1})}), ContainsSubstring("gradient of weight is f32"));
 }
