@@ -6,7 +6,8 @@
 namespace sg::data::formats {
 namespace {
 
-constexpr unsigned start_of_scan = 0xda, end_of_image = 0xd9, app1 = 0xe1, frame_progressive = 0xc2;
+constexpr unsigned start_of_scan = 0xda, end_of_image = 0xd9, app1 = 0xe1, frame_progressive = 0xc2,
+                   huffman_tables = 0xc4, quantisation_tables = 0xdb;
 
 bool is_frame(unsigned marker) {
   return marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
@@ -52,9 +53,41 @@ std::size_t big16(Source& source, std::size_t place) {
   fail("{}: {}: {}", name, what, reason);
 }
 
+/// Huffman tables (B.2.4.2). What stb would write beyond its own tables has to be known before it sees them.
+void check_huffman_tables(ByteReader tables) {
+  while (tables.left() > 0) {
+    const unsigned kind = tables.byte();
+    if (kind >> 4 > 1 || (kind & 15) > 3) {
+      tables.refuse(fmt::format("a Huffman table of class {} and number {}", kind >> 4, kind & 15));
+    }
+    std::uint32_t count = 0, used = 0;  // codes, and the values of 16 bits that begin with one of them
+    for (int length = 1; length <= 16; ++length) {
+      const std::uint32_t of_this_length = tables.byte();
+      count += of_this_length;
+      used += of_this_length << (16 - length);
+    }
+    if (count > 256 || used > 1 << 16) {
+      tables.refuse(fmt::format("a Huffman table of {} codes, more than its lengths have room for", count));
+    }
+    tables.skip(count);
+  }
+}
+
+/// Tables of quantisation (B.2.4.1).
+void check_quantisation_tables(ByteReader tables) {
+  while (tables.left() > 0) {
+    const unsigned kind = tables.byte();
+    if (kind >> 4 > 1 || (kind & 15) > 3) {
+      tables.refuse(fmt::format("a quantisation table of precision {} and number {}", kind >> 4, kind & 15));
+    }
+    tables.skip(kind >> 4 == 0 ? 64 : 128);
+  }
+}
+
 /// Each scan of a progressive file goes over the whole picture; a file of thousands of them would take hours. And a
 /// file that was cut would be grey where it ends.
-void check_scans(Source& source, std::string_view name) {
+void check_scans(std::span<const std::byte> file, std::string_view name) {
+  Source source(file);
   constexpr int most_scans = 100;
   int scans = 0;
   std::size_t place = 2;
@@ -69,7 +102,21 @@ void check_scans(Source& source, std::string_view name) {
     if (marker.code == start_of_scan && ++scans > most_scans) {
       fail("{}: a JPEG file of more than {} scans", name, most_scans);
     }
-    place = marker.at + (is_alone(marker.code) || marker.code == end_of_image ? 0 : big16(source, marker.at));
+    place = marker.at;
+    if (is_alone(marker.code) || marker.code == end_of_image) {
+      continue;
+    }
+    const std::size_t length = big16(source, place);
+    if (length < 2 || length > file.size() - place) {
+      refuse(name, pixels_error, fmt::format("a JPEG segment at byte {} that goes beyond the file", place - 2));
+    }
+    const ByteReader content(file.subspan(place + 2, length - 2), name, pixels_error);
+    if (marker.code == huffman_tables) {
+      check_huffman_tables(content);
+    } else if (marker.code == quantisation_tables) {
+      check_quantisation_tables(content);
+    }
+    place += length;
   }
 }
 
@@ -123,7 +170,7 @@ Header jpeg_header(Source& source, std::string_view name) {
 Image decode_jpeg(std::span<const std::byte> file, std::string_view name) {
   Source source(file);
   const Header header = jpeg_header(source, name);
-  check_scans(source, name);
+  check_scans(file, name);
   // Even a block of one value takes a bit, and a block has 64 pixels.
   if (header.width * header.height / 512 > static_cast<std::int64_t>(file.size())) {
     refuse(name, pixels_error,

@@ -488,3 +488,52 @@ TEST_CASE("what a picture lacks is said", "[image][formats]") {
     CHECK(message.find(refused.second) != std::string::npos);
   }
 }
+
+TEST_CASE("JPEG tables that hold more than they have room for are refused", "[image][formats]") {
+  const auto photo = embedded_file("photos/umang.jpg");
+  const std::string jpeg(reinterpret_cast<const char*>(photo.data()), photo.size());
+  const std::size_t scan = jpeg.find("\xff\xda");
+  REQUIRE(scan < jpeg.size());
+  const auto segment = [](char marker, const std::string& content) {
+    return std::string{'\xff', marker} + big(static_cast<unsigned>(content.size()) + 2, 2) + content;
+  };
+  const auto huffman = [](char kind, std::vector<int> counts, int values) {
+    std::string table(1, kind);
+    counts.resize(16);
+    for (const int count : counts) {
+      table += static_cast<char>(count);
+    }
+    for (int i = 0; i < values; ++i) {
+      table += static_cast<char>(i % 10);
+    }
+    return table;
+  };
+  const std::vector<int> none(8, 0);
+  const auto from_nine = [&](std::vector<int> counts) {
+    counts.insert(counts.begin(), none.begin(), none.end());
+    return counts;
+  };
+  const std::vector<std::pair<std::string, std::string>> rows{
+      {segment('\xc4', huffman('\x10', from_nine({100, 200, 250, 150}), 700)), "a Huffman table of 700 codes"},
+      {segment('\xc4', huffman('\x03', from_nine({0, 0, 0, 0, 0, 0, 2, 255}), 257)), "a Huffman table of 257 codes"},
+      {segment('\xc4', huffman('\x11', {3}, 3)), "a Huffman table of 3 codes"},
+      {segment('\xc4', huffman('\x20', {1}, 1)), "a Huffman table of class 2 and number 0"},
+      {segment('\xc4', huffman('\x04', {1}, 1)), "a Huffman table of class 0 and number 4"},
+      {segment('\xc4', huffman('\x13', {1, 1}, 1)), "it ends too early"},
+      {segment('\xc4', huffman('\x13', {1, 1}, 3)), "it ends too early"},
+      {segment('\xdb', "\x20" + std::string(64, '\1')), "a quantisation table of precision 2 and number 0"},
+      {segment('\xdb', "\x04" + std::string(64, '\1')), "a quantisation table of precision 0 and number 4"},
+      {segment('\xdb', "\x03" + std::string(63, '\1')), "it ends too early"},
+  };
+  for (const auto& [tables, reason] : rows) {
+    for (const std::size_t place : {scan, jpeg.size() - 2}) {
+      const std::string message = error_of([&] { decode(std::string(jpeg).insert(place, tables), 3); });
+      INFO(message);
+      CHECK(message.starts_with("file: "));
+      CHECK(message.find(reason) != std::string::npos);
+    }
+  }
+  const std::string good = segment('\xc4', huffman('\x13', {1, 1}, 2) + huffman('\x03', from_nine({0, 256 - 1}), 255)) +
+                           segment('\xdb', "\x13" + std::string(128, '\1') + "\x03" + std::string(64, '\1'));
+  CHECK(decode(std::string(jpeg).insert(scan, good), 3).pixels == decode(jpeg, 3).pixels);
+}
