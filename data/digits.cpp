@@ -14,13 +14,14 @@ namespace fs = std::filesystem;
 
 constexpr std::int64_t largest_side = 16384;
 
-/// The file with or without .gz, with `-idx` or `.idx`; empty when there is none.
+/// The file with or without .gz, with `-idx` or `.idx`; empty when there is none. A folder of that name is none.
 fs::path find_idx(const fs::path& folder, const std::string& stem, const std::string& kind) {
   std::error_code error;
   for (const char* joint : {"-", "."}) {
     for (const char* ending : {"", ".gz"}) {
       const fs::path path = folder / (stem + joint + kind + ending);
-      if (fs::exists(path, error)) return path;
+      // Where an archive was unpacked into folders of the files' names, one of these may stand beside the file.
+      if (fs::is_regular_file(path, error)) return path;
     }
   }
   return {};

@@ -184,5 +184,22 @@ TEST_CASE("a folder of IDX files is read with or without labels, packed or not",
         }).find("training pictures are [1, 5, 4], test pictures [1, 4, 5]") != std::string::npos);
   std::filesystem::remove(folder / "t10k-images-idx3-ubyte.gz");
   std::filesystem::create_directory(folder / "t10k-images-idx3-ubyte.gz");
-  CHECK(error_of([&] { read_digits(folder.path()); }).find("not a regular file") != std::string::npos);
+  CHECK(error_of([&] { read_digits(folder.path()); }).find("no file t10k-images-idx3-ubyte") != std::string::npos);
+}
+
+TEST_CASE("folders that are named as IDX files are stand beside them and are passed over", "[idx]") {
+  const TemporaryFolder folder;
+  for (const std::string set : {"train", "t10k"}) {
+    std::filesystem::create_directory(folder / (set + "-images-idx3-ubyte"));
+    std::filesystem::create_directory(folder / (set + "-labels-idx1-ubyte"));
+  }
+  CHECK_FALSE(is_idx_folder(folder.path()));
+  for (const std::string set : {"train", "t10k"}) {
+    folder.write(set + "-images.idx3-ubyte", idx({3, 5, 4}, 60));
+    folder.write(set + "-labels.idx1-ubyte", idx({3}, 3));
+  }
+  CHECK(is_idx_folder(folder.path()));
+  const Digits digits = read_digits(folder.path());
+  CHECK(digits.train.size() == 3);
+  CHECK(digits.test_labels.size() == 3);
 }
