@@ -19,6 +19,9 @@ namespace {
 
 constexpr std::size_t kept_bytes = std::size_t{512} << 20;
 constexpr std::size_t early_bytes = std::size_t{64} << 20;
+/// A sliver enlarged as a whole would take any amount of memory; only its middle, of so many squares, is enlarged, and
+/// no more than one of them can be seen anyway.
+constexpr std::int64_t longest_sliver = 64;
 
 /// Runs task(i) for i in [0, count) on threads of its own: reading waits for the disk, which the engine's pool should
 /// not.
@@ -115,9 +118,8 @@ ImageFolder::ImageFolder(PictureList list, const ImageFolderOptions& options)
   std::size_t early_count = 0;
   for (std::size_t bytes = 0; early_count < sizes.size(); ++early_count) {
     if (reasons[early_count].empty()) {
-      bytes += static_cast<std::size_t>(
-          std::max(sizes[early_count].width * sizes[early_count].height, 4 * options.side * options.side) *
-          options.channels);
+      const ImageSize size = size_kept(sizes[early_count]);
+      bytes += static_cast<std::size_t>(size.width * size.height * options.channels);
     }
     if (bytes > early_bytes) break;
   }
@@ -172,24 +174,32 @@ void ImageFolder::add_pieces(std::int32_t file) {
   }
 }
 
+ImageSize ImageFolder::size_kept(ImageSize size) const {
+  if (options_.crops == Crops::whole) return {options_.side, options_.side};
+  const std::int64_t shorter = std::min(size.width, size.height);
+  if (shorter >= options_.side) return size;
+  const auto enlarged = [&](std::int64_t extent) {
+    const std::int64_t seen = std::min(extent, shorter * longest_sliver);
+    return std::clamp((seen * options_.side + shorter / 2) / shorter, options_.side,
+                      std::max(options_.side, image_side_limit));
+  };
+  return {enlarged(size.width), enlarged(size.height)};
+}
+
 Image ImageFolder::decode(const File& file) const {
   Image image = read_listed(list_, file.name, options_.channels);
   if (image.width != file.size.width || image.height != file.size.height) {
     fail("{}: {} x {} pixels now, {} x {} before", file.name, image.width, image.height, file.size.width,
          file.size.height);
   }
-  if (options_.crops == Crops::whole) return resize(image, options_.side, options_.side);
-  const std::int64_t shorter = std::min(image.width, image.height);
-  if (shorter >= options_.side) return image;
-  const auto longer = [&](std::int64_t extent) {
-    return std::clamp((extent * options_.side + shorter / 2) / shorter, options_.side,
-                      std::max(options_.side, image_side_limit));
-  };
-  // A sliver enlarged as a whole would take any amount of memory; only its middle can be seen in a square anyway.
-  const std::int64_t reach = shorter * 64;
-  if (image.width > reach) image = crop(image, 0, (image.width - reach) / 2, image.height, reach);
-  if (image.height > reach) image = crop(image, (image.height - reach) / 2, 0, reach, image.width);
-  return resize(image, longer(image.width), longer(image.height));
+  const ImageSize kept = size_kept(file.size);
+  if (kept.width == image.width && kept.height == image.height) return image;
+  if (options_.crops != Crops::whole) {
+    const std::int64_t reach = std::min(image.width, image.height) * longest_sliver;
+    if (image.width > reach) image = crop(image, 0, (image.width - reach) / 2, image.height, reach);
+    if (image.height > reach) image = crop(image, (image.height - reach) / 2, 0, reach, image.width);
+  }
+  return resize(image, kept.width, kept.height);
 }
 
 std::shared_ptr<const Image> ImageFolder::picture(std::int64_t file) const {

@@ -101,6 +101,8 @@ class ImageFolder : public PictureSet {
   class Cache;
 
   Image decode(const File& file) const;
+  /// What a picture of this size has when it is kept: enlarged where it is too small.
+  ImageSize size_kept(ImageSize size) const;
   std::shared_ptr<const Image> picture(std::int64_t file) const;
   void add_pieces(std::int32_t file);
   void skip(const std::string& name, const std::string& reason) const;

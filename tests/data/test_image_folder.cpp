@@ -210,6 +210,23 @@ TEST_CASE("smaller pictures are enlarged until their shorter side fits", "[folde
   }
 }
 
+TEST_CASE("slivers count as much as they have when they are enlarged", "[folder]") {
+  const TemporaryFolder folder;
+  const std::string sliver = "P5 256 4 255 " + std::string(1024, 'x');
+  for (int i = 10; i < 40; ++i) {
+    folder.write(fmt::format("{}.pgm", i), i == 30 ? sliver.substr(0, 1000) : sliver);
+  }
+  ImageFolderOptions grey = options(256);
+  grey.channels = 1;
+  // Each is enlarged to 256 x 16384, of which 16 fit into 64 MB: the twenty-first is not looked into early.
+  const ImageFolder set(find_pictures(folder.path()), grey);
+  CHECK(set.skipped().empty());
+  CHECK(set.picture_count() == 30);
+  CHECK(read(set, 20) == read(set, 21));
+  REQUIRE(set.skipped().size() == 1);
+  CHECK(set.skipped()[0].name == "30.pgm");
+}
+
 TEST_CASE("grey pieces have one channel", "[folder]") {
   const TemporaryFolder folder;
   folder.write("a.png", encode_png({4, 4, 3, std::vector<std::uint8_t>(48, 100)}));
