@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <functional>
 
 #include "engine/crc32c.h"
 #include "engine/printable.h"
@@ -44,11 +45,13 @@ std::string checksums_of(const NamedTensors& tensors, const std::map<std::string
   return text + fmt::format("{:08x}", checksum);
 }
 
-/// The file, whose checksums are right. One without checksums, which another program wrote, is taken as it is.
+/// The file, whose checksums are right. One without any note, which another program wrote, is taken as it is; but notes
+/// without the one of the checksums are those of a checkpoint whose very note was damaged.
 SafetensorsFile load_checked(const std::filesystem::path& path) {
   SafetensorsFile file = load_safetensors(path);
   const auto note = file.metadata.find(checksum_note);
-  if (note == file.metadata.end()) return file;
+  if (note == file.metadata.end() && file.metadata.empty()) return file;
+  if (note == file.metadata.end()) fail("{}: damaged: it has notes but no checksums", path.string());
   const std::string written = note->second;
   file.metadata.erase(note);
   const std::string found = checksums_of(file.tensors, file.metadata);
@@ -64,11 +67,21 @@ SafetensorsFile load_checked(const std::filesystem::path& path) {
   fail("{}: damaged: the checksums do not belong to what it holds", path.string());
 }
 
-/// What there is becomes the previous one, and is in its place all the while.
+bool is_whole(const std::filesystem::path& path) {
+  try {
+    load_checked(path);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+/// What there is becomes the previous one, and is in its place all the while. Something damaged does not: the previous
+/// one is then the last that a run can go on from.
 void keep_previous(const std::filesystem::path& path) {
   const std::filesystem::path previous = previous_checkpoint(path);
   std::error_code error;
-  if (!std::filesystem::exists(path, error)) return;
+  if (!std::filesystem::exists(path, error) || !is_whole(path)) return;
   ::unlink(previous.c_str());
   if (::link(path.c_str(), previous.c_str()) == 0) return;
   // A file system without links: for a moment there is only the previous one, which loading takes as well.
@@ -92,13 +105,21 @@ void put_back(const SafetensorsFile& file, const std::filesystem::path& path, Tr
   }
   // Whatever a run went wrong by, it cannot go on from there.
   check_finite(with_prefix(file.tensors, network_prefix), path.string());
+  std::vector<std::function<void()>> undo;
+  const auto load = [&](auto* place, std::string_view prefix) {
+    if (!place) return;
+    const NamedTensors loaded = part(prefix);
+    undo.push_back([place, before = place->state()] { place->load_state(before); });
+    place->load_state(loaded);
+  };
   try {
-    if (training.network) training.network->load_state(part(network_prefix));
-    if (training.optimizer) training.optimizer->load_state(part(optimizer_prefix));
-    if (training.lbfgs) training.lbfgs->load_state(part(lbfgs_prefix));
-    if (training.levenberg_marquardt) training.levenberg_marquardt->load_state(part(levenberg_marquardt_prefix));
-    if (training.ema) training.ema->load_state(part(ema_prefix));
+    load(training.network, network_prefix);
+    load(training.optimizer, optimizer_prefix);
+    load(training.lbfgs, lbfgs_prefix);
+    load(training.levenberg_marquardt, levenberg_marquardt_prefix);
+    load(training.ema, ema_prefix);
   } catch (const Error& error) {
+    for (const auto& step : undo) step();
     if (std::string_view(error.what()).starts_with(path.string())) throw;
     fail("{}: {}", path.string(), printable(error.what(), 600));
   }
@@ -110,6 +131,9 @@ void put_back(const SafetensorsFile& file, const std::filesystem::path& path, Tr
 }  // namespace
 
 void save_checkpoint(const std::filesystem::path& path, const Training& training) {
+  for (const auto& [name, note] : training.notes) {
+    if (!is_utf8(name) || !is_utf8(note)) fail("{}: the note {} is not UTF-8", path.string(), show_name(name));
+  }
   NamedTensors all;
   if (training.network) append(all, network_prefix, training.network->state());
   if (training.optimizer) append(all, optimizer_prefix, training.optimizer->state());

@@ -30,7 +30,8 @@ struct Training {
 
 /// Writes all parts in one go, with a checksum of every tensor (CRC-32C of its name, dtype, shape and bytes) among the
 /// notes. The file is written under a temporary name, synced and read back; only then does the one that was there
-/// become the previous one, and the new one take its place. Throws sg::Error, and then both old ones are as they were.
+/// become the previous one, unless it is damaged, and the new one take its place. Throws sg::Error, also for a note
+/// that is not UTF-8, and then both old ones are as they were.
 void save_checkpoint(const std::filesystem::path& path, const Training& training);
 
 /// Where the checkpoint before the last one is kept: `checkpoint.previous.safetensors`.
@@ -41,10 +42,11 @@ bool has_checkpoint(const std::filesystem::path& path);
 /// Puts everything back where it was: network, optimisers and averages through the pointers; counters, tensors and
 /// notes are replaced. Where the file is damaged (or is not there) and the previous one is whole, that one is taken,
 /// and what is returned says so in a line; else it is empty. Throws when neither is whole, and when the file belongs to
-/// another network or optimiser, or lacks a part that is asked for.
+/// another network or optimiser, or lacks a part that is asked for; then all parts are as they were.
 std::string load_checkpoint(const std::filesystem::path& path, Training& training);
 
-/// The tensors of a checkpoint whose checksums are right; throws, naming the file, for any other.
+/// The tensors of a checkpoint whose checksums are right; throws, naming the file, for any other. A file without any
+/// notes has no checksums to be wrong.
 NamedTensors checkpoint_tensors(const std::filesystem::path& path);
 
 /// A counter that must be there and lie within the bounds; throws in the name of `who`.

@@ -4,6 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_all.hpp>
 #include <filesystem>
+#include <fstream>
 
 #include "nn/activation.h"
 #include "nn/checkpoint.h"
@@ -59,8 +60,20 @@ struct Run {
 struct TemporaryPath {
   std::filesystem::path path =
       std::filesystem::temp_directory_path() / ("sobograd-checkpoint-" + std::to_string(::getpid()));
-  ~TemporaryPath() { std::filesystem::remove(path); }
+  ~TemporaryPath() {
+    std::filesystem::remove(path);
+    std::filesystem::remove(nn::previous_checkpoint(path));
+  }
 };
+
+std::string contents_of(const std::filesystem::path& path) {
+  std::ifstream stream(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+void write(const std::filesystem::path& path, const std::string& contents) {
+  std::ofstream(path, std::ios::binary) << contents;
+}
 
 void check_equal(const nn::NamedTensors& a, const nn::NamedTensors& b) {
   REQUIRE(a.size() == b.size());
@@ -118,4 +131,63 @@ TEST_CASE("a checkpoint of another network, without a part, or no checkpoint at 
   CHECK_THROWS_WITH(nn::load_checkpoint(file.path, run.parts), ContainsSubstring("holds nothing named optimizer."));
   nn::save_safetensors(file.path, run.network.state());
   CHECK_THROWS_WITH(nn::load_checkpoint(file.path, run.parts), ContainsSubstring("holds nothing named network."));
+}
+
+TEST_CASE("damage to the name of the checksums does not go unnoticed") {
+  const TemporaryPath file;
+  Run run;
+  run.steps(1);
+  nn::save_checkpoint(file.path, run.parts);
+  std::string contents = contents_of(file.path);
+  const std::size_t place = contents.find("crc32c");
+  REQUIRE(place < contents.size());
+  contents[place] = 'b';
+  contents.back() = static_cast<char>(contents.back() ^ 1);
+  write(file.path, contents);
+  CHECK_THROWS_WITH(nn::load_checkpoint(file.path, run.parts),
+                    ContainsSubstring(file.path.string()) && ContainsSubstring("notes but no checksums"));
+}
+
+TEST_CASE("a damaged checkpoint does not take the place of the previous one") {
+  const TemporaryPath file;
+  Run run;
+  run.steps(1);
+  nn::save_checkpoint(file.path, run.parts);
+  const std::string good = contents_of(file.path);
+  run.steps(1);
+  nn::save_checkpoint(file.path, run.parts);
+  CHECK(contents_of(nn::previous_checkpoint(file.path)) == good);
+  std::string damaged = contents_of(file.path);
+  damaged.back() = static_cast<char>(damaged.back() ^ 1);
+  write(file.path, damaged);
+
+  Run resumed;
+  CHECK_THAT(nn::load_checkpoint(file.path, resumed.parts), ContainsSubstring("the checkpoint before it is taken"));
+  resumed.steps(1);
+  nn::save_checkpoint(file.path, resumed.parts);
+  CHECK(contents_of(nn::previous_checkpoint(file.path)) == good);
+  CHECK(nn::load_checkpoint(file.path, resumed.parts).empty());
+  nn::save_checkpoint(file.path, resumed.parts);
+  CHECK(contents_of(nn::previous_checkpoint(file.path)) != good);
+}
+
+TEST_CASE("a checkpoint that does not fit leaves every part as it was") {
+  const TemporaryPath file;
+  Run run, other;
+  run.steps(3);
+  nn::Training without{.network = &run.network, .optimizer = run.optimizer.get()};
+  nn::save_checkpoint(file.path, without);
+  other.steps(1);
+  const nn::NamedTensors before = other.everything();
+  CHECK_THROWS_WITH(nn::load_checkpoint(file.path, other.parts), ContainsSubstring("holds nothing named ema."));
+  check_equal(other.everything(), before);
+}
+
+TEST_CASE("a note that is not UTF-8 is refused by its name when it is saved") {
+  const TemporaryPath file;
+  Run run;
+  run.parts.notes["place"] = "caf\xe9";
+  CHECK_THROWS_WITH(nn::save_checkpoint(file.path, run.parts),
+                    ContainsSubstring(file.path.string()) && ContainsSubstring("the note \"place\" is not UTF-8"));
+  CHECK_FALSE(std::filesystem::exists(file.path));
 }
