@@ -242,14 +242,14 @@ class TileScheduler {
   void cut_into(std::int64_t wanted) {
     TileSchedule& schedule = *schedule_;
     for (int d = 0; d < schedule.dims && schedule.tasks < wanted; ++d) {
-      if (schedule.splits[d] > 1) continue;
+      const std::int64_t before = schedule.splits[d];  // more than one where accumulators were too many
       std::int64_t more = divide_up(wanted, schedule.tasks);
       // Cutting a reduced dimension makes partial results to write and to add up.
       if (schedule.reduced[d]) {
         more = std::min(more, std::max<std::int64_t>(reduced_total() / schedule.reduced_splits / kLeastFold, 1));
       }
-      const std::int64_t made = split(d, more);
-      schedule.tasks *= made;
+      const std::int64_t made = split(d, before * more);
+      schedule.tasks = schedule.tasks / before * made;
       if (schedule.reduced[d]) schedule.reduced_splits *= made;
     }
   }

@@ -496,6 +496,38 @@ TEST_CASE("tile machine: f32 sums of ten million numbers keep six digits") {
   }
 }
 
+TEST_CASE("tile machine: rows beyond what a task accumulates at once, of any length") {
+  for (const std::int64_t length : {1, 2, 5, 15, 16, 63, 64, 100, 130, 300}) {
+    const std::int64_t rows = 9001;
+    std::vector<float> values(rows * length);
+    std::mt19937 random(9);
+    // Sums of such numbers have no rounding, in any order.
+    for (float& value : values) value = static_cast<float>(static_cast<int>(random() % 2001) - 1000);
+    values[8999 * length] = std::numeric_limits<float>::quiet_NaN();
+    for (const Isa which : isas()) {
+      for (const ReduceOp op : {ReduceOp::sum, ReduceOp::max, ReduceOp::min}) {
+        CAPTURE(length, static_cast<int>(which), static_cast<int>(op));
+        const void* load = values.data();
+        std::vector<float> result(rows);
+        void* output = result.data();
+        CompiledTile(sum_program({rows, length}, 2, op), Shape{rows, length}, which).run(&load, nullptr, &output);
+        std::int64_t wrong = 0;
+        for (std::int64_t r = 0; r < rows; ++r) {
+          float expected = values[r * length];
+          for (std::int64_t i = 1; i < length; ++i) {
+            const float next = values[r * length + i];
+            if (op == ReduceOp::sum) expected += next;
+            if (op == ReduceOp::max) expected = std::max(expected, next);
+            if (op == ReduceOp::min) expected = std::min(expected, next);
+          }
+          wrong += r == 8999 ? !std::isnan(result[r]) : result[r] != expected;
+        }
+        CHECK(wrong == 0);
+      }
+    }
+  }
+}
+
 TEST_CASE("tile machine: a NaN anywhere is the maximum and the minimum") {
   for (const std::int64_t place : {0, 5, 31, 32, 999, 4999}) {
     std::vector<float> values(5000, 1.0f);

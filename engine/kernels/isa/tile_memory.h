@@ -147,6 +147,8 @@ void reduce_rows(void* accumulators, const void* values, std::int64_t rows, std:
     case 4: return reduce_short_rows<T, Op, 4>(out, in, rows);
     default: break;
   }
+  MaskOf<V> outside;  // of a row that is shorter than a vector
+  for (int i = 0; i < lanes; ++i) outside[i] = i < count ? 0 : -1;
   for (std::int64_t r = 0; r < rows; ++r, in += count) {
     T total;
     if (count >= lanes) {
@@ -169,9 +171,13 @@ void reduce_rows(void* accumulators, const void* values, std::int64_t rows, std:
         v = R::apply(v, Op == ReduceOp::sum ? load_partial<V>(in + i, count - i) : load<V>(in + count - lanes));
       }
       total = reduce_lanes<Op>(v);
-    } else {
+    } else if (Op == ReduceOp::sum) {
       total = in[0];
       for (std::int64_t i = 1; i < count; ++i) total = R::apply(total, in[i]);
+    } else {
+      // One after the other, comparisons would take branches that nobody foresees.
+      const V nothing = splat<V>(R::template nothing<T>());
+      total = reduce_lanes<Op>(select<V>(outside, nothing, load_partial<V>(in, count)));
     }
     out[r] = R::apply(out[r], static_cast<A>(total));
   }
