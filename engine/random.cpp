@@ -2,10 +2,11 @@
 #include "engine/random.h"
 
 #include <algorithm>
-#include <cmath>
-#include <numbers>
+#include <functional>
 #include <numeric>
 
+#include "engine/kernels/cpu.h"
+#include "engine/kernels/isa/random_kernels.h"
 #include "engine/kernels/parallel.h"
 #include "engine/ops.h"
 
@@ -22,38 +23,45 @@ Words words_of(std::uint64_t seed, std::uint64_t stream, std::uint64_t block) {
   return {x[0] | std::uint64_t{x[1]} << 32, x[2] | std::uint64_t{x[3]} << 32};
 }
 
-double to_unit(std::uint64_t word) { return static_cast<double>(word >> 11) * 0x1p-53; }
-
-std::array<double, 2> uniform_pair(const Words& words) { return {to_unit(words[0]), to_unit(words[1])}; }
-
-std::array<double, 2> normal_pair(const Words& words) {
-  const double radius = std::sqrt(-2 * std::log(1 - to_unit(words[0])));  // the logarithm's argument is never 0
-  const double angle = 2 * std::numbers::pi * to_unit(words[1]);
-  return {radius * std::cos(angle), radius * std::sin(angle)};
+const kernels::RandomKernels& random_kernels() {
+  using namespace kernels;
+  return SG_OF_ISA(random_kernels);
 }
 
-/// Cutting a uniform number, instead of rounding it, keeps it below 1.
-template <class T>
-T cut_to(double value) {
-  if constexpr (std::is_same_v<T, float>) return static_cast<float>(std::floor(value * 0x1p24) * 0x1p-24);
-  return static_cast<T>(value);
-}
-
-/// out[i] = convert(element first + i), where `pair_of` gives the two elements of a block.
-template <class T, class PairOf, class Convert>
-void fill(std::span<T> out, std::uint64_t seed, std::uint64_t stream, std::uint64_t first, PairOf pair_of,
+/// out[i] = convert(element first + i), where `numbers` makes the elements of so many words.
+template <class T, class Numbers, class Convert>
+void fill(std::span<T> out, std::uint64_t seed, std::uint64_t stream, std::uint64_t first, Numbers numbers,
           Convert convert) {
-  constexpr std::int64_t piece = 1 << 14;
+  constexpr std::int64_t piece = 1 << 14, most_words = 512;
   const auto count = static_cast<std::int64_t>(out.size());
+  const kernels::RandomKernels& kernels = random_kernels();
   kernels::parallel_for((count + piece - 1) / piece, [&](std::int64_t task) {
+    std::array<std::uint64_t, most_words> words;
+    std::array<double, most_words> values;
     const std::int64_t end = std::min(count, (task + 1) * piece);
     for (std::int64_t i = task * piece; i < end;) {
       const std::uint64_t element = first + static_cast<std::uint64_t>(i);
-      const auto pair = pair_of(words_of(seed, stream, element / 2));
-      for (std::uint64_t half = element % 2; half < 2 && i < end; ++half, ++i) out[i] = convert(pair[half]);
+      const auto skipped = static_cast<std::int64_t>(element % 2);  // the first half of a block
+      const std::int64_t taken = std::min(end - i, most_words - skipped), blocks = (skipped + taken + 1) / 2;
+      kernels.words(words.data(), seed, stream, element / 2, blocks);
+      numbers(kernels, values.data(), words.data(), blocks);
+      for (std::int64_t k = 0; k < taken; ++k) out[i + k] = convert(values[skipped + k]);
+      i += taken;
     }
   });
 }
+
+void uniform_numbers(const kernels::RandomKernels& kernels, double* out, const std::uint64_t* words,
+                     std::int64_t blocks) {
+  kernels.uniform(out, words, 2 * blocks);
+}
+void normal_numbers(const kernels::RandomKernels& kernels, double* out, const std::uint64_t* words,
+                    std::int64_t blocks) {
+  kernels.normal(out, words, blocks);
+}
+
+/// Cutting a uniform number, instead of rounding it, keeps it below 1.
+float cut(double value) { return static_cast<float>(static_cast<std::int32_t>(value * 0x1p24)) * 0x1p-24f; }
 
 template <class Fill>
 Tensor random_tensor(const Shape& shape, Dtype dtype, Fill fill) {
@@ -90,11 +98,19 @@ std::uint64_t Philox::bits() {
   return words_[position_++ % 2];
 }
 
-double Philox::uniform() { return to_unit(bits()); }
+double Philox::uniform() {
+  const std::uint64_t word = bits();
+  double value;
+  random_kernels().uniform(&value, &word, 1);
+  return value;
+}
 
 double Philox::normal() {
   const std::uint64_t first = bits();
-  return normal_pair({first, bits()})[0];
+  const Words pair{first, bits()};
+  std::array<double, 2> values;
+  random_kernels().normal(values.data(), pair.data(), 1);
+  return values[0];
 }
 
 std::int64_t Philox::below(std::int64_t limit) {
@@ -114,16 +130,16 @@ std::uint64_t stream_of(std::initializer_list<std::uint64_t> values) {
 }
 
 void fill_uniform(std::span<float> out, std::uint64_t seed, std::uint64_t stream, std::uint64_t first) {
-  fill(out, seed, stream, first, uniform_pair, cut_to<float>);
+  fill(out, seed, stream, first, uniform_numbers, cut);
 }
 void fill_uniform(std::span<double> out, std::uint64_t seed, std::uint64_t stream, std::uint64_t first) {
-  fill(out, seed, stream, first, uniform_pair, cut_to<double>);
+  fill(out, seed, stream, first, uniform_numbers, std::identity());
 }
 void fill_normal(std::span<float> out, std::uint64_t seed, std::uint64_t stream, std::uint64_t first) {
-  fill(out, seed, stream, first, normal_pair, [](double value) { return static_cast<float>(value); });
+  fill(out, seed, stream, first, normal_numbers, [](double value) { return static_cast<float>(value); });
 }
 void fill_normal(std::span<double> out, std::uint64_t seed, std::uint64_t stream, std::uint64_t first) {
-  fill(out, seed, stream, first, normal_pair, [](double value) { return value; });
+  fill(out, seed, stream, first, normal_numbers, std::identity());
 }
 
 std::vector<std::int64_t> permutation(std::int64_t count, std::uint64_t seed, std::uint64_t stream) {

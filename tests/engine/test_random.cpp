@@ -6,10 +6,24 @@
 #include <set>
 #include <vector>
 
+#include "engine/kernels/cpu.h"
+#include "engine/kernels/isa/random_kernels.h"
 #include "engine/kernels/parallel.h"
 #include "engine/random.h"
 
 using namespace sg;
+
+namespace {
+/// The tables of all instruction sets that run here.
+std::vector<const kernels::RandomKernels*> all_random_kernels() {
+  std::vector<const kernels::RandomKernels*> all{&kernels::baseline::random_kernels()};
+#if defined(__x86_64__)
+  if (kernels::isa() >= kernels::Isa::avx2) all.push_back(&kernels::avx2::random_kernels());
+  if (kernels::isa() >= kernels::Isa::avx512) all.push_back(&kernels::avx512::random_kernels());
+#endif
+  return all;
+}
+}  // namespace
 
 TEST_CASE("Philox4x32-10 gives the published answers", "[random]") {
   using Block = std::array<std::uint32_t, 4>;
@@ -17,6 +31,50 @@ TEST_CASE("Philox4x32-10 gives the published answers", "[random]") {
   CHECK(philox4x32({~0u, ~0u, ~0u, ~0u}, {~0u, ~0u}) == Block{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
   CHECK(philox4x32({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}) ==
         Block{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
+}
+
+TEST_CASE("every instruction set draws the numbers of the definition, in equal bits", "[random]") {
+  constexpr std::uint64_t seed = 0xfedcba9876543210, stream = 0x0123456789abcdef, first = 0xfffffffffffffffd;
+  for (const std::int64_t blocks : {1, 2, 7, 8, 9, 16, 1001}) {
+    const auto count = static_cast<std::size_t>(2 * blocks);
+    std::vector<std::uint64_t> expected_words;
+    std::vector<double> expected_uniform, expected_normal;
+    for (std::uint64_t i = 0; i < static_cast<std::uint64_t>(blocks); ++i) {
+      const std::uint64_t block = first + i;  // beyond the largest number it goes on from 0
+      const auto x = philox4x32({static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32),
+                                 static_cast<std::uint32_t>(stream), static_cast<std::uint32_t>(stream >> 32)},
+                                {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)});
+      for (const std::size_t half : {0u, 2u}) {
+        expected_words.push_back(x[half] | std::uint64_t{x[half + 1]} << 32);
+        expected_uniform.push_back(static_cast<double>(expected_words.back() >> 11) * 0x1p-53);
+      }
+      const double radius = std::sqrt(-2 * std::log(1 - expected_uniform[2 * i]));
+      const double angle = 2 * std::acos(-1.0) * expected_uniform[2 * i + 1];
+      expected_normal.push_back(radius * std::cos(angle));
+      expected_normal.push_back(radius * std::sin(angle));
+    }
+    std::vector<double> same_normal;
+    for (const kernels::RandomKernels* table : all_random_kernels()) {
+      std::vector<std::uint64_t> words(count + 1, 77);
+      std::vector<double> uniform(count + 1, 77), normal(count + 1, 77);
+      table->words(words.data(), seed, stream, first, blocks);
+      table->uniform(uniform.data(), words.data(), 2 * blocks - 1);
+      CHECK(uniform[count - 1] == 77);
+      table->uniform(uniform.data(), words.data(), 2 * blocks);
+      table->normal(normal.data(), words.data(), blocks);
+      CHECK((words.back() == 77 && uniform.back() == 77 && normal.back() == 77));
+      words.pop_back();
+      uniform.pop_back();
+      normal.pop_back();
+      CHECK(words == expected_words);
+      CHECK(uniform == expected_uniform);
+      double error = 0;
+      for (std::size_t i = 0; i < count; ++i) error = std::max(error, std::abs(normal[i] - expected_normal[i]));
+      CHECK(error < 1e-14);
+      if (same_normal.empty()) same_normal = normal;
+      CHECK(normal == same_normal);
+    }
+  }
 }
 
 TEST_CASE("element i of a stream depends on seed, stream and i alone", "[random]") {
