@@ -1,7 +1,8 @@
-// Indexing: gather along an axis, and its transposed, scatter_add.
+// Indexing: gather along an axis and whole lines of it, and the transposed of both.
 #include "engine/ops/indexing.h"
 
 #include <algorithm>
+#include <array>
 #include <type_traits>
 #include <vector>
 
@@ -237,12 +238,148 @@ Tensor scatter(const Tensor& x, const Tensor& index, const Tensor& source, std::
   return where(less(from, 0), x, written);
 }
 
+namespace {
+struct TakeSettings {
+  std::int64_t axis;
+  std::int64_t extent;  // of what is taken from
+};
+
+Tensor take_lines(const Tensor& x, const Tensor& index, std::int64_t axis);
+Tensor add_lines(const Tensor& lines, const Tensor& index, const TakeSettings& settings);
+
+/// An index for the given axis of a batch as `gather` wants it: index [n, count] -> the shape of `lines`.
+Tensor spread(const Tensor& index, std::int64_t axis, Shape shape) {
+  Shape column(shape.size(), 1);
+  column[0] = index.shape()[0];
+  shape[axis] = column[axis] = index.shape()[1];
+  return broadcast_to(reshape(index, column), shape);
+}
+
+/// What `take` and its transposed have in common: linear in the first input, with a derivative by that alone.
+struct Lined : Configured<TakeSettings> {
+  using Configured::Configured;
+  bool may_fail() const final { return true; }
+  Rows rows() const final { return settings().axis == 0 ? Rows::none : Rows::first; }
+  Tensor jvp(const Tensors& inputs, const Tensor&, const Tensors& tangents) const final {
+    return tangents[0].defined() ? apply(tangents[0], inputs[1]) : Tensor();
+  }
+  Series jet(const std::vector<Series>& inputs, const Tensor& output, int order) const final {
+    Series y{output};
+    for (int k = 1; k <= order; ++k) {
+      const Tensor x = series::at(inputs[0], k);
+      y.push_back(x.defined() ? apply(x, inputs[1][0]) : x);
+    }
+    return y;
+  }
+  virtual Tensor apply(const Tensor& x, const Tensor& index) const = 0;
+};
+
+/// x [..., extent, ...] and index [count] -> [..., count, ...].
+struct Take final : Lined {
+  using Lined::Lined;
+  std::string_view name() const override { return "take"; }
+  void run(std::span<const Span> inputs, const Span& output) const override {
+    const auto [axis, extent] = settings();
+    const Lines lines(*output.shape, axis);
+    const std::int64_t count = (*output.shape)[axis];
+    const auto* index = inputs[1].as<const std::int64_t>();
+    for (std::int64_t k = 0; k < count; ++k) checked_index("take", index[k], extent);
+    dispatch(output.dtype, [&](auto zero) {
+      using T = decltype(zero);
+      const std::int64_t piece = std::max<std::int64_t>(1, 4096 / std::max<std::int64_t>(lines.inner, 1));
+      const std::int64_t pieces = (count + piece - 1) / piece;
+      kernels::parallel_for(lines.outer * pieces, [&](std::int64_t task) {
+        const std::int64_t o = task / pieces, first = task % pieces * piece;
+        const T* source = inputs[0].as<const T>() + o * extent * lines.inner;
+        T* target = output.as<T>() + o * count * lines.inner;
+        for (std::int64_t k = first; k < std::min(first + piece, count); ++k) {
+          std::copy_n(source + index[k] * lines.inner, lines.inner, target + k * lines.inner);
+        }
+      });
+    });
+  }
+  Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t argument) const override {
+    return argument == 0 ? add_lines(cotangent, inputs[1], settings()) : Tensor();
+  }
+  Tensor batch(const Tensors& inputs, const std::vector<bool>& mapped, const Tensor&, std::int64_t n) const override {
+    const Tensor x = with_batch(inputs[0], mapped[0], n);
+    const std::int64_t axis = settings().axis + 1;
+    return mapped[1] ? gather(x, spread(inputs[1], axis, x.shape()), axis) : take_lines(x, inputs[1], axis);
+  }
+  Tensor apply(const Tensor& x, const Tensor& index) const override { return take_lines(x, index, settings().axis); }
+};
+
+/// The transposed map: lines [..., count, ...] are added up where the index [count] says, in [..., extent, ...].
+struct AddLines final : Lined {
+  using Lined::Lined;
+  std::string_view name() const override { return "add_lines"; }
+  void run(std::span<const Span> inputs, const Span& output) const override {
+    const auto [axis, extent] = settings();
+    const Lines lines(*output.shape, axis);
+    const std::int64_t count = (*inputs[0].shape)[axis];
+    const auto* index = inputs[1].as<const std::int64_t>();
+    // Which lines go into an element, in their order: `sources` from starts[i] to starts[i + 1].
+    std::vector<std::int64_t> starts(extent + 1), sources(count);
+    for (std::int64_t k = 0; k < count; ++k) ++starts[checked_index("take", index[k], extent) + 1];
+    for (std::int64_t i = 0; i < extent; ++i) starts[i + 1] += starts[i];
+    std::vector<std::int64_t> next = starts;
+    for (std::int64_t k = 0; k < count; ++k) sources[next[index[k]]++] = k;
+    dispatch(output.dtype, [&](auto zero) {
+      using T = decltype(zero);
+      // Any number of terms may meet in one element: f32 is summed in f64.
+      using Sum = std::conditional_t<std::is_same_v<T, float>, double, T>;
+      constexpr std::int64_t most_columns = 256;
+      const std::int64_t piece = std::max<std::int64_t>(1, 4096 / std::max<std::int64_t>(lines.inner, 1));
+      const std::int64_t pieces = (extent + piece - 1) / piece;
+      kernels::parallel_for(lines.outer * pieces, [&](std::int64_t task) {
+        const std::int64_t o = task / pieces, first = task % pieces * piece;
+        const T* source = inputs[0].as<const T>() + o * count * lines.inner;
+        T* target = output.as<T>() + o * extent * lines.inner;
+        std::array<Sum, most_columns> sums;
+        for (std::int64_t i = first; i < std::min(first + piece, extent); ++i) {
+          for (std::int64_t column = 0; column < lines.inner; column += most_columns) {
+            const std::int64_t columns = std::min(lines.inner - column, most_columns);
+            std::fill_n(sums.begin(), columns, Sum(0));
+            for (std::int64_t s = starts[i]; s < starts[i + 1]; ++s) {
+              const T* line = source + sources[s] * lines.inner + column;
+              for (std::int64_t j = 0; j < columns; ++j) sums[j] += line[j];
+            }
+            T* to = target + i * lines.inner + column;
+            for (std::int64_t j = 0; j < columns; ++j) to[j] = static_cast<T>(sums[j]);
+          }
+        }
+      });
+    });
+  }
+  Tensor vjp(const Tensors& inputs, const Tensor&, const Tensor& cotangent, std::size_t argument) const override {
+    return argument == 0 ? take_lines(cotangent, inputs[1], settings().axis) : Tensor();
+  }
+  Tensor batch(const Tensors& inputs, const std::vector<bool>& mapped, const Tensor&, std::int64_t n) const override {
+    const Tensor lines = with_batch(inputs[0], mapped[0], n);
+    const TakeSettings behind{settings().axis + 1, settings().extent};
+    if (!mapped[1]) return add_lines(lines, inputs[1], behind);
+    Shape shape = lines.shape();
+    shape[behind.axis] = behind.extent;
+    return scatter_add(zeros(shape, lines.dtype()), spread(inputs[1], behind.axis, shape), lines, behind.axis);
+  }
+  Tensor apply(const Tensor& x, const Tensor& index) const override { return add_lines(x, index, settings()); }
+};
+
+Tensor take_lines(const Tensor& x, const Tensor& index, std::int64_t axis) {
+  Shape shape = x.shape();
+  shape[axis] = index.size();
+  return make_node(make_primitive<Take>(TakeSettings{axis, x.shape()[axis]}), {x, index}, shape, x.dtype());
+}
+Tensor add_lines(const Tensor& lines, const Tensor& index, const TakeSettings& settings) {
+  Shape shape = lines.shape();
+  shape[settings.axis] = settings.extent;
+  return make_node(make_primitive<AddLines>(settings), {lines, index}, shape, lines.dtype());
+}
+}  // namespace
 Tensor take(const Tensor& x, const Tensor& index, std::int64_t axis) {
   axis = normalise_axis("take", axis, x.rank());
   if (index.dtype() != i64) fail("take: the index must be i64, got {}", name_of(index.dtype()));
-  Shape column(x.rank(), 1), shape = x.shape();
-  column[axis] = shape[axis] = index.size();
-  const Tensor lines = gather(x, broadcast_to(reshape(index, column), shape), axis);
+  const Tensor lines = take_lines(x, reshape(index, {index.size()}), axis);
   if (index.rank() == 1) return lines;
   Shape result(x.shape().begin(), x.shape().begin() + axis);
   for (std::int64_t extent : index.shape()) result.push_back(extent);

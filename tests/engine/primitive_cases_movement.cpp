@@ -118,6 +118,36 @@ void add_movement_primitives(std::vector<PrimitiveCase>& rows) {
          return gather(some({2, 3}), index({3, 0}, {2, 1}), 1).eval();
        }}));
   rows.push_back(plain(
+      "take",
+      [](const Tensors& x) {
+        return take(x[0], index({2, 0, 0, 1}, {4}), 1);
+      },
+      {{2, 3}},
+      [](const auto& x) {
+        return pick(x[0], {2, 0, 0, 1, 5, 3, 3, 4});
+      },
+      {[] {
+         return take(some({2, 3}), some({2}), 1);
+       },
+       [] {
+         return take(some({2, 3}), index({3}, {1}), 1).eval();
+       },
+       [] {
+         return take(some({2, 3}), index({-1}, {1}), 0).eval();
+       }}));
+  rows.push_back(plain(
+      "add_lines",
+      [](const Tensors& x) {
+        const Tensor table = zeros({2, 3}, x[0].dtype());
+        return grad(sum(take(table, index({2, 0, 0, 1}, {4}), 1) * x[0]), table);
+      },
+      {{2, 4}},
+      [](const auto& x) {
+        const Values& v = x[0];
+        return Values{v[1] + v[2], v[3], v[0], v[5] + v[6], v[7], v[4]};
+      },
+      {}));
+  rows.push_back(plain(
       "scatter_add",
       [](const Tensors& x) {
         return scatter_add(x[0], index({2, 0, 1, 1}, {2, 2}), x[1], 1);

@@ -17,6 +17,12 @@ namespace {
 
 Tensor index_4x4() { return tensor({0, 3, 1, 2, 2, 1, 3, 0, 1, 1, 0, 2, 3, 0, 2, 1}, {4, 4}, i64); }
 
+/// The transposed of taking lines along an axis.
+Tensor lines_added(const Tensor& lines, std::int64_t axis) {
+  const Tensor table = zeros(lines.shape(), lines.dtype());
+  return grad(sum(take(table, tensor({3, 0, 3, 1}, {4}, i64), axis) * lines), table);
+}
+
 /// One primitive with two settings, on inputs of the same shapes.
 struct Settings {
   std::vector<Shape> shapes;
@@ -79,6 +85,14 @@ const std::map<std::string_view, Settings>& settings() {
        {{{4, 4}},
         [](const Tensors& x) { return exp(gather(x[0], index_4x4(), 0)); },
         [](const Tensors& x) { return exp(gather(x[0], index_4x4(), 1)); }}},
+      {"take",
+       {{{4, 4}},
+        [](const Tensors& x) { return exp(take(x[0], index_4x4(), 0)); },
+        [](const Tensors& x) { return exp(take(x[0], index_4x4(), 1)); }}},
+      {"add_lines",
+       {{{4, 4}},
+        [](const Tensors& x) { return exp(lines_added(x[0], 0)); },
+        [](const Tensors& x) { return exp(lines_added(x[0], 1)); }}},
       {"scatter_add",
        {{{4, 4}, {4, 4}},
         [](const Tensors& x) { return exp(scatter_add(x[0], index_4x4(), x[1], 0)); },

@@ -24,7 +24,8 @@ std::vector<T> values_with_ties(std::int64_t count) {
     value = static_cast<T>(generator.below(2 * count + 1) - count);
     if constexpr (std::is_floating_point_v<T>) {
       constexpr T infinity = std::numeric_limits<T>::infinity();
-      const std::vector<T> special{-T(0), T(0), infinity, -infinity, std::nan(""), std::numeric_limits<T>::denorm_min()};
+      const std::vector<T> special{-T(0),     T(0),         infinity,
+                                   -infinity, std::nan(""), std::numeric_limits<T>::denorm_min()};
       if (kind < std::ssize(special)) value = special[static_cast<std::size_t>(kind)];
     } else if (kind == 0) {
       value = generator.below(2) == 0 ? std::numeric_limits<T>::min() : std::numeric_limits<T>::max();
@@ -55,8 +56,8 @@ void check_orders(Dtype dtype) {
       CAPTURE(length, descending, dtype);
       std::vector<std::vector<std::int64_t>> expected;
       for (std::int64_t row = 0; row < 3; ++row) {
-        expected.push_back(order_of(std::vector<T>(values.begin() + row * length, values.begin() + (row + 1) * length),
-                                    descending));
+        expected.push_back(
+            order_of(std::vector<T>(values.begin() + row * length, values.begin() + (row + 1) * length), descending));
       }
       for (const std::int64_t count : {std::int64_t{0}, std::int64_t{1}, (length + 1) / 2, length}) {
         std::vector<std::int64_t> first;

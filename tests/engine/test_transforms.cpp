@@ -6,6 +6,7 @@
 #include "engine/error.h"
 #include "engine/kernels/memory.h"
 #include "engine/ops.h"
+#include "engine/random.h"
 #include "engine/stream.h"
 #include "engine/transforms.h"
 #include "tests/engine/primitive_cases.h"
@@ -217,4 +218,26 @@ TEST_CASE("depends_on_slice: true of what is made of a slice while vmap traces, 
   })(ones({3, 2}));
   CHECK(found == std::vector<bool>{true, true, false, false});
   CHECK_FALSE(depends_on_slice(outside));
+}
+
+TEST_CASE("lines are taken by an index of each element of a batch, or by one for all") {
+  const auto row = [](const Tensor& t, std::int64_t i) { return squeeze(slice(t, 0, i, i + 1), 0); };
+  const Tensor x = random_uniform({3, 4, 5, 2}, -1, 1, 1, 0, f64),
+               weight = random_uniform({3, 4, 6, 2}, -1, 1, 1, 1, f64);
+  const std::vector<std::int64_t> places{4, 0, 0, 2, 4, 1, 3, 3, 3, 0, 1, 2, 2, 2, 1, 1, 0, 4};
+  const Tensor each = tensor(std::span<const std::int64_t>(places), {3, 6}), one = row(each, 0);
+  const auto taken = [](const Tensor& t, const Tensor& index) { return take(t, index, 1); };
+  for (const bool mapped : {false, true}) {
+    const auto loss = [&](const Tensor& t, const Tensor& w, const Tensor& index) {
+      return grad(sum(square(taken(t, index)) * w), t);
+    };
+    const Tensor index = mapped ? each : one;
+    Tensors values, gradients;
+    for (std::int64_t i = 0; i < 3; ++i) {
+      values.push_back(taken(row(x, i), mapped ? row(each, i) : one));
+      gradients.push_back(loss(row(x, i), row(weight, i), mapped ? row(each, i) : one));
+    }
+    CHECK(difference(vmap(taken, {0, mapped ? 0 : unmapped})(x, index), stack(values)) == 0);
+    CHECK(difference(vmap(loss, {0, 0, mapped ? 0 : unmapped})(x, weight, index), stack(gradients)) < 1e-15);
+  }
 }
