@@ -279,7 +279,7 @@ struct Take final : Lined {
   using Lined::Lined;
   std::string_view name() const override { return "take"; }
   void run(std::span<const Span> inputs, const Span& output) const override {
-    const auto [axis, extent] = settings();
+    const std::int64_t axis = settings().axis, extent = settings().extent;
     const Lines lines(*output.shape, axis);
     const std::int64_t count = (*output.shape)[axis];
     const auto* index = inputs[1].as<const std::int64_t>();
@@ -314,7 +314,7 @@ struct AddLines final : Lined {
   using Lined::Lined;
   std::string_view name() const override { return "add_lines"; }
   void run(std::span<const Span> inputs, const Span& output) const override {
-    const auto [axis, extent] = settings();
+    const std::int64_t axis = settings().axis, extent = settings().extent;
     const Lines lines(*output.shape, axis);
     const std::int64_t count = (*inputs[0].shape)[axis];
     const auto* index = inputs[1].as<const std::int64_t>();

@@ -1,7 +1,6 @@
 // Running sums and orders of elements, against plain loops.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
-#include <cmath>
 #include <limits>
 #include <numeric>
 #include <vector>
@@ -24,8 +23,8 @@ std::vector<T> values_with_ties(std::int64_t count) {
     value = static_cast<T>(generator.below(2 * count + 1) - count);
     if constexpr (std::is_floating_point_v<T>) {
       constexpr T infinity = std::numeric_limits<T>::infinity();
-      const std::vector<T> special{-T(0),     T(0),         infinity,
-                                   -infinity, std::nan(""), std::numeric_limits<T>::denorm_min()};
+      const std::vector<T> special{
+          -T(0), T(0), infinity, -infinity, std::numeric_limits<T>::quiet_NaN(), std::numeric_limits<T>::denorm_min()};
       if (kind < std::ssize(special)) value = special[static_cast<std::size_t>(kind)];
     } else if (kind == 0) {
       value = generator.below(2) == 0 ? std::numeric_limits<T>::min() : std::numeric_limits<T>::max();
