@@ -6,7 +6,7 @@
 namespace sg::data::formats::jpeg {
 
 inline constexpr unsigned frame_progressive = 0xc2, huffman_tables = 0xc4, end_of_image = 0xd9, start_of_scan = 0xda,
-                          quantisation_tables = 0xdb, restart_interval = 0xdd, app1 = 0xe1;
+                          quantisation_tables = 0xdb, restart_interval = 0xdd, app1 = 0xe1, app14 = 0xee;
 
 inline bool is_frame(unsigned marker) {
   return marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
@@ -24,8 +24,8 @@ struct Marker {
 Marker next_marker(Source& source, std::size_t place);
 
 /// Throws unless a file whose frame `jpeg_header` has found good has the tables that it needs, and in its scans every
-/// bit of every coefficient. Returns it without what may stand between the segments. Takes at most the file's size and
-/// 8 bytes for 64 pixels and component.
+/// bit of every coefficient. Returns it without what may stand between the segments, with what Adobe's programs write
+/// into files of four components. Takes at most the file's size and 8 bytes for 64 pixels and component.
 std::vector<std::byte> checked(std::span<const std::byte> file, std::string_view name);
 
 }  // namespace sg::data::formats::jpeg

@@ -1,6 +1,7 @@
 // JPEG check: walks through all codes of all scans, since a decoder shows grey for what is not there.
 #include <array>
 #include <bit>
+#include <cstring>
 
 #include "data/formats/jpeg.h"
 #include "data/formats/jpeg_codes.h"
@@ -28,13 +29,15 @@ struct Scan {
   int high = 0, low = 0;          // the lowest bit that was sent before, and that is sent now
 };
 
+constexpr std::array<unsigned, 16> adobe_segment{0xff, app14, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 0};
+
 class Check {
  public:
   Check(std::span<const std::byte> file, std::string_view name) : file_(file), name_(name) {}
 
   std::vector<std::byte> run() {
     Source source(file_);
-    whole_.reserve(file_.size());
+    whole_.reserve(file_.size() + adobe_segment.size());
     keep(0, 2);
     std::size_t place = 2;
     while (true) {
@@ -58,6 +61,9 @@ class Check {
         refuse(fmt::format("a JPEG segment at byte {} that goes beyond the file", place - 2));
       }
       ByteReader content(file_.subspan(place + 2, size - 2), name_, pixels_error);
+      if (marker.code == start_of_scan && scans_ == 0 && components_.size() == 4) {
+        add_adobe_segment();
+      }
       keep(place - 2, place + size);
       place += size;
       if (is_frame(marker.code)) {
@@ -68,6 +74,8 @@ class Check {
         read_quantisation_tables(content);
       } else if (marker.code == restart_interval) {
         interval_ = content.big16();
+      } else if (marker.code == app14 && scans_ == 0) {
+        read_adobe(content);
       } else if (marker.code == start_of_scan) {
         const std::size_t end = walk(read_scan(content), place);
         keep(place, end);
@@ -155,6 +163,22 @@ class Check {
       tables.skip(kind >> 4 == 0 ? 64 : 128);
       has_quantisation_[kind & 15] = true;
     }
+  }
+
+  void read_adobe(ByteReader& segment) {
+    if (segment.left() >= 12 && std::memcmp(segment.take(5).data(), "Adobe", 5) == 0) {
+      segment.skip(6);
+      adobe_transform_ = segment.byte();
+    }
+  }
+
+  /// A file of four components has inks, which are YCCK where Adobe's segment names a transform, and turned over (255
+  /// is no ink) whether there is such a segment or not: so does Pillow, and so do browsers. stb takes the last segment.
+  void add_adobe_segment() {
+    for (const unsigned value : adobe_segment) {
+      whole_.push_back(static_cast<std::byte>(value));
+    }
+    whole_.back() = static_cast<std::byte>(adobe_transform_ == 0 ? 0 : 2);
   }
 
   /// B.2.3; what a scan of a progressive file may send is in G.1.1.1.
@@ -380,6 +404,7 @@ class Check {
   std::span<const std::byte> file_;
   std::string_view name_;
   std::vector<std::byte> whole_;
+  unsigned adobe_transform_ = 0;
   std::vector<Component> components_;
   std::array<CodeTable, 4> dc_tables_, ac_tables_;
   std::array<bool, 4> has_quantisation_{};

@@ -266,6 +266,21 @@ Jpeg jpeg(const std::vector<Scan>& scans, int restart_interval = 0, char filling
   return jpeg;
 }
 
+/// A picture of 8 x 8 pixels that have four components of these values.
+Jpeg four_components(const std::array<int, 4>& values, const std::string& adobe) {
+  Jpeg jpeg{.unit_columns = 1, .unit_rows = 1};
+  std::string components;
+  for (int c = 0; c < 4; ++c) {
+    std::array<int, 64> block{};
+    block[0] = 2 * (values[static_cast<std::size_t>(c)] - 128);
+    jpeg.components.push_back({1, 1, 1, 1, 1, {block}});
+    components += std::string{static_cast<char>(c + 1), '\x11', '\0'};
+  }
+  jpeg.before = {adobe, quantisation_table(), huffman_tables(), frame_segment(false, 8, 8, components)};
+  jpeg.add({{0, 1, 2, 3}});
+  return jpeg;
+}
+
 std::string reason(const std::string& file) {
   const std::string message = error_of([&] { decode(file); });
   const std::string begin = "file: a damaged picture: ";
@@ -421,4 +436,32 @@ TEST_CASE("a JPEG picture of hundreds of scans is refused", "[image][formats][jp
     }
   }
   CHECK(error_of([&] { decode(jpeg(scans).file()); }) == "file: a JPEG file of more than 100 scans");
+}
+
+TEST_CASE("a JPEG picture of four components has inks, as Adobe's programs write them", "[image][formats][jpeg]") {
+  const auto adobe = [](char transform) {
+    return segment('\xee', "Adobe" + std::string("\0\x64\0\0\0\0", 6) + transform);
+  };
+  const auto has_pixel = [](const Jpeg& jpeg, const std::array<double, 3>& expected) {
+    const Image image = decode(jpeg.file());
+    for (std::size_t c = 0; c < 3; ++c) {
+      INFO("channel " << c << ": " << int{image.pixels[c]} << ", expected " << expected[c]);
+      CHECK(std::abs(image.pixels[c] - expected[c]) <= 1.5);
+      CHECK(image.pixels[image.pixels.size() - 3 + c] == image.pixels[c]);
+    }
+  };
+  const std::array<int, 4> inks{200, 100, 20, 180};
+  const std::array<double, 3> colours{200 * 180 / 255.0, 100 * 180 / 255.0, 20 * 180 / 255.0};
+  has_pixel(four_components(inks, ""), colours);
+  has_pixel(four_components(inks, adobe('\0')), colours);
+  has_pixel(four_components(inks, segment('\xee', "Adobe")), colours);
+  has_pixel(four_components(inks, segment('\xee', "Adobf" + std::string(6, '\0') + "\2")), colours);
+  has_pixel(four_components(inks, adobe('\2') + adobe('\0')), colours);
+  // JFIF: R = Y + 1.402 (Cr - 128), G = Y - 0.34414 (Cb - 128) - 0.71414 (Cr - 128), B = Y + 1.772 (Cb - 128).
+  const std::array<int, 4> ycck{100, 140, 170, 200};
+  const double r = 100 + 1.402 * 42, g = 100 - 0.34414 * 12 - 0.71414 * 42, b = 100 + 1.772 * 12;
+  for (const char transform : {'\1', '\2'}) {
+    has_pixel(four_components(ycck, adobe(transform)),
+              {(255 - r) * 200 / 255, (255 - g) * 200 / 255, (255 - b) * 200 / 255});
+  }
 }
