@@ -333,6 +333,22 @@ TEST_CASE("PNM pictures of every kind and maxval have the right values", "[image
   CHECK(error_of([&] { decode("P7\nWIDTH 1\n", 1); }).find("a PAM file") != std::string::npos);
 }
 
+TEST_CASE("raw PNM pictures may end the lines of their header with two characters", "[image][formats]") {
+  const auto first = [](const std::string& file) { return int{decode(file, 1).pixels[0]}; };
+  for (const char kind : {'5', '6'}) {
+    const std::string start = std::string("P") + kind, pixels = kind == '5' ? "\7\7\7\7" : "\7\7\7\7\7\7\7\7\7\7\7\7";
+    CHECK(first(start + "\r\n2 2\r\n255\r\n" + pixels) == 7);
+    CHECK(first(start + "\r\n# a comment\r\n2\r\n2\r\n255\r\n" + pixels) == 7);
+    CHECK(first(start + "\r2 2\r255\r" + pixels) == 7);
+  }
+  CHECK(first("P4\r\n8 1\r\n\x80") == 0);
+  CHECK(first("P5 1 1 65535\r\n" + std::string("\x80\0", 2)) == 128);
+  // Where there is not exactly one byte more, all behind the first character is pixels.
+  CHECK(first("P5 2 2 255\r\n\7\7\7") == '\n');
+  CHECK(first("P5 2 2 255\r\n\7\7\7\7and more") == '\n');
+  CHECK(first("P5 2 2 255\n\n\7\7\7\7") == '\n');
+}
+
 TEST_CASE("BMP pictures of every depth have the right values, from the bottom and from the top", "[image][formats]") {
   for (const int bits : {1, 4, 8, 16, 24, 32}) {
     for (const bool from_top : {false, true}) {
