@@ -38,8 +38,9 @@ struct PictureList {
   std::shared_ptr<const MemoryPictures> memory;
 };
 
-/// All files with a picture's ending below the folder, links followed, each folder once. Throws when it is no folder or
-/// has none, and says then what else it `also` lacks.
+/// All files with a picture's ending below the folder, links followed, each folder once and each file under the first
+/// of its names (of links, hard and symbolic). Throws when it is no folder or has none, and says then what else it
+/// `also` lacks.
 PictureList find_pictures(const std::filesystem::path& folder, std::string_view also = "");
 PictureList embedded_photographs();
 /// All of a set of shape [1, H, W] or [3, H, W], of no more pixels than a file's picture may have.

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <numeric>
 #include <set>
+#include <tuple>
 
 #include "data/embedded.h"
 #include "data/image_folder.h"
@@ -21,12 +23,20 @@ namespace fs = std::filesystem;
 constexpr std::size_t depth_limit = 256;
 constexpr std::size_t count_limit = 20'000'000;
 
-/// Walks the folders in byte order of their names; `seen` holds the ones that were entered, so that links in circles
-/// end.
-void search(const fs::path& folder, const std::string& prefix, std::size_t depth,
-            std::set<std::pair<dev_t, ino_t>>& seen, PictureList& list) {
+/// A file or a folder, whatever its names.
+using Identity = std::pair<dev_t, ino_t>;
+
+struct Search {
+  PictureList list;
+  std::vector<Identity> files;  // of the list's names; nothing for a link to nowhere
+  std::set<Identity> folders;   // that were entered, so that links in circles end
+};
+
+/// Walks the folders in byte order of their names.
+void search(const fs::path& folder, const std::string& prefix, std::size_t depth, Search& found) {
+  PictureList& list = found.list;
   struct stat status {};
-  if (::stat(folder.c_str(), &status) != 0 || !seen.insert({status.st_dev, status.st_ino}).second) return;
+  if (::stat(folder.c_str(), &status) != 0 || !found.folders.insert({status.st_dev, status.st_ino}).second) return;
   const std::string name_of_folder = prefix.empty() ? "./" : prefix;
   if (::faccessat(AT_FDCWD, folder.c_str(), R_OK | X_OK, AT_EACCESS) != 0) {
     list.problems.push_back({name_of_folder, std::strerror(errno)});
@@ -42,18 +52,41 @@ void search(const fs::path& folder, const std::string& prefix, std::size_t depth
   for (const std::string& name : names) {
     const fs::path path = folder / name;
     if (::stat(path.c_str(), &status) != 0) {
-      if (has_image_name(path)) list.names.push_back(prefix + name);  // a link to nowhere: reported as unreadable
+      if (!has_image_name(path)) continue;
+      list.names.push_back(prefix + name);  // a link to nowhere: reported as unreadable
+      found.files.emplace_back();
     } else if (S_ISDIR(status.st_mode)) {
       if (depth < depth_limit) {
-        search(path, prefix + name + "/", depth + 1, seen, list);
+        search(path, prefix + name + "/", depth + 1, found);
       } else {
         list.problems.push_back({prefix + name + "/", fmt::format("more than {} folders deep", depth_limit)});
       }
     } else if (has_image_name(path)) {
       if (list.names.size() == count_limit) fail("{}: more than {} pictures", list.root.string(), count_limit);
       list.names.push_back(prefix + name);
+      found.files.emplace_back(status.st_dev, status.st_ino);
     }
   }
+}
+
+/// The names in byte order, of each file the first: a picture under two names would be in the training set and in the
+/// test set.
+std::vector<std::string> one_name_a_file(Search& found) {
+  std::vector<std::string>& names = found.list.names;
+  std::vector<std::size_t> order(names.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return std::tie(found.files[a], names[a]) < std::tie(found.files[b], names[b]);
+  });
+  std::vector<std::string> kept;
+  Identity before{};
+  for (const std::size_t i : order) {
+    const Identity file = found.files[i];
+    if (file == Identity{} || file != before) kept.push_back(std::move(names[i]));
+    before = file;
+  }
+  std::sort(kept.begin(), kept.end());
+  return kept;
 }
 
 Image image_in_memory(const MemoryPictures& pictures, std::int64_t index, int channels) {
@@ -83,11 +116,11 @@ PictureList find_pictures(const fs::path& folder, std::string_view also) {
   if (!fs::is_directory(folder, error)) {
     fail("{}: {}", folder.string(), fs::exists(folder, error) ? "not a folder" : "no such folder");
   }
-  PictureList list;
-  list.root = folder;
-  std::set<std::pair<dev_t, ino_t>> seen;
-  search(folder, "", 0, seen, list);
-  std::sort(list.names.begin(), list.names.end());
+  Search found;
+  found.list.root = folder;
+  search(folder, "", 0, found);
+  found.list.names = one_name_a_file(found);
+  PictureList list = std::move(found.list);
   if (list.names.empty()) {
     if (!list.problems.empty()) {
       const SkippedPicture& first = list.problems.front();

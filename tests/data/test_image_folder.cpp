@@ -81,6 +81,25 @@ TEST_CASE("links in circles end, and linked folders are searched once", "[folder
   CHECK(set.skipped().size() == 3);
 }
 
+TEST_CASE("a file of several names is one picture, so that none is in both sets", "[folder]") {
+  namespace fs = std::filesystem;
+  const TemporaryFolder folder;
+  folder.write("b.png", marked_png(8, 8, 1));
+  folder.write("c/d.png", marked_png(8, 8, 2));
+  folder.write("same bytes.png", marked_png(8, 8, 2));
+  folder.write("kept elsewhere", marked_png(8, 8, 3));
+  fs::create_symlink("c/d.png", folder / "a.png");
+  fs::create_symlink("a.png", folder / "e.png");
+  fs::create_hard_link(folder / "b.png", folder / "c/b.png");
+  fs::create_hard_link(folder / "b.png", folder / "no picture.txt");
+  fs::create_symlink("../kept elsewhere", folder / "c/x.png");
+  fs::create_symlink("nowhere", folder / "y.png");
+  fs::create_symlink("nowhere", folder / "z.png");
+  const PictureList list = find_pictures(folder.path());
+  CHECK(list.names == std::vector<std::string>{"a.png", "b.png", "c/x.png", "same bytes.png", "y.png", "z.png"});
+  CHECK(list.problems.empty());
+}
+
 TEST_CASE("what cannot be read is left out by name, and a folder of nothing else is refused", "[folder]") {
   const TemporaryFolder folder;
   CHECK(error_of([&] { find_pictures(folder / "none"); }).find("no such folder") != std::string::npos);
