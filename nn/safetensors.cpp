@@ -106,7 +106,10 @@ Tensor read_tensor(const Source& source, const std::string& who, const Safetenso
     read_converted<std::uint16_t>(source, who, place, floats, from_half);
   } else if (format == "BF16") {
     read_converted<std::uint16_t>(source, who, place, floats, from_bfloat);
-  } else if (format == "U8" || format == "BOOL") {
+  } else if (format == "BOOL") {
+    read_converted<std::uint8_t>(source, who, place, integers,
+                                 [](std::uint8_t value) { return std::int64_t{value != 0}; });
+  } else if (format == "U8") {
     read_converted<std::uint8_t>(source, who, place, integers, to_integer<std::uint8_t>);
   } else if (format == "I8") {
     read_converted<std::int8_t>(source, who, place, integers, to_integer<std::int8_t>);

@@ -18,11 +18,11 @@ struct SafetensorsFile {
   std::map<std::string, std::string> metadata;
 };
 
-/// Reads F32, F64 and I64 as they are, F16 and BF16 as f32, and BOOL, U8, I8, I16, U16, I32 and U32 as i64. Whatever
-/// else the file holds is one sg::Error that names the file and what is wrong: a header that is longer than the file or
-/// 32 MB, bad JSON, a repeated name, a shape that does not fit its bytes, offsets that overlap, leave gaps or do not
-/// fit the file. Never takes more memory than eight times the bytes of the
-/// tensors (an U8 becomes an i64) and 40 times those of the header, and no more time than in proportion to them.
+/// Reads F32, F64 and I64 as they are, F16 and BF16 as f32, U8, I8, I16, U16, I32 and U32 as i64, and BOOL as i64, 1
+/// for every byte but 0, as in PyTorch. Whatever else the file holds is one sg::Error that names the file and what is
+/// wrong: a header that is longer than the file or 32 MB, bad JSON, a repeated name, a shape that does not fit its
+/// bytes, offsets that overlap, leave gaps or do not fit the file. Never takes more memory than eight times the bytes
+/// of the tensors (an U8 becomes an i64) and 40 times those of the header, and no more time than in proportion to them.
 SafetensorsFile load_safetensors(const std::filesystem::path& path);
 /// The same from a file's bytes in memory; `name` stands for the file in errors.
 SafetensorsFile parse_safetensors(std::span<const std::byte> bytes, const std::string& name);

@@ -111,6 +111,14 @@ TEST_CASE("half floats become f32 and small integers i64, exactly") {
   CHECK(file.tensors[3].second.to_vector<std::int64_t>() == std::vector<std::int64_t>{255, 2});
 }
 
+TEST_CASE("a truth value is 1 for every byte but 0") {
+  const Folder folder;
+  const std::string header = R"({"b":{"dtype":"BOOL","shape":[4],"data_offsets":[0,4]}})";
+  write(folder / "a", length_of(header.size()) + header + std::string("\0\1\2\xff", 4));
+  CHECK(nn::load_safetensors(folder / "a").tensors[0].second.to_vector<std::int64_t>() ==
+        std::vector<std::int64_t>{0, 1, 1, 1});
+}
+
 TEST_CASE("files that lie are one clear error each") {
   const Folder folder;
   const auto entry = [](const std::string& dtype, const std::string& shape, const std::string& offsets) {
