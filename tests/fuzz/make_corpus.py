@@ -138,6 +138,40 @@ def jpeg(count=3, app1=b"", progressive=False, restart=False):
     return file + segment(0xda, scan) + data + b"\xff\xd9"
 
 
+def whole_jpeg(count=3, progressive=False, interval=0, between=b""):
+    """One of 3 x 2 blocks whose scans have all their codes, those of jpeg_tables."""
+    segment, quantisation, huffman, frame, _ = jpeg_tables(count)
+    blocks = 6
+    frame = bytes([8]) + struct.pack(">HH", 12, 20) + frame[5:6] + b"".join(bytes([i + 1, 0x11, 0]) for i in range(count))
+    coefficients = [[RANDOM.randrange(4) for _ in range(blocks)] for _ in range(count)]  # of AC in each block, the first ones
+    bits = lambda number: "".join(RANDOM.choice("01") for _ in range(number))
+    dc = lambda: (lambda size: ("00", "01", "100")[size] + bits(size))(RANDOM.randrange(3))
+    ac = lambda number: "".join("01" + bits(1) for _ in range(number)) + "00"
+
+    def scan(components, band, unit):
+        units = [unit(block) for block in range(blocks)]
+        data = b""
+        for first in range(0, blocks, interval or blocks):
+            code = "".join(units[first:first + (interval or blocks)])
+            code += "1" * (-len(code) % 8)
+            data += b"" if first == 0 else bytes([0xff, 0xd0 + (first // interval - 1) % 8])
+            data += int(code, 2).to_bytes(len(code) // 8, "big").replace(b"\xff", b"\xff\0")
+        header = bytes([len(components)]) + b"".join(bytes([i + 1, 0]) for i in components) + bytes(band)
+        return segment(0xda, header) + data + between
+
+    every = range(count)
+    if progressive:
+        scans = scan(every, (0, 0, 0x01), lambda block: "".join(dc() for _ in every))
+        for i in every:
+            scans += scan([i], (1, 63, 0x01), lambda block: ac(coefficients[i][block]))
+            scans += scan([i], (1, 63, 0x10), lambda block: "00" + bits(coefficients[i][block]))
+        scans += scan(every, (0, 0, 0x10), lambda block: bits(count))
+    else:
+        scans = scan(every, (0, 63, 0), lambda block: "".join(dc() + ac(coefficients[i][block]) for i in every))
+    restart = segment(0xdd, struct.pack(">H", interval)) if interval else b""
+    return b"\xff\xd8" + quantisation + huffman + segment(0xc2 if progressive else 0xc0, frame) + restart + scans + b"\xff\xd9"
+
+
 def safetensors(tensors, metadata=None):
     header, data = {}, b""
     if metadata:
@@ -197,6 +231,7 @@ def seeds():
     files["pnm"] = [pnm(1), pnm(4)] + [pnm(k, m) for k in (2, 3, 5, 6) for m in (1, 15, 255, 1000, 65535)] + [b"P7\nWIDTH 3\n"]
     files["jpeg"] = [jpeg(n, a, p, r) for n in (1, 3, 4) for a in (b"", exif()) for p in (False, True) for r in (False, True)]
     files["jpeg"] += [file.replace(b"\xff\xda", b"\xff\xff\xff\xda") for file in files["jpeg"][:6]]
+    files["jpeg"] += [whole_jpeg(n, p, i, b) for n in (1, 3, 4) for p in (False, True) for i in (0, 1, 2) for b in (b"", b"\0\xff")]
     files["exif"] = [exif(l, o) for l in (True, False) for o in range(10)]
     files["exif"] += [b"Exif\0\0" + file for file in files["exif"]] + [b"", b"II", b"MM\0*\xff\xff\xff\xff"]
     plain = safetensors({"a": ("F32", [2, 3], f32(*range(6))), "b": ("I64", [], i64(7))}, {"format": "pt"})
