@@ -19,10 +19,10 @@ Denoiser::Denoiser(const TrainSettings& settings, BatchSource& source, const Tes
       diffusion_(settings.model.diffusion(nn::loss_weight_of(settings.loss_weight))),
       network_(settings.model.unet()) {
   network_.initialise(settings.common.seed);
+  network_.to(settings.common.element_type());
   if (fresh && !settings.common.init.empty()) {
     nn::load_weights(network_, settings.common.init, "--init");
   }
-  network_.to(settings.common.element_type());
   adam_ = std::make_unique<nn::Adam>(network_, nn::AdamOptions{.learning_rate = settings.common.lr});
   ema_ = std::make_unique<nn::Ema>(
       network_, nn::EmaOptions{.decay = settings.ema_decay, .every = settings.ema_every, .after = settings.ema_after});

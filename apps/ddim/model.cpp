@@ -120,12 +120,12 @@ Model load_model(const std::string& path, const apps::OptionParser& parser, cons
   }
   check_model(model.settings);
   model.network = std::make_unique<nn::Unet>(model.settings.unet());
+  model.network->to(dtype);
   try {
     model.network->load_state(state);
   } catch (const Error& error) {
     fail("--model: {}: {}", model.from, error.what());
   }
-  model.network->to(dtype);
   model.network->eval();
   return model;
 }

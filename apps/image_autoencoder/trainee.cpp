@@ -31,6 +31,7 @@ Autoencoder::Autoencoder(const Settings& settings, const Pictures& pictures, app
       network_(make_net(settings.net)),
       order_(pictures.train->size(), settings.common.batch_size, settings.common.seed, settings.common.shuffle) {
   network_->initialise(settings.common.seed);
+  network_->to(settings.common.element_type());
   if (fresh && !settings.common.init.empty()) nn::load_weights(*network_, settings.common.init, "--init");
   if (fresh && !settings.init_encoder.empty()) {
     const auto ignored = load_encoder(static_cast<nn::ResnetAutoencoder&>(*network_).encoder(), settings.init_encoder);
@@ -39,7 +40,6 @@ Autoencoder::Autoencoder(const Settings& settings, const Pictures& pictures, app
       *notice = printable(fmt::format("--init-encoder: ignored {}", fmt::join(ignored, ", ")), longest);
     }
   }
-  network_->to(settings.common.element_type());
   adam_ = std::make_unique<nn::Adam>(
       *network_, nn::AdamOptions{.learning_rate = settings.common.lr, .weight_decay = settings.weight_decay});
 }

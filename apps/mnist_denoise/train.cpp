@@ -48,8 +48,8 @@ class Denoiser : public apps::Trainee {
         network_(settings.z),
         order_(pictures.train->size(), settings.common.batch_size, settings.common.seed, settings.common.shuffle) {
     network_.initialise(settings.common.seed);
-    if (fresh && !settings.common.init.empty()) nn::load_weights(network_, settings.common.init, "--init");
     network_.to(settings.common.element_type());
+    if (fresh && !settings.common.init.empty()) nn::load_weights(network_, settings.common.init, "--init");
     adam_ = std::make_unique<nn::Adam>(network_, nn::AdamOptions{.learning_rate = settings.common.lr});
   }
 
