@@ -72,13 +72,25 @@ Series band(const std::vector<double>& x, const std::vector<double>& lower, cons
   return series;
 }
 
+/// Of factors, of which 0 is never: what lies between never and a factor is never as well.
+Quartiles factor_quartiles(const std::vector<double>& factors) {
+  std::vector<double> sorted = factors;
+  std::sort(sorted.begin(), sorted.end());
+  const auto at = [&](double part) {
+    const auto below = static_cast<std::size_t>(part * static_cast<double>(sorted.size() - 1));
+    return sorted[below] == 0 ? 0 : quantile(sorted, part);
+  };
+  return {at(0.25), at(0.5), at(0.75)};
+}
+
 /// The band and the median of several values at each of some places.
 void add_quartiles(Chart& chart, const std::string& name, const std::map<double, std::vector<double>>& values,
-                   const std::map<double, std::vector<double>>& places, std::size_t least, int colour) {
+                   const std::map<double, std::vector<double>>& places, std::size_t least, int colour,
+                   Quartiles (*quartiles_of)(const std::vector<double>&) = quartiles) {
   std::vector<double> x, lower, middle, upper;
   for (const auto& [key, here] : values) {
     if (here.size() < least) continue;
-    const Quartiles q = quartiles(here);
+    const Quartiles q = quartiles_of(here);
     x.push_back(places.empty() ? key : median(places.at(key)));
     lower.push_back(q.lower), middle.push_back(q.median), upper.push_back(q.upper);
   }
@@ -156,8 +168,8 @@ std::optional<SetAcceleration> set_acceleration(const std::vector<Run>& runs, co
   }
   if (steps.empty()) return {};
   result.runs = steps.size();
-  result.steps = quartiles(steps);
-  result.seconds = quartiles(seconds);
+  result.steps = factor_quartiles(steps);
+  result.seconds = factor_quartiles(seconds);
   return result;
 }
 
@@ -268,7 +280,7 @@ std::optional<Chart> order_chart(const std::vector<Run>& runs, const std::string
   }
   if (by_order.size() < 4) return {};
   Chart chart{"", "order s of the loss", "L2's steps over the loss's; 0: L2's end is not reached", {}};
-  add_quartiles(chart, "median", by_order, {}, several_seeds(runs) ? 2 : 1, 0);
+  add_quartiles(chart, "median", by_order, {}, several_seeds(runs) ? 2 : 1, 0, factor_quartiles);
   Series dots = chart.series.back();
   dots.name.clear();
   dots.points = true;

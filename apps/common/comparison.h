@@ -29,7 +29,8 @@ std::vector<RunsOfLoss> by_loss(const std::vector<Run>& runs);
 /// The run of the loss l2 with the same seed and group; null when there is none.
 const Run* reference_of(const std::vector<Run>& runs, const Run& run);
 
-/// The accelerations of one loss's runs against the L2 runs of their seeds. A run that does not get there counts as 0.
+/// The accelerations of one loss's runs against the L2 runs of their seeds. A run that does not get there counts as 0,
+/// and so does a quartile that lies between it and the next one.
 struct SetAcceleration {
   Quartiles steps, seconds;
   std::size_t reached = 0, runs = 0;
