@@ -85,6 +85,7 @@ int run_app(const std::string& app, int argc, char** argv, const std::function<v
   sigaction(SIGINT, &action, &old_interrupt);
   sigaction(SIGTERM, &action, &old_terminate);
   sigaction(SIGHUP, &action, &old_hangup);
+  if (old_hangup.sa_handler == SIG_IGN) sigaction(SIGHUP, &old_hangup, nullptr);  // under nohup a run goes on
   sigaction(SIGPIPE, &ignore, &old_pipe);  // a reader that goes away must not take the run with it
   int status = 0;
   try {

@@ -16,8 +16,8 @@ using Arguments = std::vector<std::string>;
 /// `interrupted`.
 int run_app(const std::string& app, int argc, char** argv, const std::function<void(const Arguments&)>& work);
 
-/// Whether Ctrl-C, SIGTERM or a terminal that goes away has come. A training loop asks after each step, writes its
-/// checkpoint and throws Interrupted. The second signal ends the program at once.
+/// Whether Ctrl-C, SIGTERM or a terminal that goes away (unless under nohup) has come. A training loop asks after each
+/// step, writes its checkpoint and throws Interrupted. The second signal ends the program at once.
 bool interrupted();
 
 /// Ends the program with status 130; the text says how to go on.

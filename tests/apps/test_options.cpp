@@ -246,7 +246,7 @@ TEST_CASE("how the work ends becomes the exit status", "[run_app]") {
 }
 
 TEST_CASE("a signal is seen by the work, which then ends by itself", "[run_app]") {
-  for (const int signal : {SIGINT, SIGTERM}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     const RunResult result = run_captured("sample", {}, [&](const Arguments&) {
       CHECK_FALSE(interrupted());
       ::raise(signal);
@@ -255,4 +255,14 @@ TEST_CASE("a signal is seen by the work, which then ends by itself", "[run_app]"
     });
     CHECK(result.status == 130);
   }
+}
+
+TEST_CASE("under nohup, which ignores SIGHUP, a run outlives its terminal", "[run_app]") {
+  const auto before = ::signal(SIGHUP, SIG_IGN);
+  const RunResult result = run_captured("sample", {}, [&](const Arguments&) {
+    ::raise(SIGHUP);
+    CHECK_FALSE(interrupted());
+  });
+  ::signal(SIGHUP, before);
+  CHECK(result.status == 0);
 }
