@@ -118,6 +118,8 @@ class Pinn : public Experiment {
     losses::PinnProblem residual = problem_->residual;
     residual.interior = rows(residual.interior);
     for (losses::Trace& trace : residual.traces) trace.points = rows(trace.points);
+    // There are fewer points on a side than inside, and a part may have none of them.
+    std::erase_if(residual.traces, [](const losses::Trace& trace) { return trace.points.shape(0) == 0; });
     return residual;
   }
 

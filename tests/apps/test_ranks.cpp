@@ -4,6 +4,7 @@
 
 #include "apps/common/batch_parts.h"
 #include "apps/common/files.h"
+#include "apps/common/metrics.h"
 #include "apps/mnist_denoise/command.h"
 #include "apps/regression/command.h"
 #include "engine/ops.h"
@@ -164,6 +165,26 @@ TEST_CASE("what needs its whole batch cannot be cut into parts", "[ranks]") {
   const RunResult three = run_captured("mnist_denoise", {"--batch-parts", "3"}, mnist_denoise::run_command);
   CHECK(three.status == 2);
   CHECK(three.error.find("--batch-parts: 3") != std::string::npos);
+}
+
+TEST_CASE("parts of an equation's points of which a side has fewer", "[ranks]") {
+  const TemporaryFolder place;
+  const auto losses = [&](const std::string& parts) {
+    const std::string out = place / ("parts" + parts);
+    const RunResult result = run_captured("regression",
+                                          {"pinn", "--loss", "h1", "--points", "64", "--steps", "2", "--dtype", "f64",
+                                           "--log-every", "1", "--batch-parts", parts, "--quiet", "--out", out},
+                                          regression::run_command);
+    INFO(result.error);
+    REQUIRE(result.status == 0);
+    std::vector<double> values;
+    for (const auto& row : apps::read_metrics(fs::path(out) / "metrics.csv").rows) values.push_back(*row.train_loss);
+    return values;
+  };
+  const std::vector<double> whole = losses("1"),
+                            parts = losses("32");  // 16 points on a side: half of the parts have none
+  REQUIRE(parts.size() == whole.size());
+  for (std::size_t i = 0; i < whole.size(); ++i) CHECK(parts[i] == Approx(whole[i]).epsilon(1e-12));
 }
 
 TEST_CASE("1, 2 and 4 processes train to the bits of one alone", "[ranks][release]") {
