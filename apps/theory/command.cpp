@@ -88,7 +88,14 @@ void check(Settings& s) {
       fail("--node-counts: {} is there twice", s.node_counts[i]);
     }
   }
-  const bool sgd = std::find(s.experiments.begin(), s.experiments.end(), "sgd") != s.experiments.end();
+  const auto runs = [&](const char* name) {
+    return std::find(s.experiments.begin(), s.experiments.end(), name) != s.experiments.end();
+  };
+  const auto samples = static_cast<std::int64_t>(s.spectrum.size()) + 8;
+  if (runs("linear") && s.draws * samples > 200'000'000) {
+    fail("--draws: {} draws of {} labels are more than 2e8 numbers", s.draws, samples);
+  }
+  const bool sgd = runs("sgd");
   if (sgd && s.nodes > s.dimension) {
     fail("--nodes: {} orthonormal nodes do not fit into --dimension {}", s.nodes, s.dimension);
   }

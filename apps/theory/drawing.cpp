@@ -6,6 +6,8 @@
 #include <limits>
 #include <numbers>
 
+#include "apps/common/table.h"
+
 namespace sg::theory {
 
 std::vector<double> element(const Path& path, std::int64_t index) {
@@ -66,6 +68,20 @@ double first_time_below(const std::vector<double>& times, const std::vector<doub
     return times[i - 1] + part * (times[i] - times[i - 1]);
   }
   return std::numeric_limits<double>::quiet_NaN();
+}
+
+double median_time(std::vector<double> times) {
+  for (double& time : times) {
+    if (std::isnan(time)) time = std::numeric_limits<double>::infinity();
+  }
+  const double time = median(std::move(times));
+  return std::isfinite(time) ? time : std::numeric_limits<double>::quiet_NaN();
+}
+
+std::string show_time(double time) { return std::isnan(time) ? "not reached" : apps::show_figure(time); }
+
+std::string show_ratio(double slower, double faster) {
+  return std::isnan(slower / faster) ? "" : apps::show_figure(slower / faster);
 }
 
 double fitted_rate(const std::vector<double>& times, const std::vector<double>& values, std::size_t first,

@@ -33,6 +33,11 @@ inline std::string once(const std::string& name, std::int64_t index) { return in
 
 /// The first time at which values, taken as exponential between the times, fall to the level; NaN when they do not.
 double first_time_below(const std::vector<double>& times, const std::vector<double>& values, double level);
+/// The median of such times; NaN when fewer than half of them are there.
+double median_time(std::vector<double> times);
+/// `12.3`, or `not reached` for NaN; and the quotient of two such times, empty where one is missing.
+std::string show_time(double time);
+std::string show_ratio(double slower, double faster);
 /// The rate r of values ~ exp(-r t) between two positions.
 double fitted_rate(const std::vector<double>& times, const std::vector<double>& values, std::size_t first,
                    std::size_t last);

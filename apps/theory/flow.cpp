@@ -176,10 +176,10 @@ Section run_flow(const Settings& settings) {
                  "V from every start; and from one of them, with the bound V(0) - ∫ λ(θ)/(4π) (|w|² + |w*|²) dt along "
                  "its path (for H1, L's and J's rates together)");
   apps::Table table{{"gradient", "median time to V = 1e-4 V(0)", "times faster than L2"}, {}};
-  const double reference = median(times_to[0]);
+  const double reference = median_time(times_to[0]);
   for (std::size_t k = 0; k < std::size(kinds); ++k) {
-    table.rows.push_back(
-        {kinds[k].title, apps::show_figure(median(times_to[k])), apps::show_figure(reference / median(times_to[k]))});
+    const double time = median_time(times_to[k]);
+    table.rows.push_back({kinds[k].title, show_time(time), show_ratio(reference, time)});
   }
   section.table(table, fmt::format("Over {} starts. The population gradient of J jumps across the teacher's direction; "
                                    "its flow reaches that line and slides along it.",

@@ -113,14 +113,10 @@ std::vector<double> quantiles(const Run& run, double part) {
 
 /// The median over the students of the time at which a part of the first distance is left; NaN when fewer than half get
 /// there.
-double median_time(const Run& run, double part) {
+double median_time_to(const Run& run, double part) {
   std::vector<double> times;
-  for (const auto& values : run.values) {
-    const double time = first_time_below(run.times, values, part * values.front());
-    times.push_back(std::isnan(time) ? INFINITY : time);
-  }
-  const double time = median(times);
-  return std::isfinite(time) ? time : std::nan("");
+  for (const auto& values : run.values) times.push_back(first_time_below(run.times, values, part * values.front()));
+  return median_time(std::move(times));
 }
 
 void check_gradients(Section& section, const Settings& settings, const std::vector<Setting>& settings_list) {
@@ -191,8 +187,8 @@ Section run_sgd(const Settings& settings) {
     }
     charts.push_back(chart);
     for (const double level : levels) {
-      const double plain = median_time(runs[0], level), sobolev = median_time(runs[1], level);
-      const double flow_ratio = median_time(flows[0], level) / median_time(flows[1], level);
+      const double plain = median_time_to(runs[0], level), sobolev = median_time_to(runs[1], level);
+      const double flow_ratio = median_time_to(flows[0], level) / median_time_to(flows[1], level);
       const auto steps_of = [&](double time) {
         return std::isnan(time) ? std::string("not reached") : fmt::format("{:.0f}", time / settings.lr);
       };

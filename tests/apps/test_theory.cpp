@@ -286,3 +286,11 @@ TEST_CASE("gradients from samples agree with the closed forms within their stand
     }
   }
 }
+
+TEST_CASE("the median of times counts those that were not reached as the latest", "[theory]") {
+  const double never = std::nan("");
+  CHECK(median_time({never, 3, never, 1, 2}) == 3);
+  CHECK(median_time({4, 1, never, 2}) == 3);
+  CHECK(std::isnan(median_time({never, 1, never})));
+  CHECK(std::isnan(median_time({1, never})));
+}

@@ -91,12 +91,15 @@ TEST_CASE("theory's SGD runs to the same figures on any number of threads", "[th
 
 TEST_CASE("theory refuses what it does not know, and leaves nothing behind", "[theory]") {
   const Folder folder;
+  std::string many_eigenvalues = "1";
+  for (int i = 2; i <= 20; ++i) many_eigenvalues += "," + std::to_string(i);
   const std::vector<std::vector<std::string>> wrong{{"linaer"},
                                                     {"linear", "linear"},
                                                     {"--resume", "x"},
                                                     {"linear", "--spectrum", "1"},
                                                     {"linear", "--spectrum", "1,-2"},
                                                     {"linear", "--tolerance", "0"},
+                                                    {"linear", "--draws", "10000000", "--spectrum", many_eigenvalues},
                                                     {"nodes", "--node-counts", "2,2"},
                                                     {"nodes", "--node-counts", "1"},
                                                     {"sgd", "--nodes", "20"},
@@ -114,6 +117,18 @@ TEST_CASE("theory refuses what it does not know, and leaves nothing behind", "[t
     CHECK_FALSE(fs::exists(folder / "run"));
   }
   CHECK(run({"--help"}).status == 0);
+}
+
+TEST_CASE("flows too short for a level say so, and claim nothing of it", "[theory]") {
+  const Folder folder;
+  const tests::RunResult result =
+      run({"flow", "relu2", "--time", "2", "--grid", "5", "--tolerance", "1e-6", "--quiet", "--out", folder / "run"});
+  REQUIRE(result.status == 0);
+  CHECK(count(text_of(folder / "run/summary.csv"), ",no\n") == 0);
+  const std::string page = text_of(folder / "run/report.html");
+  CHECK(count(page, "<td>not reached</td>") == 6);
+  CHECK(count(page, "not a number") == 0);
+  CHECK(count(text_of(folder / "run/summary.csv"), "sooner") == 0);
 }
 
 TEST_CASE("a learning rate at which SGD diverges is said, not drawn", "[theory]") {
