@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "apps/common/csv.h"
 #include "apps/common/files.h"
@@ -123,6 +124,10 @@ void summarise(const Settings& settings, const Task& task, const fs::path& folde
   if (!apps::final_figures(apps::by_loss(runs).front(), "test_h1").empty()) {
     report.chart(apps::curves_chart(runs, "test_h1", "relative error of the first derivatives"));
   }
+  std::vector<apps::Loss> spectral;
+  std::copy_if(settings.losses.begin(), settings.losses.end(), std::back_inserter(spectral),
+               [](const apps::Loss& loss) { return loss.kind == "hs"; });
+  if (!spectral.empty()) report.weights(task.train_points, spectral, settings.common);
   report.heading("What the runs learned");
   for (const std::string& group : task.groups) {
     std::vector<Picture> own;

@@ -210,6 +210,7 @@ TEST_CASE("every task runs from end to end", "[regression][slow]") {
   if (arguments[1] == "spectrum") {  // --task of old
     const std::string figures = bytes(folder / "run/hs1.5/spectrum.csv");
     CHECK(figures.starts_with("step,k1,k2,k3,k4\n2,"));
+    CHECK(bytes(folder / "run/report.html").find("<h2>What the losses weigh</h2>") != std::string::npos);
   }
   if (arguments[1] == "derivatives") CHECK(fs::exists(folder / "run/h1-chebyshev/metrics.csv"));
 }
