@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "apps/common/run_app.h"
+#include "apps/ddim/settings.h"
 #include "data/batches.h"
 #include "engine/random.h"
 #include "nn/activation.h"
@@ -75,6 +77,7 @@ class ClassifierFeatures : public PictureFeatures {
     const std::int64_t steps = epochs * order.batches_per_epoch();
     const nn::Schedule rate = nn::cosine_schedule(2e-3, steps);
     for (std::int64_t step = 0; step < steps; ++step) {
+      if (apps::interrupted()) apps::stop_interrupted(kName, "");
       const data::Batch batch = order.next();
       std::vector<std::int64_t> classes;
       for (const std::int64_t i : batch.samples) classes.push_back(labels[static_cast<std::size_t>(i)]);

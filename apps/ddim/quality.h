@@ -11,7 +11,7 @@ namespace sg::ddim {
 
 struct Quality {
   double distance = 0;                  // Frechet, of samples and test pictures
-  double real_distance = 0;             // of as many training and test pictures: what is possible
+  double real_distance = 0;             // of as many training pictures: what is possible
   std::optional<double> readable;       // part of the samples with a class of probability over 0.9
   std::optional<std::int64_t> classes;  // classes among these
   nlohmann::json to_json() const;

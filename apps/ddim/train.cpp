@@ -154,7 +154,8 @@ class TrainCommand {
       "over all places of the middle of the first loss's denoiser, which compares the losses of one run only. Both "
       "sets are taken for Gaussians of these "
       "features; the figure is |m1 - m2|^2 + trace(C1 + C2 - 2 (C1 C2)^(1/2)). Beside it stand "
-      "the distance of as many training pictures, the part of the samples that the classifier reads with a probability "
+      "the distance of as many training pictures as samples, the part of the samples that the classifier reads with a "
+      "probability "
       "over 0.9, and the number of classes among them.";
 
   apps::Options& defaults() {
@@ -259,12 +260,14 @@ class TrainCommand {
       const Tensor samples = draw_samples(network, settings_.model, settings_.sampling, job);
       const Tensor test = test_->pictures(settings_.fid_count);
       const Tensor training =
-          dataset_.train ? TestBatches(*dataset_.train, settings_.model.timesteps, f32).pictures(test.shape(0)) : test;
+          dataset_.train ? TestBatches(*dataset_.train, settings_.model.timesteps, f32).pictures(settings_.fid_count)
+                         : test;
       const Quality quality = measure_quality(*features_, samples, training, test);
       nlohmann::json json = quality.to_json();
       json["loss"] = run.loss.name;
       json["samples"] = settings_.fid_count;
       json["test_pictures"] = test.shape(0);
+      json["training_pictures"] = training.shape(0);
       json["features"] = features_->description();
       apps::write_file_atomically(run.folder / "fid.json", json.dump(2) + "\n");
       qualities_[run.loss.name].push_back(quality);
@@ -301,11 +304,13 @@ class TrainCommand {
     page.weights(settings_.model.size, losses_, options);
     if (!qualities_.empty()) {
       page.heading("Quality of samples");
-      page.table(quality_table(),
-                 fmt::format("Frechet distance of {} samples from test pictures, and of as many training pictures, "
-                             "which is what can be reached; the part of the samples that a classifier reads with a "
-                             "probability over 0.9, and how many classes these have. Features: {}.",
-                             settings_.fid_count, features_->description()));
+      page.table(
+          quality_table(),
+          fmt::format(
+              "Frechet distance of {} samples from test pictures, and of as many training pictures (or "
+              "all there are), which is what can be reached; the part of the samples that a classifier reads with a "
+              "probability over 0.9, and how many classes these have. Features: {}.",
+              settings_.fid_count, features_->description()));
     }
     page.heading("Samples");
     for (std::size_t i = 0; i < losses_.size(); ++i) {  // of the first seed

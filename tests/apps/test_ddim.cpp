@@ -173,7 +173,7 @@ TEST_CASE("ddim train --fid measures by a classifier that has learned the digits
                                      "--limit-train",
                                      "600",
                                      "--limit-test",
-                                     "100",
+                                     "60",
                                      "--steps",
                                      "1",
                                      "--sample-every",
@@ -193,6 +193,9 @@ TEST_CASE("ddim train --fid measures by a classifier that has learned the digits
   INFO(result.error);
   REQUIRE(result.status == 0);
   const nlohmann::json fid = nlohmann::json::parse(std::ifstream(fs::path(out) / "fid.json"));
+  // As many training pictures as samples, though there are fewer test pictures to compare both with.
+  CHECK(fid["test_pictures"] == 60);
+  CHECK(fid["training_pictures"] == 100);
   // The features of an untrained classifier hardly move: 0.002 between a hundred digits and a hundred others.
   CHECK(fid["real_to_real_distance"].get<double>() > 1);
   CHECK(fid["frechet_distance"].get<double>() > 2 * fid["real_to_real_distance"].get<double>());
