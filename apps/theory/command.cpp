@@ -171,6 +171,7 @@ void run_command(const apps::Arguments& arguments) {
       fmt::print(stderr, "{}: {} ({}): {:.1f} s\n", app, name, experiment.subject, seconds_since(begin));
     }
   }
+  if (apps::interrupted()) apps::stop_interrupted(app, "");
   apps::write_file_atomically(folder.path() / "summary.csv", claims_csv(claims));
 
   const auto failed = std::count_if(claims.begin(), claims.end(), [](const Claim& claim) { return !claim.holds(); });

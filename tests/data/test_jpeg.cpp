@@ -158,19 +158,19 @@ struct Jpeg {
       empty = 0;
       corrections.clear();
     }
-    void block(const std::array<int, 64>& values, bool is_progressive, int& before) {
+    void block(const std::array<int, 64>& values, bool by_scans, int& predicted_value) {
       if (scan.first == 0 && scan.high == 0) {
-        const int value = values[0] >> scan.low, difference = value - std::exchange(before, value);
+        const int value = values[0] >> scan.low, difference = value - std::exchange(predicted_value, value);
         codes.put(static_cast<unsigned>(size_of_value(difference)), 4);
         codes.put_value(difference, size_of_value(difference));
       } else if (scan.first == 0) {
         codes.put(static_cast<unsigned>(values[0] >> scan.low & 1), 1);
       }
       if (scan.last > 0) {
-        ac(values, is_progressive);
+        ac(values, by_scans);
       }
     }
-    void ac(const std::array<int, 64>& values, bool is_progressive) {
+    void ac(const std::array<int, 64>& values, bool by_scans) {
       const auto shifted = [&](int k) {
         const int value = values[static_cast<std::size_t>(k)];
         return value < 0 ? -(-value >> scan.low) : value >> scan.low;
@@ -207,7 +207,7 @@ struct Jpeg {
         ++empty;
         corrections += bits;
       }
-      if (!is_progressive) {
+      if (!by_scans) {
         end_run();
       }
     }
