@@ -256,7 +256,7 @@ Tensor spread(const Tensor& index, std::int64_t axis, Shape shape) {
 }
 
 /// What `take` and its transposed have in common: linear in the first input, with a derivative by that alone.
-struct Lined : Configured<TakeSettings> {
+struct LinesByIndex : Configured<TakeSettings> {
   using Configured::Configured;
   bool may_fail() const final { return true; }
   Rows rows() const final { return settings().axis == 0 ? Rows::none : Rows::first; }
@@ -275,8 +275,8 @@ struct Lined : Configured<TakeSettings> {
 };
 
 /// x [..., extent, ...] and index [count] -> [..., count, ...].
-struct Take final : Lined {
-  using Lined::Lined;
+struct Take final : LinesByIndex {
+  using LinesByIndex::LinesByIndex;
   std::string_view name() const override { return "take"; }
   void run(std::span<const Span> inputs, const Span& output) const override {
     const std::int64_t axis = settings().axis, extent = settings().extent;
@@ -310,8 +310,8 @@ struct Take final : Lined {
 };
 
 /// The transposed map: lines [..., count, ...] are added up where the index [count] says, in [..., extent, ...].
-struct AddLines final : Lined {
-  using Lined::Lined;
+struct AddLines final : LinesByIndex {
+  using LinesByIndex::LinesByIndex;
   std::string_view name() const override { return "add_lines"; }
   void run(std::span<const Span> inputs, const Span& output) const override {
     const std::int64_t axis = settings().axis, extent = settings().extent;
