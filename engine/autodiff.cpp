@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <mutex>
 #include <numbers>
 
 #include "engine/node.h"
 #include "engine/ops.h"
 #include "engine/ops/elementwise.h"
+#include "engine/ops/padded.h"
 #include "engine/ops/series.h"
 #include "engine/primitive.h"
 #include "engine/transforms.h"
@@ -143,16 +145,26 @@ Tensors grad(const Tensors& ys, const Tensors& xs, const Tensors& cotangents, Un
     cotangent[path.ys[i]] =
         accumulate(cotangent[path.ys[i]], cotangents[i].defined() ? cotangents[i] : literal_like(ys[i], 1));
   }
+  std::map<std::size_t, Tensors> padded;  // contributions that may fill what they are parts of
   for (std::size_t i = path.nodes.size(); i-- > 0;) {
     Node& node = *path.nodes[i];
     if (!path.depends[i]) continue;
+    if (const auto parts = padded.find(i); parts != padded.end()) {
+      cotangent[i] = accumulate(cotangent[i], sum_of_padded(std::move(parts->second)));
+      padded.erase(parts);
+    }
     if (!cotangent[i].defined() || path.inputs[i].empty()) continue;
     const Tensor output = handle(&node);
     for (std::size_t argument = 0; argument < node.inputs().size(); ++argument) {
       const std::int64_t from = path.inputs[i][argument];
       if (from < 0 || !path.depends[from]) continue;
       const Tensor contribution = node.primitive()->vjp(node.inputs(), output, cotangent[i], argument);
-      if (contribution.defined()) cotangent[from] = accumulate(cotangent[from], contribution);
+      if (!contribution.defined()) continue;
+      if (is_padded(contribution)) {
+        padded[from].push_back(contribution);
+      } else {
+        cotangent[from] = accumulate(cotangent[from], contribution);
+      }
     }
     // An inner cotangent is not needed any more once it has been passed on.
     if (!path.is_x[i]) cotangent[i] = Tensor();

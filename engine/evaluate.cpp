@@ -154,15 +154,15 @@ void find_expendable(std::vector<Readers>& readers, PlanInput& input) {
   }
 }
 
-PlanInput plan_input(const Tensors& roots, const Tensors& given_up = {}) {
+PlanInput plan_input(const Tensors& roots, const std::vector<const Tensor*>& given_up = {}) {
   Walk walk(
       roots, [](const Node&) { return false; }, [](const Node& node) { return !node.value(); });
   PlanInput input;
   input.nodes = walk.take_nodes();
   std::vector<Readers> readers = find_inputs(walk, input);
   find_kept(roots, walk, readers, input);
-  for (const Tensor& leaf : given_up) {
-    const std::int64_t index = leaf.defined() ? walk.index_of(leaf.node()) : -1;
+  for (const Tensor* leaf : given_up) {
+    const std::int64_t index = leaf->defined() ? walk.index_of(leaf->node()) : -1;
     if (index >= 0 && input.facts[index].value) ++readers[index].count;
   }
   find_expendable(readers, input);
@@ -415,7 +415,7 @@ static std::pair<const Plan&, bool> kept_plan(const PlanInput& input, bool fuse)
 
 void eval(const Tensors& tensors) { eval(tensors, {}); }
 
-void eval(const Tensors& tensors, const Tensors& given_up) {
+void eval(const Tensors& tensors, const std::vector<const Tensor*>& given_up) {
   Tensors roots = without_values("eval", tensors);
   if (roots.empty()) return;
   add_companions(roots);

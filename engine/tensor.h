@@ -88,10 +88,10 @@ using Tensors = std::vector<Tensor>;
 /// Computes several values in one plan, so that what they share is computed once.
 void eval(const Tensors& tensors);
 
-/// The same for a caller that drops `given_up` right afterwards, leaves that the values are made of: their memory may
-/// be used for the values, as if only the graph held them; undefined ones are left out. When the evaluation throws,
-/// they are as they were.
-void eval(const Tensors& tensors, const Tensors& given_up);
+/// The same for a caller that drops the handles `given_up` right afterwards, of leaves that the values are made of:
+/// their memory may be used for the values, as if only the graph held them; undefined ones are left out. When the
+/// evaluation throws, they are as they were.
+void eval(const Tensors& tensors, const std::vector<const Tensor*>& given_up);
 
 /// Sees to it that `update`, which is made of `of` among others, is computed whenever `of` is, in the same plan and
 /// whoever asks for it on this thread. So what a module remembers of a batch does not keep the batch's graph. Nothing

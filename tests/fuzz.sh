@@ -16,12 +16,13 @@ mkdir -p build-fuzz/log
 targets=("$@")
 if [ ${#targets[@]} = 0 ]; then mapfile -t targets < <(ls build-fuzz/seeds); fi
 
-# Other programs may have taken the five seconds: a finding is what shows again by itself.
+# Other programs may have taken the five seconds: a finding is what shows again, and takes five of the processor's own.
 showed_once_only() {
   local file
   for file in "build-fuzz/found/$1-finding-"*; do
     [ -e "$file" ] || continue  # no finding: the slice was interrupted
-    if SOBOGRAD_FUZZ_TARGET=$1 build-fuzz/tests/fuzz -timeout=5 -malloc_limit_mb=1024 "$file" >"build-fuzz/log/$1.finding" 2>&1; then
+    if (ulimit -t 5 && SOBOGRAD_FUZZ_TARGET=$1 build-fuzz/tests/fuzz -timeout=60 -malloc_limit_mb=1024 "$file") \
+      >"build-fuzz/log/$1.finding" 2>&1; then
       rm "$file"
     else
       echo "$1: $file: see build-fuzz/log/$1.finding" >&2

@@ -259,8 +259,10 @@ bool same_bits(const Tensor& a, const Tensor& b) {
 
 double Trainee::take_step(std::int64_t step, std::int64_t parts) {
   if (parts == 1) {
-    const Tensor value = loss(step, {});
-    apply(step, optimizer().gradients(value), {value});
+    Tensor value = loss(step, {});
+    Tensors gradients = optimizer().gradients(value);
+    value = value.detach();  // without the graph, so that the parameters' memory can be used again
+    apply(step, std::move(gradients), {value});
     return value.item();
   }
   StepSums sums =

@@ -136,8 +136,8 @@ bool train_teacher(const Settings& settings, const std::string& file,
     // The rate falls to a hundredth, so that the teacher comes to rest.
     optimizer.set_learning_rate(
         1e-3 * std::pow(0.01, static_cast<double>(step - 1) / static_cast<double>(settings.teacher_steps)));
-    const Tensor loss = losses::sobolev(losses::derivatives(as_function(*teacher), points, 1), values);
-    optimizer.minimise(loss);
+    const Tensor loss =
+        optimizer.minimise(losses::sobolev(losses::derivatives(as_function(*teacher), points, 1), values));
     if (!report(step, loss.item())) return false;
   }
   nn::save_safetensors(file, teacher->state());

@@ -1,41 +1,29 @@
 // The memory pool.
 #include "engine/kernels/memory.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdlib>
-#include <memory>
 #include <mutex>
 #include <new>
 #include <vector>
 
 #include "engine/error.h"
+#include "engine/kernels/heap.h"
 
 namespace sg::kernels {
 namespace {
 
 constexpr std::size_t kAlignment = 64;
-constexpr std::size_t kHugePage = std::size_t{2} << 20;
-constexpr int kClasses = 8 * 64;
-
-/// Huge pages that several blocks share. A first touch of 4 KB pages runs at 2.4 GB/s, of huge ones at 11 GB/s.
-struct Slab {
-  char* memory;
-  std::size_t used = 0;
-  std::int64_t blocks = 0, free_blocks = 0;
-};
-constexpr std::size_t kSlab = 8 * kHugePage;
-constexpr std::size_t kSmallestInSlab = std::size_t{64} << 10;
-constexpr std::int64_t kBeforeSlabs = 32 << 20;  // bytes from the system, up to which a program is left to small pages
+// Blocks up to this size are kept in lists by their size, larger ones come from the heap.
+constexpr std::size_t kLargestListed = std::size_t{64} << 10;
+constexpr int kClasses = 64;
 
 /// What stands before each block, in a line of the cache of its own.
 struct alignas(kAlignment) Header {
   std::size_t bytes;  // of the block, the header aside
-  int size_class;
-  Slab* slab;  // null for a block of its own
+  int size_class;     // -1 for a block of the heap
 };
 
 /// Eight sizes between each power of two and the next: at most an eighth is lost.
@@ -56,9 +44,9 @@ std::size_t bytes_of(int size_class) {
 
 struct Pool {
   std::mutex mutex;
-  std::array<std::vector<void*>, kClasses> free;
-  std::vector<std::unique_ptr<Slab>> slabs;  // the last one is filled
-  std::int64_t system_bytes = 0;
+  std::array<std::vector<Header*>, kClasses> free;
+  std::int64_t listed_bytes = 0;  // of the free blocks in the lists
+  Heap heap;
   MemoryStatistics statistics;
 };
 
@@ -68,113 +56,83 @@ Pool& pool() {
   return *instance;
 }
 
-void* ask_system(std::size_t bytes) {
-  const bool huge = bytes >= 2 * kHugePage;
-  void* memory =
-      std::aligned_alloc(huge ? kHugePage : kAlignment, huge ? (bytes + kHugePage - 1) / kHugePage * kHugePage : bytes);
-#ifdef MADV_HUGEPAGE
-  if (memory && huge) madvise(memory, bytes, MADV_HUGEPAGE);
-#endif
-  return memory;
+/// Null when the system has no more.
+Header* take_listed(Pool& p, int size_class) {
+  const std::size_t bytes = bytes_of(size_class);
+  if (auto& blocks = p.free[size_class]; !blocks.empty()) {
+    Header* const block = blocks.back();
+    blocks.pop_back();
+    p.listed_bytes -= static_cast<std::int64_t>(bytes);
+    return block;
+  }
+  void* const memory = std::aligned_alloc(kAlignment, sizeof(Header) + bytes);
+  if (!memory) return nullptr;
+  ++p.statistics.system_allocations;
+  return new (memory) Header{bytes, size_class};
 }
 
-/// A piece of the last slab, or of a new one; null when the system has no more.
-void* take_from_slab(Pool& p, std::size_t bytes, Slab*& slab) {
+/// Null when the system has no more.
+Header* take_from_heap(Pool& p, std::size_t bytes) {
   bytes = (bytes + kAlignment - 1) / kAlignment * kAlignment;
-  if (p.slabs.empty() || p.slabs.back()->used + bytes > kSlab) {
-    void* memory = ask_system(kSlab);
-    if (!memory) return nullptr;
-    p.slabs.push_back(std::make_unique<Slab>(Slab{static_cast<char*>(memory)}));
-  }
-  slab = p.slabs.back().get();
-  void* const block = slab->memory + slab->used;
-  slab->used += bytes;
-  ++slab->blocks;
-  return block;
+  void* const memory = p.heap.take(sizeof(Header) + bytes);
+  if (!memory) return nullptr;
+  if (!p.heap.took_used_memory()) ++p.statistics.system_allocations;
+  return new (memory) Header{bytes, -1};
 }
 
-/// A new block with its header; null when the system has no more.
-void* new_block(Pool& p, std::size_t size, int size_class) {
-  const std::size_t bytes = size + sizeof(Header);
-  Slab* slab = nullptr;
-  const bool shares = bytes >= kSmallestInSlab && bytes < 2 * kHugePage && p.system_bytes >= kBeforeSlabs;
-  void* const block = shares ? take_from_slab(p, bytes, slab) : ask_system(bytes);
-  if (!block) return nullptr;
-  p.system_bytes += static_cast<std::int64_t>(bytes);
-  return new (block) Header{size, size_class, slab};
+Header* take(Pool& p, std::size_t bytes) {
+  return bytes <= kLargestListed ? take_listed(p, class_of(bytes)) : take_from_heap(p, bytes);
 }
 
-/// Gives free blocks back, and slabs of which all blocks are free.
 void trim_locked(Pool& p) {
-  for (const auto& slab : p.slabs) slab->free_blocks = 0;
   for (auto& blocks : p.free) {
-    for (void* block : blocks) {
-      if (Slab* slab = static_cast<Header*>(block)->slab) ++slab->free_blocks;
-    }
+    for (Header* block : blocks) std::free(block);
+    blocks.clear();
   }
-  std::int64_t kept = 0;
-  for (auto& blocks : p.free) {
-    std::erase_if(blocks, [&](void* block) {
-      const Header& header = *static_cast<Header*>(block);
-      if (header.slab && header.slab->free_blocks < header.slab->blocks) {
-        kept += static_cast<std::int64_t>(header.bytes);
-        return false;
-      }
-      p.system_bytes -= static_cast<std::int64_t>(header.bytes + sizeof(Header));
-      if (!header.slab) std::free(block);
-      return true;
-    });
-  }
-  std::erase_if(p.slabs, [](const std::unique_ptr<Slab>& slab) {
-    if (slab->free_blocks < slab->blocks) return false;
-    std::free(slab->memory);
-    return true;
-  });
-  p.statistics.pooled_bytes = kept;
+  p.listed_bytes = 0;
+  p.heap.trim();
 }
 
 }  // namespace
 
 void* allocate(std::size_t bytes) {
   if (bytes > (std::size_t{1} << 46)) fail("memory: {} bytes are more than any machine has", bytes);
-  const int size_class = class_of(bytes);
-  const std::size_t size = bytes_of(size_class);
   Pool& p = pool();
   const std::lock_guard lock(p.mutex);
-  void* block = nullptr;
-  if (auto& blocks = p.free[size_class]; !blocks.empty()) {
-    block = blocks.back();
-    blocks.pop_back();
-    p.statistics.pooled_bytes -= static_cast<std::int64_t>(size);
-  } else {
-    block = new_block(p, size, size_class);
-    if (!block) {
-      trim_locked(p);
-      block = new_block(p, size, size_class);
-    }
-    if (!block) fail("memory: the system has no {} bytes", bytes);
-    ++p.statistics.system_allocations;
+  Header* block = take(p, bytes);
+  if (!block) {
+    trim_locked(p);
+    block = take(p, bytes);
   }
+  if (!block) fail("memory: the system has no {} bytes", bytes);
   ++p.statistics.live_buffers;
-  p.statistics.live_bytes += static_cast<std::int64_t>(size);
+  p.statistics.live_bytes += static_cast<std::int64_t>(block->bytes);
   p.statistics.peak_bytes = std::max(p.statistics.peak_bytes, p.statistics.live_bytes);
-  return static_cast<Header*>(block) + 1;
+  return block + 1;
 }
 
 void release(void* data) noexcept {
   if (!data) return;
-  Header* header = static_cast<Header*>(data) - 1;
+  Header* const block = static_cast<Header*>(data) - 1;
+  const std::size_t bytes = block->bytes;
   Pool& p = pool();
   const std::lock_guard lock(p.mutex);
-  p.free[header->size_class].push_back(header);
   --p.statistics.live_buffers;
-  p.statistics.live_bytes -= static_cast<std::int64_t>(header->bytes);
-  p.statistics.pooled_bytes += static_cast<std::int64_t>(header->bytes);
+  p.statistics.live_bytes -= static_cast<std::int64_t>(bytes);
+  if (block->size_class < 0) {
+    p.heap.give_back(reinterpret_cast<char*>(block), sizeof(Header) + bytes);
+  } else {
+    p.free[block->size_class].push_back(block);
+    p.listed_bytes += static_cast<std::int64_t>(bytes);
+  }
 }
 
 MemoryStatistics memory_statistics() {
-  const std::lock_guard lock(pool().mutex);
-  return pool().statistics;
+  Pool& p = pool();
+  const std::lock_guard lock(p.mutex);
+  MemoryStatistics statistics = p.statistics;
+  statistics.pooled_bytes = p.listed_bytes + static_cast<std::int64_t>(p.heap.used_free_bytes());
+  return statistics;
 }
 
 void reset_peak() {

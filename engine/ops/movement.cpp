@@ -1,9 +1,12 @@
 // Movement: the same elements in another order or among zeros. Most are views and copy nothing.
 #include <algorithm>
 #include <limits>
+#include <optional>
+#include <typeinfo>
 
 #include "engine/kernels/copy.h"
 #include "engine/ops/elementwise.h"
+#include "engine/ops/padded.h"
 
 namespace sg {
 
@@ -353,6 +356,50 @@ Tensor pad(const Tensor& x, const Shape& before, const Shape& after) {
   }
   if (shape == x.shape()) return x;
   return make_node(make_primitive<Pad>(Attributes(before.begin(), before.end())), {x}, shape, x.dtype());
+}
+
+bool is_padded(const Tensor& x) {
+  const Node& node = *x.node();
+  if (!node.primitive() || node.inputs().empty()) return false;
+  const Primitive& primitive = *node.primitive();
+  return typeid(primitive) == typeid(Pad);
+}
+
+/// A padded tensor's part along the one axis that it is padded along.
+struct PaddedPart {
+  std::int64_t axis, begin;
+  Tensor part;
+};
+
+static std::optional<PaddedPart> part_of(const Tensor& padded) {
+  const Tensor& part = padded.node()->inputs()[0];
+  std::optional<PaddedPart> found;
+  for (std::size_t axis = 0; axis < part.rank(); ++axis) {
+    if (part.shape()[axis] == padded.shape()[axis]) continue;
+    if (found) return {};
+    found = {static_cast<std::int64_t>(axis), padded.node()->primitive()->attributes()[axis], part};
+  }
+  return found;
+}
+
+Tensor sum_of_padded(Tensors terms) {
+  std::vector<PaddedPart> parts;
+  for (const Tensor& term : terms) {
+    std::optional<PaddedPart> part = part_of(term);
+    if (part && (parts.empty() || part->axis == parts[0].axis)) parts.push_back(std::move(*part));
+  }
+  std::stable_sort(parts.begin(), parts.end(),
+                   [](const PaddedPart& a, const PaddedPart& b) { return a.begin < b.begin; });
+  std::int64_t end = 0;
+  Tensors joined;
+  for (const PaddedPart& part : parts) {
+    if (part.begin == end) joined.push_back(part.part);
+    end = part.begin + part.part.shape()[part.axis];
+  }
+  if (joined.size() == terms.size() && end == terms[0].shape()[parts[0].axis]) return concat(joined, parts[0].axis);
+  Tensor sum = terms[0];
+  for (std::size_t i = 1; i < terms.size(); ++i) sum = sum + terms[i];
+  return sum;
 }
 
 namespace {

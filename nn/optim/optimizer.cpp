@@ -68,9 +68,13 @@ Tensors Optimizer::gradients(const Tensor& loss) const {
   return grad(loss, values, {}, Unused::zeros);
 }
 
-void Optimizer::minimise(const Tensor& loss) {
+Tensor Optimizer::minimise(Tensor loss) {
   if (loss.size() != 1) fail("minimise: needs a loss of one element: {}", loss.shape());
-  step(gradients(loss), {loss});
+  Tensors found = gradients(loss);
+  // Whoever holds a loss that has not been computed holds all that it is made of, the parameters among it.
+  loss = loss.detach();
+  step(std::move(found), {loss});
+  return loss;
 }
 
 void Optimizer::step() {
@@ -109,6 +113,7 @@ void Optimizer::step(Tensors gradients, Tensors together) {
   check_gradients(gradients);
   if (parameters_.empty()) return;
   Tensors next(parameters_.size()), next_memories = memories_;
+  std::vector<const Tensor*> given_up;
   Tensors wanted = std::move(together);
   {
     const NoGrad no_grad;
@@ -125,8 +130,10 @@ void Optimizer::step(Tensors gradients, Tensors together) {
         Memory memory = memory_of(i);
         next[i] = update(parameters_[i].second->value(), gradients[i], memory);
         wanted.push_back(next[i]);
+        given_up.push_back(&parameters_[i].second->value());
         for (std::size_t k = 0; k < memory.size(); ++k) {
           if (memory[k].defined()) wanted.push_back(memory[k]);
+          given_up.push_back(&memories_[i * memory.size() + k]);
           next_memories[i * memory.size() + k] = std::move(memory[k]);
         }
       }
@@ -134,7 +141,7 @@ void Optimizer::step(Tensors gradients, Tensors together) {
   }
   gradients.clear();
   for (Slot* buffer : buffers_) wanted.push_back(buffer->value());
-  sg::eval(wanted, memories_);
+  sg::eval(wanted, given_up);
   memories_ = std::move(next_memories);
   for (Tensor& kept : memories_) {
     if (kept.defined()) kept = kept.detach();

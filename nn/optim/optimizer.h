@@ -31,8 +31,9 @@ class Optimizer {
   void step(Tensors gradients, Tensors together = {});
   /// One step on what `backward` left in the parameters' grad, which is gone afterwards: the parameters are new leaves.
   void step();
-  /// One step on the loss's gradient by all parameters; the loss is computed too.
-  void minimise(const Tensor& loss);
+  /// One step on the loss's gradient by all parameters. Gives the loss's value, without what it was made of. Move the
+  /// loss in: where nobody else holds it or what it was made of, the parameters' memory is used again.
+  Tensor minimise(Tensor loss);
   /// The gradients of a loss by all parameters, zeros where it does not depend on one; not computed yet. Throws for a
   /// loss made under NoGrad.
   Tensors gradients(const Tensor& loss) const;

@@ -46,9 +46,7 @@ void train(const std::string& name, int start, Dtype dtype, nn::Module& network,
   nn::Adam adam(network, options);
   std::string line = fmt::format("{} {} {}", name, start, dtype == f64 ? "f64" : "f32");
   for (int step = 0; step < steps; ++step) {
-    const Tensor value = loss(step);
-    adam.minimise(value);
-    line += fmt::format(" {:.17g}", value.item());
+    line += fmt::format(" {:.17g}", adam.minimise(loss(step)).item());
   }
   fmt::print("{}\n", line);
 }

@@ -6,6 +6,7 @@
 
 #include "engine/autodiff.h"
 #include "engine/error.h"
+#include "engine/inspect.h"
 #include "engine/kernels/memory.h"
 #include "engine/node.h"
 #include "engine/ops.h"
@@ -203,6 +204,45 @@ TEST_CASE("detach computes nothing, gives the value, and lets no derivative thro
   const Tensor w = (x * 2.0).detach().requires_grad();
   sum(w * w).backward();
   CHECK(w.grad().to_vector<double>() == std::vector<double>{4, 8, 12});
+}
+
+TEST_CASE("autodiff: the cotangents of a split are joined, those of slices that overlap or leave gaps are added") {
+  const Tensor x = reshape(linspace(-1, 2, 4 * 6 * 5, f64), {4, 6, 5}).detach();
+  const auto steps_of = [](const Tensor& tensor, const std::string& label) {
+    const std::string plan = print_plan({tensor});
+    std::size_t count = 0;
+    for (std::size_t at = plan.find(label); at != std::string::npos; at = plan.find(label, at + 1)) ++count;
+    return count;
+  };
+  // The loss adds c_i x^3 over each slice, so its gradient is 3 x^2 times the sum of those c_i whose slice covers it.
+  struct Part {
+    std::int64_t axis, begin, end;
+  };
+  const auto check = [&](const std::vector<Part>& parts, std::size_t pads) {
+    Tensor loss = scalar(0, f64), factor = zeros({4, 6, 5}, f64);
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      const auto [axis, begin, end] = parts[i];
+      const double c = static_cast<double>(i) + 1.5;
+      loss = loss + sum(pow(slice(x, axis, begin, end), 3)) * c;
+      Shape before{0, 0, 0}, after{0, 0, 0};
+      before[axis] = begin;
+      after[axis] = x.shape()[axis] - end;
+      factor = factor + pad(full(slice(x, axis, begin, end).shape(), c, f64), before, after);
+    }
+    const Tensor gradient = grad(loss, x);
+    CHECK(steps_of(gradient, "pad") == pads);
+    const Tensor second = grad(sum(gradient * x), x);
+    CHECK(max(abs(gradient - 3 * square(x) * factor)).item() < 1e-13);
+    CHECK(max(abs(second - 9 * square(x) * factor)).item() < 1e-13);
+  };
+  check({{1, 0, 2}, {1, 2, 3}, {1, 3, 6}}, 0);
+  check({{2, 3, 5}, {2, 0, 3}}, 0);
+  check({{0, 1, 2}, {0, 0, 1}, {0, 2, 4}}, 0);
+  check({{1, 0, 2}, {1, 3, 6}}, 2);
+  check({{1, 0, 4}, {1, 2, 6}}, 2);
+  check({{1, 0, 3}, {1, 0, 3}, {1, 3, 6}}, 3);
+  check({{1, 0, 3}, {2, 0, 5}, {1, 3, 6}}, 0);
+  check({{1, 0, 3}, {2, 0, 2}, {1, 3, 6}}, 3);
 }
 
 TEST_CASE("taking a derivative changes nothing of what a later evaluation of the forward graph keeps") {

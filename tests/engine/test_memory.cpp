@@ -66,21 +66,45 @@ TEST_CASE("the peak is the highest sum of live bytes since it was reset", "[memo
   CHECK(memory_statistics().peak_bytes == start.live_bytes + (2 << 20));
 }
 
-TEST_CASE("trim gives back what no live buffer shares huge pages with, and leaves live buffers alone", "[memory]") {
-  const Scratch live(1000);
+TEST_CASE("trim gives back what is free, and leaves live buffers alone", "[memory]") {
+  const Scratch live(1000), large_live(std::size_t{1} << 20);
   std::memset(live.as<char>(), 7, 1000);
-  { const Scratch freed(1 << 16); }
-  const std::int64_t before = memory_statistics().pooled_bytes;
-  CHECK(before >= 1 << 16);
-  { const Scratch large(std::size_t{9} << 20); }
-  CHECK(memory_statistics().pooled_bytes >= before);
+  std::memset(large_live.as<char>(), 8, std::size_t{1} << 20);
+  { const Scratch small(1 << 16), large(std::size_t{9} << 20); }
+  CHECK(memory_statistics().pooled_bytes >= (std::int64_t{9} << 20) + (1 << 16));
   trim();
-  // A block of 4 MB or more has its pages for itself.
-  CHECK(memory_statistics().pooled_bytes <= before);
+  CHECK(memory_statistics().pooled_bytes == 0);
   const std::int64_t allocations = memory_statistics().system_allocations;
   { const Scratch large(std::size_t{9} << 20); }
   CHECK(memory_statistics().system_allocations == allocations + 1);
   CHECK(live.as<char>()[999] == 7);
+  CHECK(large_live.as<char>()[(1 << 20) - 1] == 8);
+}
+
+TEST_CASE("what large buffers of one size leave serves those of another", "[memory]") {
+  const auto fill = [](std::size_t bytes, int count) {
+    std::vector<void*> all;
+    for (int i = 0; i < count; ++i) {
+      all.push_back(allocate(bytes));
+      std::memset(all.back(), i, bytes);
+    }
+    bool whole = true;
+    for (int i = 0; i < count; ++i) {
+      const auto* numbers = static_cast<const unsigned char*>(all[i]);
+      whole = whole && numbers[0] == i % 256 && numbers[bytes - 1] == i % 256;
+    }
+    CHECK(whole);
+    // Every second one first, so that neighbours are joined on either side, and on both.
+    for (int i = 0; i < count; i += 2) release(all[i]);
+    for (int i = 1; i < count; i += 2) release(all[i]);
+  };
+  trim();
+  fill(1 << 20, 120);  // 120 MB: more than the first range of the heap
+  const std::int64_t pooled = memory_statistics().pooled_bytes;
+  fill(300'000, 380);
+  fill(1'700'000, 66);
+  fill(std::size_t{20} << 20, 5);
+  CHECK(memory_statistics().pooled_bytes < pooled + pooled / 10);
 }
 
 TEST_CASE("asking for more than there is throws an Error that names the bytes", "[memory]") {
@@ -114,27 +138,4 @@ TEST_CASE("threads may allocate, and release each other's buffers", "[memory]") 
   for (auto& slot : slots) release(slot.load());
   CHECK(memory_statistics().live_buffers == before.live_buffers);
   CHECK(memory_statistics().live_bytes == before.live_bytes);
-}
-
-TEST_CASE("blocks that share huge pages go back together", "[memory]") {
-  std::vector<void*> all;
-  const auto take = [&](std::size_t bytes, int count) {
-    for (int i = 0; i < count; ++i) {
-      all.push_back(allocate(bytes));
-      std::memset(all.back(), i, bytes);
-    }
-  };
-  take(1 << 20, 40);  // more than a program gets in small pages
-  take(300'000, 100);
-  for (std::size_t i = 0; i < 40; ++i) CHECK(static_cast<unsigned char*>(all[i])[(1 << 20) - 1] == i);
-  for (std::size_t i = 0; i < 100; ++i) CHECK(static_cast<unsigned char*>(all[40 + i])[0] == i);
-  for (std::size_t i = 1; i < all.size(); ++i) release(all[i]);
-  trim();
-  CHECK(static_cast<unsigned char*>(all[0])[1000] == 0);
-  release(all[0]);
-  trim();
-  const std::int64_t before = memory_statistics().live_buffers;
-  take(1 << 20, 3);
-  CHECK(memory_statistics().live_buffers == before + 3);
-  for (std::size_t i = all.size() - 3; i < all.size(); ++i) release(all[i]);
 }

@@ -4,11 +4,15 @@
 #include <catch2/matchers/catch_matchers_all.hpp>
 #include <cmath>
 #include <fstream>
+#include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "engine/autodiff.h"
 #include "engine/inspect.h"
+#include "engine/kernels/memory.h"
+#include "engine/stream.h"
 #include "nn/embedding.h"
 #include "nn/linear.h"
 #include "nn/models/mlp.h"
@@ -302,6 +306,41 @@ TEST_CASE("training leaves no nodes behind") {
   const std::int64_t nodes = live_nodes();
   for (int i = 0; i < 5; ++i) step();
   CHECK(live_nodes() == nodes);
+}
+
+TEST_CASE("a step writes over parameters that nobody else holds, and over no others") {
+  const StreamingScope whole_tensors(Streaming::off);
+  const auto make_network = [] {
+    auto network = std::make_unique<nn::MLP>(std::vector<std::int64_t>{2, 256, 256, 256, 256, 1});
+    network->initialise(1);
+    return network;
+  };
+  const auto lean = make_network(), lavish = make_network();
+  nn::Adam first(*lean), second(*lavish);
+  const Tensor x = reshape(linspace(-1, 1, 8), {4, 2}).detach();
+  const auto loss = [&](nn::MLP& network) { return mean(square(network(x) - 1.0)); };
+  const auto peak_of = [](const std::function<void()>& step) {
+    kernels::reset_peak();
+    const std::int64_t before = kernels::memory_statistics().live_bytes;
+    step();
+    return kernels::memory_statistics().peak_bytes - before;
+  };
+  for (int step = 0; step < 3; ++step) {
+    Tensor value;
+    const std::int64_t lean_peak = peak_of([&] { value = first.minimise(loss(*lean)); });
+    const Tensor held = loss(*lavish);
+    const Tensors before = lavish->parameter_values();
+    std::vector<std::vector<double>> numbers;
+    for (const Tensor& tensor : before) numbers.push_back(tensor.to_vector<double>());
+    const std::int64_t lavish_peak = peak_of([&] { CHECK(second.minimise(held).item() == value.item()); });
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      CHECK(before[i].to_vector<double>() == numbers[i]);
+      CHECK(lean->parameter_values()[i].to_vector<double>() == lavish->parameter_values()[i].to_vector<double>());
+    }
+    CHECK(grad(held, before)[1].to_vector<double>().size() == 256);
+    // Two of the three square weights: the last one's gradient is there as well.
+    if (step > 0) CHECK(lean_peak + 2 * 256 * 256 * 4 < lavish_peak);
+  }
 }
 
 TEST_CASE("AdamW decays by 0.01 unless told otherwise, whatever else is set") {
