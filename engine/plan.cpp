@@ -336,31 +336,35 @@ class Planner {
   }
 
   /// A fused store may use the memory of a load that nobody reads later, if both lie in the same order; that of a leaf
-  /// only where `leaves_too` says so.
+  /// only where `leaves_too` says so, and then rather than another's: what outlives the steps of a training stays where
+  /// it is, and what does not finds the same free memory in each of them.
   void take_over(PlanStep& step, bool leaves_too) {
-    const auto leaves = static_cast<std::int64_t>(plan_.leaves.size());  // the first storages
     step.takes_over.assign(step.outputs.size(), -1);
     for (std::size_t o = 0; o < step.outputs.size(); ++o) {
       ++plan_.new_buffers;
       if (step.kind != PlanStep::Kind::fused || o >= step.store_count) continue;
-      const PlanStep::Operand& output = step.outputs[o];
-      for (const PlanStep::Operand& input : step.inputs) {
-        const std::int64_t storage = input.place.storage;
-        const auto reads = std::count_if(step.inputs.begin(), step.inputs.end(),
-                                         [&](const auto& other) { return other.place.storage == storage; });
-        const bool released = std::find(step.releases.begin(), step.releases.end(), storage) != step.releases.end();
-        const bool taken = std::find(step.takes_over.begin(), step.takes_over.end(), storage) != step.takes_over.end();
-        if (storage < leaves && !leaves_too) continue;
-        if (reads != 1 || !released || taken || input.dtype != output.dtype || input.shape != output.shape) continue;
-        if (input.place.layout != output.place.layout ||
-            plan_.storage_bytes[storage] != plan_.storage_bytes[output.place.storage]) {
-          continue;
-        }
-        step.takes_over[o] = storage;
-        --plan_.new_buffers;
-        break;
-      }
+      if ((leaves_too && take_over(step, o, true)) || take_over(step, o, false)) --plan_.new_buffers;
     }
+  }
+
+  bool take_over(PlanStep& step, std::size_t o, bool from_leaf) {
+    const PlanStep::Operand& output = step.outputs[o];
+    for (const PlanStep::Operand& input : step.inputs) {
+      const std::int64_t storage = input.place.storage;
+      const bool is_leaf = storage < static_cast<std::int64_t>(plan_.leaves.size());  // the first storages
+      const auto reads = std::count_if(step.inputs.begin(), step.inputs.end(),
+                                       [&](const auto& other) { return other.place.storage == storage; });
+      const bool released = std::find(step.releases.begin(), step.releases.end(), storage) != step.releases.end();
+      const bool taken = std::find(step.takes_over.begin(), step.takes_over.end(), storage) != step.takes_over.end();
+      if (is_leaf != from_leaf || reads != 1 || !released || taken) continue;
+      if (input.dtype != output.dtype || input.shape != output.shape || input.place.layout != output.place.layout ||
+          plan_.storage_bytes[storage] != plan_.storage_bytes[output.place.storage]) {
+        continue;
+      }
+      step.takes_over[o] = storage;
+      return true;
+    }
+    return false;
   }
 
   const PlanInput& in_;

@@ -13,6 +13,7 @@
 #include "apps/common/values.h"
 #include "engine/autodiff.h"
 #include "engine/inspect.h"
+#include "engine/kernels/memory.h"
 #include "engine/printable.h"
 #include "nn/safetensors.h"
 
@@ -211,6 +212,7 @@ class Loop {
         figures->write(line);
       }
       trainee_.network().train();
+      kernels::trim();  // an evaluation's tensors lie otherwise than a step's: pages that neither needs go back
       std::string note = fmt::format("{}: epoch {}, step {}:", plan_.label, row.epoch, row.step);
       for (std::size_t i = 0; i < found.size(); ++i) {
         if (std::isnan(found[i])) continue;
