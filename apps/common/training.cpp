@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <span>
 
 #include "apps/common/files.h"
 #include "apps/common/metrics.h"
@@ -14,6 +15,8 @@
 #include "engine/autodiff.h"
 #include "engine/inspect.h"
 #include "engine/kernels/memory.h"
+#include "engine/kernels/parallel.h"
+#include "engine/ops.h"
 #include "engine/printable.h"
 #include "nn/safetensors.h"
 
@@ -26,6 +29,46 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
+/// The parameters of a network as they were, in memory that stays where it is: held as tensors, they would make each
+/// step put its parameters elsewhere, and the free memory between other tensors would drift.
+class EarlierParameters {
+ public:
+  explicit EarlierParameters(nn::Module& network) : slots_(network.named_parameters()), copies_(slots_.size()) {}
+
+  void keep() {
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      const Tensor& value = slots_[i].second->value();
+      dispatch(value.dtype(), [&](auto zero) { copy(value.data<decltype(zero)>(), value.size(), copies_[i]); });
+    }
+  }
+  void put_back() {
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      nn::Slot& slot = *slots_[i].second;
+      dispatch(slot.dtype(), [&](auto zero) {
+        using Element = decltype(zero);
+        const auto* const elements = reinterpret_cast<const Element*>(copies_[i].data());
+        slot.set(tensor(std::span(elements, static_cast<std::size_t>(slot.size())), slot.shape(), slot.dtype()));
+      });
+    }
+  }
+
+ private:
+  template <class Element>
+  static void copy(const Element* elements, std::int64_t count, std::vector<std::byte>& to) {
+    constexpr std::int64_t kPiece = std::int64_t{1} << 18;
+    const std::int64_t bytes = count * static_cast<std::int64_t>(sizeof(Element));
+    to.resize(static_cast<std::size_t>(bytes));
+    kernels::parallel_for((bytes + kPiece - 1) / kPiece, [&](std::int64_t piece) {
+      const std::int64_t begin = piece * kPiece, size = std::min(kPiece, bytes - begin);
+      std::memcpy(to.data() + begin, reinterpret_cast<const std::byte*>(elements) + begin,
+                  static_cast<std::size_t>(size));
+    });
+  }
+
+  std::vector<std::pair<std::string, nn::Slot*>> slots_;
+  std::vector<std::vector<std::byte>> copies_;
+};
+
 class Loop {
  public:
   Loop(Trainee& trainee, const TrainingPlan& plan, const Options& options)
@@ -34,7 +77,8 @@ class Loop {
         options_(options),
         per_epoch_(trainee.steps_per_epoch()),
         total_(plan.steps > 0 ? plan.steps : total_steps(options, per_epoch_)),
-        schedule_(options.schedule()) {}
+        schedule_(options.schedule()),
+        before_(trainee.network()) {}
 
   void run() {
     const std::filesystem::path model = plan_.folder / "model.safetensors";
@@ -163,25 +207,18 @@ class Loop {
 
   double one_step() {
     // Kept until the loss is known to be a number, so that the step can be looked at again.
-    const nn::NamedTensors before = parameters();
+    before_.keep();
     const Clock::time_point start = Clock::now();
     trainee_.optimizer().set_learning_rate(schedule_(step_));
     const double value = trainee_.take_step(step_, options_.batch_parts);
     seconds_ += seconds_since(start);
-    if (!std::isfinite(value)) explain(before);
+    if (!std::isfinite(value)) explain();
     return value;
   }
 
-  nn::NamedTensors parameters() {
-    nn::NamedTensors values;
-    for (auto& [name, slot] : trainee_.network().named_parameters()) values.emplace_back(name, slot->value());
-    return values;
-  }
-
   /// The loss again, slowly, for the name of the primitive that first goes wrong in it or in its gradient.
-  [[noreturn]] void explain(const nn::NamedTensors& before) {
-    auto slots = trainee_.network().named_parameters();
-    for (std::size_t i = 0; i < slots.size(); ++i) slots[i].second->set(before[i].second);
+  [[noreturn]] void explain() {
+    before_.put_back();
     std::string cause = "the update made it";
     try {
       const CheckFinite check;
@@ -243,9 +280,10 @@ class Loop {
   const Options& options_;
   std::int64_t per_epoch_, total_;
   nn::Schedule schedule_;
-  std::int64_t step_ = 0;  // done so far
-  bool ended_ = false;     // before the last step
-  double seconds_ = 0;     // of training
+  EarlierParameters before_;  // of the step that is being made
+  std::int64_t step_ = 0;     // done so far
+  bool ended_ = false;        // before the last step
+  double seconds_ = 0;        // of training
   Clock::time_point last_checkpoint_ = Clock::now();
 };
 

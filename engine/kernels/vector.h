@@ -180,6 +180,57 @@ inline V multiply_add(V a, V b, V c) {
   return a * b + c;
 }
 
+/// x within bounds; NaN of NaN. With AVX-512 one instruction each, where a select takes two, the first of them slow.
+template <class V>
+inline V at_most(V x, ElementOf<V> bound) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(V) == 64 && sizeof(bound) == 4) return (V)_mm512_min_ps((__m512)splat<V>(bound), (__m512)x);
+  if constexpr (sizeof(V) == 64 && sizeof(bound) == 8) return (V)_mm512_min_pd((__m512d)splat<V>(bound), (__m512d)x);
+#endif
+  return select<V>(x > splat<V>(bound), splat<V>(bound), x);
+}
+template <class V>
+inline V at_least(V x, ElementOf<V> bound) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(V) == 64 && sizeof(bound) == 4) return (V)_mm512_max_ps((__m512)splat<V>(bound), (__m512)x);
+  if constexpr (sizeof(V) == 64 && sizeof(bound) == 8) return (V)_mm512_max_pd((__m512d)splat<V>(bound), (__m512d)x);
+#endif
+  return select<V>(x < splat<V>(bound), splat<V>(bound), x);
+}
+
+/// Whether all lanes lie below the bound, NaN not.
+template <class V>
+inline bool all_below(V x, ElementOf<V> bound) {
+#if defined(__AVX512F__)
+  // The mask as it comes, where `any` would make it a vector first.
+  if constexpr (sizeof(V) == 64 && sizeof(bound) == 4) {
+    return _mm512_cmp_ps_mask((__m512)x, (__m512)splat<V>(bound), _CMP_NLT_UQ) == 0;
+  }
+  if constexpr (sizeof(V) == 64 && sizeof(bound) == 8) {
+    return _mm512_cmp_pd_mask((__m512d)x, (__m512d)splat<V>(bound), _CMP_NLT_UQ) == 0;
+  }
+#endif
+  return !any(~(x < splat<V>(bound)));
+}
+
+/// Whether `look_up` takes an instruction or two.
+template <class V>
+#if defined(__AVX512F__)
+inline constexpr bool kLooksUp = sizeof(V) == 64 && sizeof(ElementOf<V>) == 4;
+#else
+inline constexpr bool kLooksUp = false;
+#endif
+
+#if defined(__AVX512F__)
+/// table[index], of each index its last 4 or 5 bits; the table begins at a multiple of 64 bytes.
+inline Vector<float, 16> look_up(const float (&table)[16], Vector<std::int32_t, 16> index) {
+  return (Vector<float, 16>)_mm512_permutexvar_ps((__m512i)index, _mm512_load_ps(table));
+}
+inline Vector<float, 16> look_up(const float (&table)[32], Vector<std::int32_t, 16> index) {
+  return (Vector<float, 16>)_mm512_permutex2var_ps(_mm512_load_ps(table), (__m512i)index, _mm512_load_ps(table + 16));
+}
+#endif
+
 template <class V>
 inline V square_root(V a) {
   using T = ElementOf<V>;

@@ -11,6 +11,8 @@ Ema::Ema(Module& module, EmaOptions options) : slots_(module.named_slots()), opt
 
 void Ema::update(std::int64_t step) {
   if (step > options_.after && step % options_.every) return;
+  Tensors next(averages_.size());
+  std::vector<const Tensor*> given_up;
   {
     const NoGrad no_grad;
     for (std::size_t i = 0; i < slots_.size(); ++i) {
@@ -20,10 +22,12 @@ void Ema::update(std::int64_t step) {
              name_of(slot.dtype()), name_of(averages_[i].dtype()));
       }
       const bool copies = step <= options_.after || !slot.trainable();
-      averages_[i] = copies ? slot.value() : averages_[i] * options_.decay + slot.value() * (1 - options_.decay);
+      next[i] = copies ? slot.value() : averages_[i] * options_.decay + slot.value() * (1 - options_.decay);
+      given_up.push_back(&averages_[i]);
     }
   }
-  sg::eval(averages_);
+  sg::eval(next, given_up);
+  averages_ = std::move(next);
   for (Tensor& average : averages_) average = average.detach();
 }
 

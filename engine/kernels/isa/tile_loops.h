@@ -47,6 +47,20 @@ void operation(void* out, const void* a, const void* b, const void* c, std::int6
   for_vectors<T, Arity, Unroll>(out, a, b, c, count, Function{});
 }
 
+/// The loop of second(x, first(x)), a piece of vectors after the other: one vector's chain of both is longer than what
+/// a processor looks ahead, so that few vectors would be under way at a time.
+template <class T, class First, class Second>
+void operation_in_two(void* out, const void* a, const void*, const void*, std::int64_t count, double) {
+  constexpr int kPiece = 16 * kLanes<T>;
+  alignas(64) T between[kPiece];
+  for (std::int64_t i = 0; i < count; i += kPiece) {
+    const std::int64_t size = count - i < kPiece ? count - i : kPiece;
+    const T* const x = static_cast<const T*>(a) + i;
+    for_vectors<T, 1, 1>(between, x, nullptr, nullptr, size, First{});
+    for_vectors<T, 2, 1>(static_cast<T*>(out) + i, x, between, nullptr, size, Second{});
+  }
+}
+
 template <class V>
 inline V truth(MaskOf<V> mask) {
   return select<V>(mask, splat<V>(1), V{});
@@ -124,8 +138,12 @@ void add_functions(TileKernels& table) {
   unary(TileOp::cos, [](V a) { return cosine(a); });
   unary(TileOp::tan, [](V a) { return tangent(a); });
   unary(TileOp::tanh, [](V a) { return hyperbolic_tangent(a); });
-  unary(TileOp::sigmoid, [](V a) { return sigmoid(a); });
-  unary(TileOp::softplus, [](V a) { return softplus(a); });
+  const auto exponential_first = [](V a) { return exponential_of_minus_magnitude(a); };
+  const auto in_two = [&](TileOp op, auto second) {
+    set(op, operation_in_two<T, decltype(exponential_first), decltype(second)>);
+  };
+  in_two(TileOp::sigmoid, [](V a, V e) { return sigmoid(a, e); });
+  in_two(TileOp::softplus, [](V a, V e) { return softplus(a, e); });
   unary(TileOp::erf, [](V a) { return error_function(a); });
   unary(TileOp::atan, [](V a) { return arc_tangent(a); });
   unary(TileOp::asin, [](V a) { return arc_sine(a); });

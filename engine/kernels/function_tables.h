@@ -1,0 +1,75 @@
+// Printed by make_function_tables.py: functions on four intervals for each power of two from 1/16 on, as
+// polynomials in the distance from a centre, from the constant on. The first interval begins at 0.
+#pragma once
+
+namespace sg::kernels {
+
+/// tanh(x) up to 9.02, beyond which it rounds to 1.
+alignas(64) inline constexpr float kTanhCentres[32] = {
+    0x0.0p+0f,      0x1.5ff334p-4f, 0x1.9ffde6p-4f, 0x1.e00434p-4f, 0x1.1ff20ep-3f, 0x1.6006a0p-3f, 0x1.a009b8p-3f,
+    0x1.dff0bcp-3f, 0x1.1ff652p-2f, 0x1.600068p-2f, 0x1.a0044cp-2f, 0x1.dff4c6p-2f, 0x1.1ff3a2p-1f, 0x1.5ffc7cp-1f,
+    0x1.a004f0p-1f, 0x1.dff95ap-1f, 0x1.2008dep+0f, 0x1.600640p+0f, 0x1.9fff10p+0f, 0x1.e00076p+0f, 0x1.1ff226p+1f,
+    0x1.600afcp+1f, 0x1.a00e1ep+1f, 0x1.e0081cp+1f, 0x1.2004d2p+2f, 0x1.6005f2p+2f, 0x1.9ff060p+2f, 0x1.e00fa0p+2f,
+    0x1.10618cp+3f, 0x1.600fa0p+3f, 0x1.a00fa0p+3f, 0x1.e00fa0p+3f};
+alignas(64) inline constexpr float kTanhCoefficients[6][32] = {
+    {0x0.0p+0f,      0x1.5f161ep-4f, 0x1.9e9142p-4f, 0x1.ddd4b8p-4f, 0x1.1e1024p-3f, 0x1.5c9976p-3f, 0x1.9a6870p-3f,
+     0x1.d757e8p-3f, 0x1.189aa6p-2f, 0x1.52c322p-2f, 0x1.8a8b8ap-2f, 0x1.bfa556p-2f, 0x1.04ff48p-1f, 0x1.31559cp-1f,
+     0x1.578bb6p-1f, 0x1.77d528p-1f, 0x1.9e62d4p-1f, 0x1.c27b78p-1f, 0x1.d9c6b6p-1f, 0x1.e878b4p-1f, 0x1.f4bd6ep-1f,
+     0x1.fbd5c0p-1f, 0x1.fe76d0p-1f, 0x1.ff6f2ap-1f, 0x1.ffdfacp-1f, 0x1.fffba0p-1f, 0x1.ffff68p-1f, 0x1.ffffecp-1f,
+     0x1.fffffep-1f, 0x1.000000p+0f, 0x1.000000p+0f, 0x1.000000p+0f},
+    {0x1.000000p+0f,  0x1.fc3d04p-1f,  0x1.fac14cp-1f,  0x1.f9083cp-1f,  0x1.f602c0p-1f,  0x1.f12a74p-1f,
+     0x1.eb706ap-1f,  0x1.e4e15cp-1f,  0x1.d98daap-1f,  0x1.c7f704p-1f,  0x1.b3fdc6p-1f,  0x1.9e27a6p-1f,
+     0x1.7af43cp-1f,  0x1.49e972p-1f,  0x1.197c2ap-1f,  0x1.d83dd4p-2f,  0x1.613c34p-2f,  0x1.ce9366p-3f,
+     0x1.266032p-3f,  0x1.6fce64p-4f,  0x1.645bf0p-5f,  0x1.097a70p-6f,  0x1.889908p-8f,  0x1.218308p-9f,
+     0x1.0297d8p-11f, 0x1.17fedap-14f, 0x1.2ff42ep-17f, 0x1.47d594p-20f, 0x1.5b3fe0p-23f, 0x1.318be0p-30f,
+     0x1.662968p-36f, 0x1.a3d666p-42f},
+    {0x0.0p+0f,        -0x1.5c81cap-4f,  -0x1.9a5212p-4f,  -0x1.d753fep-4f,  -0x1.187b5cp-3f,  -0x1.527fdep-3f,
+     -0x1.89ed44p-3f,  -0x1.be6090p-3f,  -0x1.038882p-2f,  -0x1.2dafd8p-2f,  -0x1.4ff91ap-2f,  -0x1.6a195ap-2f,
+     -0x1.8259e4p-2f,  -0x1.897d72p-2f,  -0x1.79befcp-2f,  -0x1.5aa5e8p-2f,  -0x1.1de43cp-2f,  -0x1.96ff8ap-3f,
+     -0x1.106648p-3f,  -0x1.5ee77ap-4f,  -0x1.5c83c6p-5f,  -0x1.074ec8p-6f,  -0x1.876690p-8f,  -0x1.212d3ap-9f,
+     -0x1.024d34p-11f, -0x1.17bcdap-14f, -0x1.2faeeap-17f, -0x1.478ae2p-20f, -0x1.5aea0ap-23f, -0x1.2ce33cp-30f,
+     -0x1.60b364p-36f, -0x1.9d6fa6p-42f},
+    {-0x1.555544p-2f, -0x1.4b5b88p-2f, -0x1.47744cp-2f, -0x1.42f12ap-2f, -0x1.3b15c8p-2f, -0x1.2ea296p-2f,
+     -0x1.2027dcp-2f, -0x1.0fe318p-2f, -0x1.e92a82p-3f, -0x1.9857f6p-3f, -0x1.426c1cp-3f, -0x1.d73d9ap-4f,
+     -0x1.bd8454p-5f, 0x1.d70108p-7f,  0x1.07398ep-4f,  0x1.842b74p-4f,  0x1.c68f26p-4f,  0x1.97cee4p-4f,
+     0x1.33e038p-4f,  0x1.a85a88p-5f,  0x1.bc251ap-6f,  0x1.595cb0p-7f,  0x1.035f96p-8f,  0x1.80ba1cp-10f,
+     0x1.58669ep-12f, 0x1.7523dep-15f, 0x1.952358p-18f, 0x1.b4eb40p-21f, 0x1.cebfd0p-24f, 0x1.9490dcp-31f,
+     0x1.da3b84p-37f, 0x1.15f2a8p-42f},
+    {0x0.0p+0f,        0x1.cb8914p-5f,   0x1.0d5512p-4f,   0x1.33ca9cp-4f,   0x1.6af894p-4f,   0x1.afa5d0p-4f,
+     0x1.ed84d2p-4f,   0x1.11e618p-3f,   0x1.32e33ep-3f,   0x1.5008cap-3f,   0x1.5c0b8ep-3f,   0x1.5842c4p-3f,
+     0x1.39f8acp-3f,   0x1.e94f86p-4f,   0x1.472f94p-4f,   0x1.633438p-5f,   0x1.d8be90p-9f,   -0x1.5a6638p-6f,
+     -0x1.9bd9f4p-6f,  -0x1.55a09ep-6f,  -0x1.95ea2cp-7f,  -0x1.50d0e0p-8f,  -0x1.02bdcap-9f,  -0x1.82ef1ep-11f,
+     -0x1.66b49cp-13f, -0x1.850fd8p-16f, -0x1.a67014p-19f, -0x1.c7a93ep-22f, -0x1.e37762p-25f, -0x1.e06b30p-32f,
+     -0x1.1992d8p-37f, -0x1.4a0f94p-43f},
+    {0x1.1064bep-3f,  0x1.003902p-3f,  0x1.f36b28p-4f,  0x1.e47470p-4f,  0x1.ca9384p-4f,  0x1.a26312p-4f,
+     0x1.74a6d0p-4f,  0x1.428f3cp-4f,  0x1.e3d5d8p-5f,  0x1.05be38p-5f,  0x1.83dd14p-8f,  -0x1.194c4ap-6f,
+     -0x1.64a152p-5f, -0x1.f8c9d2p-5f, -0x1.00d1e8p-4f, -0x1.b2c64ep-5f, -0x1.064668p-5f, -0x1.3680c0p-7f,
+     0x1.73a14ap-10f, 0x1.2e2400p-8f,  0x1.04ddc2p-8f,  0x1.f50c3ep-10f, 0x1.92e2c2p-11f, 0x1.31fa12p-12f,
+     0x1.1b2408p-14f, 0x1.33b122p-17f, 0x1.4d7234p-20f, 0x1.68d028p-23f, 0x1.7f40cap-26f, 0x1.701c64p-33f,
+     0x1.af7ffcp-39f, 0x1.f9cdfcp-45f}};
+/// ln(1 + x) up to 1.
+alignas(64) inline constexpr float kLog1pCentres[16] = {0x0.0p+0f,      0x1.600f98p-4f, 0x1.9ff54cp-4f, 0x1.dff078p-4f,
+                                                        0x1.1ff5aap-3f, 0x1.600c38p-3f, 0x1.a00c38p-3f, 0x1.dff4b4p-3f,
+                                                        0x1.1ffcaep-2f, 0x1.60047cp-2f, 0x1.a003d0p-2f, 0x1.dff2dcp-2f,
+                                                        0x1.1ff650p-1f, 0x1.5ff592p-1f, 0x1.a00ab6p-1f, 0x1.e00634p-1f};
+alignas(64) inline constexpr float kLog1pCoefficients[6][16] = {
+    {0x0.0p+0f, 0x1.51bed0p-4f, 0x1.8c2aa6p-4f, 0x1.c5d762p-4f, 0x1.0d6ed8p-3f, 0x1.44dd24p-3f, 0x1.7ac2b8p-3f,
+     0x1.af336ep-3f, 0x1.fb8c58p-3f, 0x1.2e9182p-2f, 0x1.5d1e92p-2f, 0x1.899a46p-2f, 0x1.c8f316p-2f, 0x1.0be100p-1f,
+     0x1.30835cp-1f, 0x1.52a606p-1f},
+    {0x1.000000p+0f, 0x1.d779bep-1f, 0x1.d0cc74p-1f, 0x1.ca4cbep-1f, 0x1.c0e26cp-1f, 0x1.b4e5e2p-1f, 0x1.a98cdap-1f,
+     0x1.9ecac4p-1f, 0x1.8f9d1cp-1f, 0x1.7d04b6p-1f, 0x1.6c15cap-1f, 0x1.5c9b8ep-1f, 0x1.47b20cp-1f, 0x1.2f6bf6p-1f,
+     0x1.1a7854p-1f, 0x1.08406ap-1f},
+    {-0x1.fffffep-2f, -0x1.b2289ap-2f, -0x1.a5f2e2p-2f, -0x1.9a3b58p-2f, -0x1.898ca2p-2f, -0x1.74cfecp-2f,
+     -0x1.61b27cp-2f, -0x1.500a38p-2f, -0x1.37e58ep-2f, -0x1.1b8b82p-2f, -0x1.02e6fcp-2f, -0x1.dab74ap-3f,
+     -0x1.a37850p-3f, -0x1.67a0b8p-3f, -0x1.37ad4ep-3f, -0x1.10c4e8p-3f},
+    {0x1.5550c0p-2f, 0x1.0a87b8p-2f, 0x1.febb7ap-3f, 0x1.e99b70p-3f, 0x1.cc0c20p-3f, 0x1.a82b42p-3f, 0x1.87f7f2p-3f,
+     0x1.6afc76p-3f, 0x1.449422p-3f, 0x1.1957e6p-3f, 0x1.eaf34cp-4f, 0x1.aef66ap-4f, 0x1.65f6f4p-4f, 0x1.1c29eep-4f,
+     0x1.ca89dap-5f, 0x1.776a3ep-5f},
+    {-0x1.fdaf08p-3f, -0x1.702ae8p-3f, -0x1.5bc01cp-3f, -0x1.48b480p-3f, -0x1.2e8ca8p-3f, -0x1.0f80c4p-3f,
+     -0x1.e8bf4ep-4f, -0x1.b929eap-4f, -0x1.7c2fcep-4f, -0x1.3a3200p-4f, -0x1.05f1fep-4f, -0x1.b85026p-5f,
+     -0x1.581f06p-5f, -0x1.f9c834p-6f, -0x1.7bd6e6p-6f, -0x1.22e39ap-6f},
+    {0x1.68cf08p-3f, 0x1.0f3cfcp-3f, 0x1.f9168ap-4f, 0x1.d6be12p-4f, 0x1.a86130p-4f, 0x1.72b826p-4f, 0x1.450226p-4f,
+     0x1.1de7dcp-4f, 0x1.dac590p-5f, 0x1.762386p-5f, 0x1.2a0dd6p-5f, 0x1.df9f0cp-6f, 0x1.605c62p-6f, 0x1.df861ep-7f,
+     0x1.4f60d0p-7f, 0x1.e080cap-8f}};
+
+}  // namespace sg::kernels
