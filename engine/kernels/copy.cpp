@@ -105,9 +105,10 @@ void move_run(T* dense, T* strided, std::int64_t count, std::int64_t stride) {
   }
 }
 
-/// Moves the elements [begin, end), counted on the contiguous side, run by run of the last dimension.
-template <class T, bool Packs>
-void move_elements(const View& view, T* dense, T* strided, std::int64_t begin, std::int64_t end) {
+/// Calls `run(dense offset, strided offset, count)` for the elements [begin, end), counted on the contiguous side, run
+/// by run of the last dimension.
+template <class Run>
+void for_runs(const View& view, std::int64_t begin, std::int64_t end, const Run& run) {
   const int last = view.dims - 1;
   std::int64_t at[kMostDims] = {};
   std::int64_t offset = 0;
@@ -117,7 +118,7 @@ void move_elements(const View& view, T* dense, T* strided, std::int64_t begin, s
   }
   while (begin < end) {
     const std::int64_t count = std::min(view.extent[last] - at[last], end - begin);
-    move_run<T, Packs>(dense + begin, strided + offset, count, view.stride[last]);
+    run(begin, offset, count);
     begin += count;
     offset -= at[last] * view.stride[last];
     at[last] = 0;
@@ -128,6 +129,42 @@ void move_elements(const View& view, T* dense, T* strided, std::int64_t begin, s
       at[d] = 0;
     }
   }
+}
+
+/// Each of `count` elements so many times.
+template <int Repeats, class T>
+void repeat_run(T* __restrict out, const T* __restrict in, std::int64_t count, std::int64_t stride,
+                std::int64_t repeats) {
+  const std::int64_t times = Repeats > 0 ? Repeats : repeats;
+  for (std::int64_t i = 0; i < count; ++i) {
+    for (std::int64_t k = 0; k < times; ++k) out[i * times + k] = in[i * stride];
+  }
+}
+
+/// Packs a view in whose last dimension every element stands still, such as an enlarged picture's.
+template <class T>
+void pack_repeated(const View& view, T* dense, const T* strided) {
+  const auto dims = static_cast<std::size_t>(view.dims - 1);
+  const View elements(std::span(view.extent, dims), std::span(view.stride, dims));
+  const std::int64_t repeats = view.extent[dims], row = elements.extent[elements.dims - 1],
+                     stride = elements.stride[elements.dims - 1];
+  const std::int64_t piece = kTaskBytes / static_cast<std::int64_t>(sizeof(T)) / repeats;
+  for_pieces(elements.total, piece, [&](std::int64_t begin, std::int64_t end) {
+    std::int64_t row_before = INT64_MIN;  // where the row that was written last begins
+    for_runs(elements, begin, end, [&](std::int64_t at, std::int64_t offset, std::int64_t count) {
+      T* const out = dense + at * repeats;
+      if (count == row && offset == row_before) {
+        copy_run(out, out - row * repeats, row * repeats);
+      } else if (stride == 1 && repeats == 2) {
+        repeat_run<2>(out, strided + offset, count, 1, repeats);
+      } else if (stride == 1 && repeats == 4) {
+        repeat_run<4>(out, strided + offset, count, 1, repeats);
+      } else {
+        repeat_run<0>(out, strided + offset, count, stride, repeats);
+      }
+      row_before = count == row ? offset : INT64_MIN;
+    });
+  });
 }
 
 using Lanes32 = std::uint32_t __attribute__((vector_size(16)));
@@ -251,8 +288,15 @@ void move(const View& view, void* dense_data, void* strided_data) {
       if (view.stride[d] == 1) return move_transposed<T, Packs>(view, dense, strided, d);
     }
   }
-  for_pieces(view.total, kTaskBytes / static_cast<std::int64_t>(sizeof(T)),
-             [&](std::int64_t begin, std::int64_t end) { move_elements<T, Packs>(view, dense, strided, begin, end); });
+  constexpr std::int64_t kMostRepeats = 16;  // more are a run worth a call of its own
+  if (Packs && last > 0 && view.stride[last] == 0 && view.extent[last] <= kMostRepeats) {
+    return pack_repeated(view, dense, strided);
+  }
+  for_pieces(view.total, kTaskBytes / static_cast<std::int64_t>(sizeof(T)), [&](std::int64_t begin, std::int64_t end) {
+    for_runs(view, begin, end, [&](std::int64_t at, std::int64_t offset, std::int64_t count) {
+      move_run<T, Packs>(dense + at, strided + offset, count, view.stride[last]);
+    });
+  });
 }
 
 template <bool Packs>

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
@@ -13,14 +14,28 @@
 namespace sg::kernels {
 namespace {
 
-/// How often a waiting thread looks again before it goes to sleep: some tens of microseconds, the usual gap between
-/// kernels. It never yields: the scheduler would give its core to some other program for milliseconds.
-constexpr int kSpins = 4000;
+/// How long a waiting thread looks again before it goes to sleep: longer than a small network's graph takes to make and
+/// plan, since waking costs tens of microseconds. Never counted in pauses, which last 10 to 50 ns by the processor.
+constexpr std::chrono::microseconds kPatience{200};
 
 inline void pause() {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
 #endif
+}
+
+/// Looks until `done`, or until patience ends. It never yields: the scheduler would give its core to some other program
+/// for milliseconds.
+template <class Done>
+bool comes_soon(Done done) {
+  const auto start = std::chrono::steady_clock::now();
+  do {
+    for (int i = 0; i < 64; ++i) {
+      if (done()) return true;
+      pause();
+    }
+  } while (std::chrono::steady_clock::now() - start < kPatience);
+  return done();
 }
 
 thread_local bool inside_task = false;
@@ -93,10 +108,7 @@ class Pool {
   /// the cores it may take milliseconds to come, and a step has hundreds of kernels.
   void close() {
     door_.fetch_or(kClosed, std::memory_order_acq_rel);
-    for (int spins = 0; spins < kSpins; ++spins) {
-      if ((door_.load(std::memory_order_acquire) & kInside) == 0) return;
-      pause();
-    }
+    if (comes_soon([&] { return (door_.load(std::memory_order_acquire) & kInside) == 0; })) return;
     std::unique_lock lock(mutex_);
     door_.fetch_or(kAwaited, std::memory_order_acq_rel);
     left_.wait(lock, [&] { return (door_.load(std::memory_order_acquire) & kInside) == 0; });
@@ -120,11 +132,11 @@ class Pool {
   void live(std::size_t own, std::uint64_t seen) {
     inside_task = true;
     while (true) {
-      for (int spins = 0; generation_.load(std::memory_order_acquire) == seen && spins < kSpins; ++spins) pause();
-      if (generation_.load(std::memory_order_acquire) == seen) {
+      const auto is_called = [&] { return generation_.load(std::memory_order_acquire) != seen; };
+      if (!comes_soon(is_called)) {
         std::unique_lock lock(mutex_);
         sleeping_.fetch_add(1);
-        wake_.wait(lock, [&] { return generation_.load(std::memory_order_acquire) != seen; });
+        wake_.wait(lock, is_called);
         sleeping_.fetch_sub(1);
       }
       seen = generation_.load(std::memory_order_acquire);

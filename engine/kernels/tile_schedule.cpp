@@ -17,7 +17,10 @@ constexpr std::int64_t kLeastFold = 8;            // elements for each partial r
 // of the time on one thread; two runs alike differ by 0.02.
 constexpr std::int64_t kTileBytes = 24 * 1024;                    // of first-level cache for all that a tile touches
 constexpr std::int64_t kShortestTile = 128, kLongestTile = 1024;  // elements
-constexpr std::int64_t kLineElements = 64;             // cuts inside contiguous memory fall on multiples of this
+constexpr std::int64_t kLineElements = 64;  // cuts inside contiguous memory fall on multiples of this
+// From so many bytes on, of all that is read and written, the next tile is asked for ahead of time.
+constexpr std::int64_t kLeastAhead = std::int64_t{16} << 20;
+constexpr std::size_t kLeastCalls = 4;                 // a loop of few instructions reads memory as fast as it comes
 constexpr std::int64_t kNarrowest = 16, kWidest = 64;  // of a two-dimensional tile, for transposes
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
@@ -49,6 +52,7 @@ class TileScheduler {
           std::max(schedule_->codes[0].cells, schedule_->codes[1].cells) + (schedule_->fold_scratch ? 1 : 0);
       length = fitting_length();
     }
+    find_ahead();
     lay_scratch_out();
   }
 
@@ -330,6 +334,21 @@ class TileScheduler {
                      : contiguous ? TileSchedule::Access::direct
                                   : TileSchedule::Access::strided;
     operand.cached = operand.access == TileSchedule::Access::splat || repeats_between_tiles(operand);
+  }
+
+  void find_ahead() {
+    TileSchedule& schedule = *schedule_;
+    std::vector<std::uint16_t> direct;
+    std::uint16_t index = 0;
+    for (const auto* operands : {&schedule.loads, &schedule.stores}) {
+      for (const TileSchedule::Operand& operand : *operands) {
+        if (operand.access == TileSchedule::Access::direct && !operand.cached) direct.push_back(index);
+        ++index;
+      }
+    }
+    const auto bytes = static_cast<std::int64_t>(direct.size()) * schedule.total * schedule.element_size;
+    const std::size_t calls = std::min(schedule.codes[0].calls.size(), schedule.codes[1].calls.size());
+    if (bytes >= kLeastAhead && calls >= kLeastCalls) schedule.ahead = std::move(direct);
   }
 
   bool repeats_between_tiles(const TileSchedule::Operand& operand) const {

@@ -45,6 +45,8 @@ struct CompiledTile::Schedule {
     Extents nest_extent{}, nest_stride{};
   };
   std::vector<Operand> loads, stores;
+  /// The operands, stores after loads, whose next tile is asked for while one is computed; see kLeastAhead.
+  std::vector<std::uint16_t> ahead;
 
   static constexpr std::uint16_t kDirect = 0xffff;
   struct Constant {
@@ -97,6 +99,7 @@ struct CompiledTile::Schedule {
   void run_task(std::int64_t index, const Code& code, const void* const* load_data, void* const* store_data,
                 void* const* outputs, char* partials) const;
   void run_tile(Task& task, std::int64_t rows) const;
+  void ask_ahead(const char* const* sources, std::int64_t begin, std::int64_t end, std::int64_t tile_bytes) const;
   void read(const Operand& load, int dim, std::int64_t rows, const char* source, char*& values) const;
   void write(const Operand& store, int dim, std::int64_t rows, const char*& values, char* destination) const;
   void reduce(int op, int band, std::int64_t rows, const char*& values, char* accumulators, char* scratch) const;

@@ -133,8 +133,11 @@ void TileSchedule::run_tile(Task& task, std::int64_t rows) const {
       read(load, 0, rows, sources[i], values);
     }
   }
-  for (const TileCall& call : code.calls) {
+  const std::int64_t tile_bytes = ahead.empty() ? 0 : count * element_size, calls = std::ssize(code.calls);
+  for (std::int64_t i = 0; i < calls; ++i) {
+    const TileCall& call = code.calls[i];
     call.operation(pointers[call.out], pointers[call.a], pointers[call.b], pointers[call.c], count, call.immediate);
+    if (tile_bytes > 0) ask_ahead(sources, tile_bytes * i / calls, tile_bytes * (i + 1) / calls, tile_bytes);
   }
   char* const folded = fold_scratch ? task.scratch + static_cast<std::size_t>(cells - 1) * cell_bytes : nullptr;
   for (std::size_t i = 0; i < reductions.size(); ++i) {
@@ -145,6 +148,17 @@ void TileSchedule::run_tile(Task& task, std::int64_t rows) const {
   for (const LateStore& late : code.late_stores) {
     const char* values = pointers[late.pointer];
     write(stores[late.store], 0, rows, values, sources[loads.size() + late.store]);
+  }
+}
+
+/// Asks for a part of the next tile of each operand that lies in memory: little by little, since memory has only so
+/// many lines under way, and whoever asks for more waits.
+void TileSchedule::ask_ahead(const char* const* sources, std::int64_t begin, std::int64_t end,
+                             std::int64_t tile_bytes) const {
+  constexpr std::int64_t kLine = 64;
+  for (const std::uint16_t index : ahead) {
+    const char* const next = sources[index] + tile_bytes;
+    for (std::int64_t at = (begin + kLine - 1) / kLine * kLine; at < end; at += kLine) __builtin_prefetch(next + at);
   }
 }
 

@@ -180,24 +180,6 @@ inline V multiply_add(V a, V b, V c) {
   return a * b + c;
 }
 
-/// x within bounds; NaN of NaN. With AVX-512 one instruction each, where a select takes two, the first of them slow.
-template <class V>
-inline V at_most(V x, ElementOf<V> bound) {
-#if defined(__AVX512F__)
-  if constexpr (sizeof(V) == 64 && sizeof(bound) == 4) return (V)_mm512_min_ps((__m512)splat<V>(bound), (__m512)x);
-  if constexpr (sizeof(V) == 64 && sizeof(bound) == 8) return (V)_mm512_min_pd((__m512d)splat<V>(bound), (__m512d)x);
-#endif
-  return select<V>(x > splat<V>(bound), splat<V>(bound), x);
-}
-template <class V>
-inline V at_least(V x, ElementOf<V> bound) {
-#if defined(__AVX512F__)
-  if constexpr (sizeof(V) == 64 && sizeof(bound) == 4) return (V)_mm512_max_ps((__m512)splat<V>(bound), (__m512)x);
-  if constexpr (sizeof(V) == 64 && sizeof(bound) == 8) return (V)_mm512_max_pd((__m512d)splat<V>(bound), (__m512d)x);
-#endif
-  return select<V>(x < splat<V>(bound), splat<V>(bound), x);
-}
-
 /// Whether all lanes lie below the bound, NaN not.
 template <class V>
 inline bool all_below(V x, ElementOf<V> bound) {
@@ -224,7 +206,7 @@ inline constexpr bool kLooksUp = false;
 #if defined(__AVX512F__)
 /// table[index], of each index its last 4 or 5 bits; the table begins at a multiple of 64 bytes.
 inline Vector<float, 16> look_up(const float (&table)[16], Vector<std::int32_t, 16> index) {
-  return (Vector<float, 16>)_mm512_permutexvar_ps((__m512i)index, _mm512_load_ps(table));
+  return (Vector<float, 16>)_mm512_maskz_permutexvar_ps((__mmask16)-1, (__m512i)index, _mm512_load_ps(table));
 }
 inline Vector<float, 16> look_up(const float (&table)[32], Vector<std::int32_t, 16> index) {
   return (Vector<float, 16>)_mm512_permutex2var_ps(_mm512_load_ps(table), (__m512i)index, _mm512_load_ps(table + 16));
@@ -296,23 +278,61 @@ inline V floor(V a) {
   return copy_sign(lowered, a);
 }
 
+/// a > b ? a : b and a < b ? a : b, so that b is taken where one of them is NaN: in one instruction.
+template <class V>
+inline V larger(V a, V b) {
+#if defined(__AVX512F__)
+  if constexpr (std::is_same_v<V, Vector<float, 16>>)
+    return (V)_mm512_maskz_max_ps((__mmask16)-1, (__m512)a, (__m512)b);
+  if constexpr (std::is_same_v<V, Vector<double, 8>>)
+    return (V)_mm512_maskz_max_pd((__mmask8)-1, (__m512d)a, (__m512d)b);
+#endif
+#if defined(__AVX2__)
+  if constexpr (std::is_same_v<V, Vector<float, 8>>) return (V)_mm256_max_ps((__m256)a, (__m256)b);
+  if constexpr (std::is_same_v<V, Vector<double, 4>>) return (V)_mm256_max_pd((__m256d)a, (__m256d)b);
+#endif
+  return select<V>(a > b, a, b);
+}
+template <class V>
+inline V smaller(V a, V b) {
+#if defined(__AVX512F__)
+  if constexpr (std::is_same_v<V, Vector<float, 16>>)
+    return (V)_mm512_maskz_min_ps((__mmask16)-1, (__m512)a, (__m512)b);
+  if constexpr (std::is_same_v<V, Vector<double, 8>>)
+    return (V)_mm512_maskz_min_pd((__mmask8)-1, (__m512d)a, (__m512d)b);
+#endif
+#if defined(__AVX2__)
+  if constexpr (std::is_same_v<V, Vector<float, 8>>) return (V)_mm256_min_ps((__m256)a, (__m256)b);
+  if constexpr (std::is_same_v<V, Vector<double, 4>>) return (V)_mm256_min_pd((__m256d)a, (__m256d)b);
+#endif
+  return select<V>(a < b, a, b);
+}
+
+/// x within a bound; NaN of NaN.
+template <class V>
+inline V at_most(V x, ElementOf<V> bound) {
+  return smaller(splat<V>(bound), x);
+}
+template <class V>
+inline V at_least(V x, ElementOf<V> bound) {
+  return larger(splat<V>(bound), x);
+}
+
 /// NaN where either is NaN.
 template <class V>
 inline V minimum(V a, V b) {
-  const V smaller = select<V>(a < b, a, b);
   if constexpr (ElementOf<V>(0.5) == 0) {
-    return smaller;
+    return smaller(a, b);
   } else {
-    return select<V>(a != a, a, smaller);
+    return select<V>(a != a, a, smaller(a, b));
   }
 }
 template <class V>
 inline V maximum(V a, V b) {
-  const V larger = select<V>(a > b, a, b);
   if constexpr (ElementOf<V>(0.5) == 0) {
-    return larger;
+    return larger(a, b);
   } else {
-    return select<V>(a != a, a, larger);
+    return select<V>(a != a, a, larger(a, b));
   }
 }
 

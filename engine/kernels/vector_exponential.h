@@ -125,8 +125,7 @@ template <class V>
 inline V exponential_anywhere(V x) {
   using C = Constants<ElementOf<V>>;
   using U = BitsOf<V>;
-  x = select<V>(x > splat<V>(C::kExpHighest), splat<V>(C::kExpHighest), x);
-  x = select<V>(x < splat<V>(C::kExpLowest), splat<V>(C::kExpLowest), x);
+  x = at_least(at_most(x, C::kExpHighest), C::kExpLowest);
   const ExponentSplit<V> split(x);
   const V sum = multiply_add(split.r * split.r, exponential_tail(split.r), split.r) + splat<V>(1);
   const U one = (U)splat<V>(1);
@@ -166,8 +165,7 @@ inline V sigmoid(V x, V e) {
 template <class V>
 inline V exponential_minus_1(V x) {
   if constexpr (kSingle<V>) {
-    const V least = select<V>(x < splat<V>(-18), splat<V>(-18), x);
-    const ExponentSplit<V> split(select<V>(least > splat<V>(89), splat<V>(89), least));
+    const ExponentSplit<V> split(at_most(at_least(x, -18), 89));
     const V r = split.r, p = multiply_add(r * r, exponential_minus_1_tail(r), r);
     // Half of 2^n: 2^128 is no number, yet exp(88.5) - 1 is.
     const V half = (V)((split.n << 23) + (BitsOf<V>)splat<V>(0.5f));
@@ -195,7 +193,7 @@ inline V hyperbolic_tangent(V x) {
   } else if constexpr (kHasFma) {
     // With the rounding errors of t and of the quotient carried along.
     using C = Constants<double>;
-    const V a = select<V>(magnitude > splat<V>(19.1), splat<V>(19.1), magnitude);
+    const V a = at_most(magnitude, 19.1);
     const V exponent = splat<V>(-2) * a;
     const V sum = multiply_add(exponent, splat<V>(C::kLog2E), splat<V>(C::kRounder));
     const V whole = sum - splat<V>(C::kRounder);
@@ -312,7 +310,7 @@ inline V error_function(V x) {
     const V p = polynomial(square, {0x1.06eba8p-3f, -0x1.81273ep-2f, 0x1.ce2cf8p-4f, -0x1.b7f90ep-6f, 0x1.5405b2p-8f,
                                     -0x1.a3f7p-11f, 0x1.496a3p-14f});
     const V near = multiply_add(x, p, x);
-    const V t = select<V>(a > splat<V>(3.95f), splat<V>(3.95f), a);
+    const V t = at_most(a, 3.95f);
     const V g = polynomial(t, {0x1.0bf7b6p-13f, -0x1.2119dp+0f, -0x1.447c24p-1f, -0x1.b9c068p-4f, 0x1.973f4p-6f,
                                -0x1.0b32f6p-8f, 0x1.b49144p-12f, -0x1.4987f8p-16f});
     const V far = copy_sign(one - exponential_normal(g), x);

@@ -86,6 +86,24 @@ TEST_CASE("copies: gathering and scattering views agree with index arithmetic") 
   }
 }
 
+TEST_CASE("copies: an enlarged picture repeats each element and each row") {
+  const std::int64_t planes = 3, height = 40, width = 50;
+  std::vector<float> picture(planes * height * width);
+  for (std::size_t i = 0; i < picture.size(); ++i) picture[i] = static_cast<float>(i);
+  for (const std::int64_t factor : {2, 3, 4, 16, 17}) {
+    std::vector<float> got(picture.size() * factor * factor, -1);
+    copy_strided(got.data(), picture.data(), Extents{planes, height, factor, width, factor},
+                 Extents{height * width, width, 0, 1, 0}, 4);
+    bool right = true;
+    for (std::int64_t row = 0; row < planes * height * factor; ++row) {
+      for (std::int64_t column = 0; column < width * factor; ++column) {
+        right &= got[row * width * factor + column] == picture[row / factor * width + column / factor];
+      }
+    }
+    CHECK(right);
+  }
+}
+
 TEST_CASE("copies: a transpose of a transpose is the tensor, on any number of threads") {
   const int before = threads();
   const std::int64_t rows = 517, columns = 1030;

@@ -26,6 +26,10 @@
 namespace sg::kernels::sixteen_lanes {
 namespace {
 using Wide = Vector<float, 16>;
+template <Wide (*Function)(Wide, Wide)>
+Wide of_exponential(Wide x) {
+  return Function(x, exponential_of_minus_magnitude(x));
+}
 template <Wide (*Function)(Wide)>
 void loop(float* out, const float* in, std::int64_t count) {
   for (std::int64_t i = 0; i + 16 <= count; i += 16) store(out + i, Function(load<Wide>(in + i)));
@@ -357,8 +361,8 @@ TEST_CASE("vector math: f32 functions are within 2 ulp with 16 lanes") {
   check(TileOp::log, loop<logarithm<Wide>>);
   check(TileOp::log1p, loop<logarithm_1_plus<Wide>>);
   check(TileOp::tanh, loop<hyperbolic_tangent<Wide>>);
-  check(TileOp::sigmoid, loop<sixteen_lanes::sigmoid<Wide>>);
-  check(TileOp::softplus, loop<sixteen_lanes::softplus<Wide>>);
+  check(TileOp::sigmoid, loop<of_exponential<sixteen_lanes::sigmoid<Wide>>>);
+  check(TileOp::softplus, loop<of_exponential<sixteen_lanes::softplus<Wide>>>);
   check(TileOp::erf, loop<error_function<Wide>>);
   check(TileOp::sin, loop<sine<Wide>>);
   check(TileOp::cos, loop<cosine<Wide>>);
