@@ -1,5 +1,6 @@
 // Exponentials and logarithms on vectors of f32 and f64, and what is made of them: sigmoid, tanh, softplus, erf. The
-// polynomials are minimax fits (Remez) on the reduced range, for the relative error of the function.
+// polynomials are minimax fits (Remez) on the reduced range, for the relative error of the function; where lookups are
+// fast, tables of make_function_tables.py take their place.
 #pragma once
 
 #include "engine/kernels/function_tables.h"
@@ -19,8 +20,16 @@ inline V polynomial(V x, const ElementOf<V> (&c)[Count]) {
   return sum;
 }
 
-/// The function of a table of function_tables.h, for 0 <= x within its range; NaN of NaN. It takes less than a division
-/// alone, and is within 1.01 ulp for tanh.
+/// The same for six coefficients, whose sums of two are added side by side: half the way from the first product to the
+/// last, of which a processor can look ahead only so far.
+template <class V>
+inline V polynomial_by_pairs(V x, V square, const ElementOf<V> (&c)[6]) {
+  const auto pair = [&](int i) { return multiply_add(splat<V>(c[i + 1]), x, splat<V>(c[i])); };
+  return multiply_add(multiply_add(pair(4), square, pair(2)), square, pair(0));
+}
+
+/// The function of a table of function_tables.h, for 0 <= x within its range; NaN of NaN. tanh by it is
+/// within 1.01 ulp, and spares a division, which takes longer than all of this on most processors.
 template <class V, int Count>
 inline V by_table(V x, const float (&centres)[Count], const float (&coefficients)[6][Count]) {
   using I = MaskOf<V>;
@@ -34,14 +43,6 @@ inline V by_table(V x, const float (&centres)[Count], const float (&coefficients
   const V rest = multiply_add(multiply_add(coefficient(5), t, coefficient(4)), t * t,
                               multiply_add(coefficient(3), t, coefficient(2)));
   return multiply_add(multiply_add(rest, t, coefficient(1)), t, coefficient(0));
-}
-
-/// The same for six coefficients, whose sums of two are added side by side: half the way from the first product to the
-/// last, of which a processor can look ahead only so far.
-template <class V>
-inline V polynomial_by_pairs(V x, V square, const ElementOf<V> (&c)[6]) {
-  const auto pair = [&](int i) { return multiply_add(splat<V>(c[i + 1]), x, splat<V>(c[i])); };
-  return multiply_add(multiply_add(pair(4), square, pair(2)), square, pair(0));
 }
 
 template <class T>
