@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -39,9 +40,10 @@ struct PictureList {
 };
 
 /// All files with a picture's ending below the folder, links followed, each folder once and each file under the first
-/// of its names (of links, hard and symbolic). Throws when it is no folder or has none, and says then what else it
-/// `also` lacks.
-PictureList find_pictures(const std::filesystem::path& folder, std::string_view also = "");
+/// of its names (of links, hard and symbolic), but for folders below it that `leave_out` names. Throws when it is no
+/// folder or has none, and says then what else it `also` lacks.
+PictureList find_pictures(const std::filesystem::path& folder, std::string_view also = "",
+                          const std::function<bool(const std::filesystem::path&)>& leave_out = {});
 PictureList embedded_photographs();
 /// All of a set of shape [1, H, W] or [3, H, W], of no more pixels than a file's picture may have.
 PictureList pictures_in_memory(MemoryPictures pictures);

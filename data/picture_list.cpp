@@ -27,6 +27,7 @@ constexpr std::size_t count_limit = 20'000'000;
 using Identity = std::pair<dev_t, ino_t>;
 
 struct Search {
+  const std::function<bool(const fs::path&)>& leave_out;
   PictureList list;
   std::vector<Identity> files;  // of the list's names; nothing for a link to nowhere
   std::set<Identity> folders;   // that were entered, so that links in circles end
@@ -56,6 +57,7 @@ void search(const fs::path& folder, const std::string& prefix, std::size_t depth
       list.names.push_back(prefix + name);  // a link to nowhere: reported as unreadable
       found.files.emplace_back();
     } else if (S_ISDIR(status.st_mode)) {
+      if (found.leave_out && found.leave_out(path)) continue;
       if (depth < depth_limit) {
         search(path, prefix + name + "/", depth + 1, found);
       } else {
@@ -111,12 +113,13 @@ Crops crops_of(std::string_view name) {
   fail("crops: '{}' is not one of random, center, tile", name);
 }
 
-PictureList find_pictures(const fs::path& folder, std::string_view also) {
+PictureList find_pictures(const fs::path& folder, std::string_view also,
+                          const std::function<bool(const fs::path&)>& leave_out) {
   std::error_code error;
   if (!fs::is_directory(folder, error)) {
     fail("{}: {}", folder.string(), fs::exists(folder, error) ? "not a folder" : "no such folder");
   }
-  Search found;
+  Search found{leave_out, {}, {}, {}};
   found.list.root = folder;
   search(folder, "", 0, found);
   found.list.names = one_name_a_file(found);

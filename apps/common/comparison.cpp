@@ -160,7 +160,7 @@ std::optional<SetAcceleration> set_acceleration(const std::vector<Run>& runs, co
   SetAcceleration result;
   for (const Run* run : loss) {
     const Run* reference = reference_of(runs, *run);
-    if (!reference || reference == run) continue;
+    if (!reference || reference == run || !last_measured(reference->metrics, column)) continue;
     const auto gain = acceleration(run->metrics, reference->metrics, column);
     steps.push_back(gain ? gain->fewer_steps : 0);
     seconds.push_back(gain ? gain->fewer_seconds : 0);
@@ -298,7 +298,8 @@ Table final_table(const std::vector<Run>& runs, const std::string& column) {
   if (several) table.header.insert(table.header.begin() + 1, "runs");
   for (const std::string& name : runs.front().metrics.test_columns) table.header.push_back(name);
   const bool compares = losses.size() > 1 && std::any_of(runs.begin(), runs.end(), [&](const Run& run) {
-                          return run.loss.name != "l2" && reference_of(runs, run);
+                          const Run* const reference = reference_of(runs, run);
+                          return run.loss.name != "l2" && reference && last_measured(reference->metrics, column);
                         });
   if (compares && several) table.header.emplace_back("reaches L2's end");
   if (compares) table.header.insert(table.header.end(), {"fewer steps", "fewer seconds"});

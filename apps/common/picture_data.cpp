@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "apps/common/run_folder.h"
 #include "data/digits.h"
 #include "engine/printable.h"
 
@@ -34,7 +35,7 @@ data::PictureList readable(data::PictureList list, PictureLists& lists) {
 
 data::PictureList readable_below(const std::string& option, const std::string& folder, PictureLists& lists) {
   constexpr const char* or_idx = ", and no IDX files train-images-idx3-ubyte and t10k-images-idx3-ubyte (or with .gz)";
-  return in_name_of(option, [&] { return readable(data::find_pictures(folder, or_idx), lists); });
+  return in_name_of(option, [&] { return readable(data::find_pictures(folder, or_idx, has_run_config), lists); });
 }
 
 data::PictureList counted_in_memory(data::MemoryPictures pictures, PictureLists& lists) {

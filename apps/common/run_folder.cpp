@@ -105,6 +105,17 @@ fs::path existing_ancestor(fs::path path) {
 
 }  // namespace
 
+bool has_run_config(const fs::path& folder) {
+  std::error_code error;
+  if (!fs::is_regular_file(folder / "config.json", error)) return false;
+  try {
+    const nlohmann::json config = read_config(folder / "config.json");
+    return config.contains("app") && config.contains("version") && config.contains("out");
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 bool holds_run(const fs::path& folder) {
   std::error_code error;
   return std::any_of(run_files.begin(), run_files.end(),

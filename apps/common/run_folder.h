@@ -63,6 +63,9 @@ class RunFolder {
   bool kept_ = false;
 };
 
+/// Whether the folder has the config.json of a run: pictures in it and below are not the user's.
+bool has_run_config(const std::filesystem::path& folder);
+
 /// Whether the folder holds a run: a config.json and anything that a run writes beside it.
 bool holds_run(const std::filesystem::path& folder);
 

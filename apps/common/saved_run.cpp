@@ -65,6 +65,14 @@ nlohmann::json config_of(const std::string& app, fs::path folder, bool named) {
   return nullptr;
 }
 
+nn::NamedTensors weights_of(const fs::path& file) {
+  try {
+    return nn::load_weights(file);
+  } catch (const Error& error) {
+    fail("--model: {}", error.what());
+  }
+}
+
 }  // namespace
 
 SavedRun find_saved_run(const std::string& app, const std::string& model, const std::string& loss) {
@@ -76,14 +84,14 @@ SavedRun find_saved_run(const std::string& app, const std::string& model, const 
     if (!loss.empty()) fail("--loss: {} is a file, not a run folder of several losses", model);
     run.file = given;
     run.config = config_of(app, given.parent_path(), false);
-    run.state = nn::load_weights(given);
+    run.state = weights_of(given);
     return run;
   }
   const fs::path folder = given.has_filename() ? given : given.parent_path();
   run.config = config_of(app, folder, true);
   if (const fs::path place = place_of(folder, "model.safetensors", loss, 3); !place.empty()) {
     run.file = place / "model.safetensors";
-    run.state = nn::load_weights(run.file);
+    run.state = weights_of(run.file);
     return run;
   }
   const fs::path place = place_of(folder, "checkpoint.safetensors", loss, 3);

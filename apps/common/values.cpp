@@ -64,6 +64,18 @@ std::string join(const std::vector<std::string>& texts, std::string_view separat
 }
 
 std::string shell_quoted(const std::string& text) {
+  const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
+  if (std::any_of(text.begin(), text.end(), is_control)) {
+    std::string quoted = "$'";  // as bash reads it, so that a name with a line's end stays in its line
+    for (const char c : text) {
+      if (is_control(c)) {
+        quoted += fmt::format("\\{:03o}", static_cast<unsigned>(c));
+      } else {
+        quoted += c == '\'' || c == '\\' ? std::string{'\\', c} : std::string(1, c);
+      }
+    }
+    return quoted + "'";
+  }
   std::string quoted = "'";
   for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return quoted + "'";

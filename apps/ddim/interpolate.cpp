@@ -35,7 +35,7 @@ void interpolate_command(const apps::Arguments& arguments) {
   const Dtype dtype = settings.common.element_type();
   PicturesFolder folder("interpolate", settings);
   const Model model = load_model(settings.model_path, parser, settings.model, dtype);
-  check_sampling(settings.sampling, model.settings.timesteps);
+  check_sampling(parser, settings.sampling, model.settings.timesteps);
   Tensor ends;
   if (settings.init_noise.empty()) {
     ends = nn::sampling_noise(model.settings.sample_shape(), 0, 2 * pairs, settings.common.seed,

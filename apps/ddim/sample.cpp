@@ -63,7 +63,7 @@ void sample_command(const apps::Arguments& arguments) {
   const Dtype dtype = settings.common.element_type();
   PicturesFolder folder("sample", settings);
   const Model model = load_model(settings.model_path, parser, settings.model, dtype);
-  check_sampling(settings.sampling, model.settings.timesteps);
+  check_sampling(parser, settings.sampling, model.settings.timesteps);
   Tensor noise;
   if (!settings.init_noise.empty()) {
     noise = read_noise(settings.init_noise, model.settings, dtype);

@@ -1,7 +1,10 @@
 // Settings.
 #include "apps/ddim/settings.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cstdio>
 
 namespace sg::ddim {
 
@@ -43,7 +46,11 @@ void add_sampling_options(apps::OptionParser& parser, SamplingSettings& sampling
              apps::between<double>(0, 1), on_resume);
 }
 
-void check_sampling(const SamplingSettings& sampling, std::int64_t timesteps) {
+void check_sampling(const apps::OptionParser& parser, const SamplingSettings& sampling, std::int64_t timesteps) {
+  for (const char* option : {"--sampling-steps", "--eta"}) {
+    if (sampling.sampler != "ddpm" || !parser.given(option)) continue;
+    fmt::print(stderr, "{}: note: {} is for --sampler ddim; ddpm takes all {} steps\n", kName, option, timesteps);
+  }
   if (sampling.sampler == "ddim" && sampling.steps > timesteps) {
     fail("--sampling-steps: {} is more than the {} --timesteps", sampling.steps, timesteps);
   }

@@ -45,6 +45,6 @@ struct SamplingSettings {
 /// Adds --sampler, --sampling-steps and --eta.
 void add_sampling_options(apps::OptionParser& parser, SamplingSettings& sampling,
                           apps::OnResume on_resume = apps::OnResume::same);
-void check_sampling(const SamplingSettings& sampling, std::int64_t timesteps);
+void check_sampling(const apps::OptionParser& parser, const SamplingSettings& sampling, std::int64_t timesteps);
 
 }  // namespace sg::ddim

@@ -176,7 +176,7 @@ class TrainCommand {
       apps::check_exists("--replay", settings_.replay);
       if (parser_.given("--epochs")) fail("--epochs: --replay goes through its file once; --steps may end it earlier");
     }
-    check_sampling(settings_.sampling, settings_.model.timesteps);
+    check_sampling(parser_, settings_.sampling, settings_.model.timesteps);
   }
 
   void use_seed(std::uint64_t seed) {

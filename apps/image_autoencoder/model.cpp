@@ -5,6 +5,7 @@
 
 #include "apps/common/picture_data.h"
 #include "apps/common/run_app.h"
+#include "apps/common/run_folder.h"
 #include "apps/common/saved_run.h"
 #include "apps/image_autoencoder/command.h"
 #include "apps/image_autoencoder/settings.h"
@@ -94,7 +95,7 @@ NamedImages list_images(const std::vector<std::string>& arguments) {
       images.paths.emplace_back(argument);
       continue;
     }
-    const data::PictureList list = data::find_pictures(argument);
+    const data::PictureList list = data::find_pictures(argument, "", apps::has_run_config);
     for (const std::string& name : list.names) images.paths.push_back(list.root / name);
     for (const data::SkippedPicture& problem : list.problems) {
       images.folders.push_back({(list.root / problem.name).string(), problem.reason});

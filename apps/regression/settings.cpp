@@ -237,7 +237,11 @@ void check(const Settings& s) {
       }
     }
   }
-  for (const std::string& name : s.activations) nn::activation(name);
+  try {
+    for (const std::string& name : s.activations) nn::activation(name);
+  } catch (const Error& error) {
+    fail("--{}", error.what());
+  }
   if (s.optimizer == "lm") {
     if (s.task == "distill" || s.task == "spectrum") fail("--optimizer lm: is for fit and pinn, not for {}", s.task);
     for (const apps::Loss& loss : s.common.loss_list()) {

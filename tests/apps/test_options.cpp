@@ -209,6 +209,7 @@ TEST_CASE("a path in brackets is a path, and an order within a loss's name has t
 
 TEST_CASE("a text in quotes is one word of a shell", "[values]") {
   CHECK(shell_quoted("/a b/we'ird") == "'/a b/we'\\''ird'");
+  CHECK(shell_quoted("a\nb's\\") == "$'a\\012b\\'s\\\\'");
 }
 
 TEST_CASE("a damaged config.json is refused in one line", "[options]") {

@@ -100,3 +100,14 @@ TEST_CASE("a result's name has its picture's number and as much of its name as a
   for (int i = 0; i < 120; ++i) umlauts += "\xc3\xa4";
   CHECK(apps::numbered_name(1, umlauts, ".png").size() == 4 + 179 + 4);  // no half of a character
 }
+
+TEST_CASE("the pictures of a run within the data's folder are not data, but a run's own folder may be asked for") {
+  const TemporaryFolder folder;
+  const std::string images = image_folder(folder, "images", 3);
+  image_folder(folder, "images/run/seed0", 2);
+  folder.write("images/run/config.json", R"({"app": "mnist_denoise", "version": "1", "out": "run"})");
+  image_folder(folder, "images/other", 4);
+  folder.write("images/other/config.json", R"({"camera": "a user's own"})");
+  CHECK(apps::list_pictures(images, "", 0, 1).train.names.size() == 7);
+  CHECK(apps::list_pictures((folder / "images/run").string(), "", 0, 1).train.names.size() == 2);
+}

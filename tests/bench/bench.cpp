@@ -173,6 +173,13 @@ void partials(const Settings& settings) {
   }
 }
 
+/// 1 when what has been printed cannot be written.
+int flush_output() {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return 0;
+  fmt::print(stderr, "bench: error: standard output: cannot be written\n");
+  return 1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -181,12 +188,16 @@ int main(int argc, char** argv) {
   Settings settings;
   bool list = false, shows_roofline = false, shows_scale = false, shows_points = false, shows_partials = false;
   app.add_option("workload", names, "workloads to run; all by default");
-  app.add_option("--threads", settings.threads, "threads; all cores by default")->check(CLI::PositiveNumber);
+  app.add_option("--threads", settings.threads, "threads; all cores by default")->check([](const std::string& text) {
+    const bool is_count = !text.empty() && text.size() < 5 && text.find_first_not_of("0123456789") == std::string::npos;
+    return is_count && std::stoi(text) > 0 ? "" : fmt::format("'{}' is not between 1 and 9999", text);
+  });
   app.add_option("--seconds", settings.seconds, "how long each workload is timed")
       ->capture_default_str()
       ->check([](const std::string& text) {
         return std::strtod(text.c_str(), nullptr) > 0 ? "" : fmt::format("more than 0 is needed, not {}", text);
       });
+  app.set_version_flag("--version", SOBOGRAD_VERSION, "print the version and stop");
   app.add_flag("--list", list, "name the workloads");
   app.add_flag("--profile", settings.profiled, "time by primitive as well, and the regions that were streamed");
   app.add_flag("--roofline", shows_roofline, "operations, bytes and time of every kernel beside the machine's peaks");
@@ -211,15 +222,15 @@ int main(int argc, char** argv) {
   try {
     if (shows_points) {
       points(settings);
-      return 0;
+      return flush_output();
     }
     if (shows_partials) {
       partials(settings);
-      return 0;
+      return flush_output();
     }
     if (shows_scale) {
       for (const Scaling& scaling : scalings()) scale(scaling, settings);
-      return 0;
+      return flush_output();
     }
     Figures machine;
     if (shows_roofline && !list) {
@@ -243,5 +254,5 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "bench: error: {}\n", error.what());
     return 1;
   }
-  return 0;
+  return flush_output();
 }
